@@ -1,0 +1,46 @@
+# make        set up .venv and run the default study       make quick  a small study, for a first look
+# make test   set up .venv and run the tests               make lint   formatting, lint, types
+# make bench  events and limits per second, beside peers
+.DEFAULT_GOAL := run
+PYTHON ?= python3
+CORES  ?= all
+VENV   := .venv
+BIN    := $(CURDIR)/$(VENV)/bin
+
+# Snakemake's jobs find the environment's programs first.
+export PATH := $(BIN):$(PATH)
+
+$(VENV)/.ready: requirements.lock pyproject.toml tools/make_venv.sh
+	PYTHON=$(PYTHON) bash tools/make_venv.sh $(VENV)
+	$(BIN)/python tools/compile_kernels.py
+	touch $@
+
+.PHONY: setup run quick test lint bench lock
+setup: $(VENV)/.ready
+
+# Snakemake prints the table itself, but not when there is nothing to be done; under make, make does.
+run: setup
+	snakemake --cores $(CORES)
+	zeptobarn table --results $$(sed -n 's/^results: *\([^ #]*\).*/\1/p' config/config.yaml)
+
+quick: setup
+	snakemake --cores $(CORES) --configfile config/quick.yaml
+	zeptobarn table --results results/quick
+
+test: setup
+	python -m pytest
+
+lint: setup
+	ruff format --check
+	ruff check
+	snakefmt --check Snakefile workflow/rules
+	mypy
+	snakemake --lint
+
+bench: setup
+	python benchmarks/speed.py
+
+# Pins every dependency with its hashes; needs uv on the PATH.
+lock:
+	uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-header \
+	    pyproject.toml --group dev -o requirements.lock

@@ -1,0 +1,37 @@
+"""WIMP limits of liquid-xenon detectors: from recoil spectra to limit curves."""
+
+from snakemake.utils import min_version
+
+from zeptobarn.config import read_yaml
+
+min_version("9.20")
+read_yaml("config/config.yaml")  # names the line of a mistake; Snakemake would not
+
+
+configfile: "config/config.yaml"
+
+
+# Every job runs in the environment that Snakemake was started from; nothing is installed.
+container: "none"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/spectra.smk"
+include: "workflow/rules/response.smk"
+include: "workflow/rules/templates.smk"
+include: "workflow/rules/toys.smk"
+include: "workflow/rules/limits.smk"
+include: "workflow/rules/summary.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    """Everything the study asks for."""
+    default_target: True
+    input:
+        SUMMARY,
+        FIGURES,
+
+
+onsuccess:
+    print_table()

@@ -1,0 +1,143 @@
+"""Speed on one core: simulated events per second, and limits per second, beside simple peers.
+
+The peers are the same chain of quanta written with numpy, and the same likelihood minimised by
+iminuit with a root finder around it (leff interpolated between anchors, from three starts because
+MIGRAD stops on a kink). Run with `make bench`, after `make run`.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from iminuit import Minuit
+from rich.console import Console
+from rich.table import Table
+from scipy import optimize
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from test_simulate import chain_in_numpy
+from zeptobarn.density import bin_index
+from zeptobarn.model import Model, load_model
+from zeptobarn.simulate import histogram
+from zeptobarn.streams import stream
+from zeptobarn.study import Study, load_study
+from zeptobarn.toys import Toys, throw
+
+REPEATS = 5
+
+
+def rate(work: Callable[[], int]) -> float:
+    """Median of units of work per second, after one run that compiles."""
+    work()
+    found = []
+    for _ in range(REPEATS):
+        start = time.process_time()
+        done = work()
+        found.append(done / (time.process_time() - start))
+    return float(np.median(found))
+
+
+def simulator(study: Study, table: Table) -> None:
+    """Events per second of the response's kernel and of numpy, at the same energies."""
+    n_bins, n = 40, 10_000
+    for name, detector in study.detectors.items():
+        for recoil, low, high in (("nr", 1.0, 5.0), ("nr", 5.0, 50.0), ("er", 1.0, 12.0)):
+            edges = np.geomspace(low, high, n_bins + 1)
+
+            def kernel() -> int:
+                streams = [stream(1, "bench", i) for i in range(n_bins)]
+                histogram(detector.settings, recoil, detector.space, edges, n, streams)
+                return n_bins * n
+
+            def numpy() -> int:
+                for energy in edges[:-1:8]:
+                    chain_in_numpy(detector.settings, recoil, energy, stream(1, "peer"), n)
+                return len(edges[:-1:8]) * n
+
+            mine, peer = rate(kernel), rate(numpy)
+            table.add_row(
+                f"events/s, {name}, {recoil} {low:g}–{high:g} keV",
+                f"{mine:.2e}", f"{peer:.2e} (numpy)", f"{mine / peer:.1f}", "",
+            )  # fmt: skip
+
+
+def iminuit_limit(model: Model, toys: Toys, trial: int) -> float:
+    """The profiled limit of one dataset, in units of the rate multiplier."""
+    space = model.study.detectors[model.detector].space
+    events = toys.events[toys.events["trial"] == trial]
+    bins = bin_index(space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
+    density = model.density[:, :, bins]
+    expected = model.density.sum(axis=2)
+    centre = toys.constraint_centres("leff")[list(toys.trials).index(trial)]
+
+    def minus2lnl(signal: float, rate: float, leff: float) -> float:
+        k = min(int(leff + 2), 3)
+        share = leff + 2 - k
+        rates = np.array([signal, rate, 1.0])
+        total = rates @ ((1 - share) * expected[k] + share * expected[k + 1])
+        values = rates @ ((1 - share) * density[k] + share * density[k + 1])
+        return float(2 * (total - np.log(np.maximum(values, 1e-300)).sum()) + (leff - centre) ** 2)
+
+    def fit(signal: float | None) -> tuple[float, float]:
+        best = (np.inf, 0.0)
+        for leff in (-1.5, 0.25, 1.5):
+            minuit = Minuit(minus2lnl, 1.0 if signal is None else signal, 1.0, leff)
+            minuit.limits = [(0, None), (0, None), (-2, 2)]
+            if signal is not None:
+                minuit.fixed["signal"] = True
+            minuit.errordef = Minuit.LIKELIHOOD * 2
+            minuit.migrad()
+            best = min(best, (minuit.fval, minuit.values["signal"]))
+        return best
+
+    lowest, best = fit(None)
+    high = best + 3
+    while fit(high)[0] - lowest < 1.6424:
+        high = best + 2 * (high - best)
+    root = optimize.brentq(lambda s: fit(s)[0] - lowest - 1.6423744, best, high, rtol=1e-4)
+    return float(root) / model.signal_events
+
+
+def limits(study: Study, table: Table) -> None:
+    """Limits per second of the whole public call, and of iminuit on a few of the same toys."""
+    for name in study.detectors:
+        model = load_model(study, name, 50)
+        toys = throw(study, name, model.backgrounds, range(1, 1001))
+        mean = len(toys.events) / 1000
+        found = model.interval_limits(toys, "profiled").set_index("trial")
+        trials = range(1, 6)
+        start = time.process_time()
+        theirs = [iminuit_limit(model, toys, trial) for trial in trials]
+        peer = len(trials) / (time.process_time() - start)
+        worst = max(
+            abs(value / found["limit_rate_multiplier"][trial] - 1)
+            for trial, value in zip(trials, theirs, strict=True)
+        )
+        for interval in ("leff_nominal", "profiled"):
+            mine = rate(lambda interval=interval: len(model.interval_limits(toys, interval)))
+            beside = interval == "profiled"
+            table.add_row(
+                f"limits/s, {name}, {interval}, {mean:.0f} events",
+                f"{mine:.0f}",
+                f"{peer:.1f} (iminuit)" if beside else "",
+                f"{mine / peer:.0f}" if beside else "",
+                f"{100 * worst:.2f} %" if beside else "",
+            )
+
+
+def main() -> None:
+    """Measure and print."""
+    study = load_study("config/config.yaml")
+    table = Table(title="CPU time on one core, median of 5 runs")
+    for column in ("", "zeptobarn", "peer", "ratio", "largest difference"):
+        table.add_column(column)
+    simulator(study, table)
+    limits(study, table)
+    Console(width=110).print(table)
+
+
+if __name__ == "__main__":
+    main()

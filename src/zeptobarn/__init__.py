@@ -1,0 +1,37 @@
+"""zeptobarn: which WIMP cross section does a liquid-xenon detector exclude, and how sure are we?
+
+The names below are imported when they are first used, so that ``import zeptobarn`` costs
+neither a numba compilation nor matplotlib.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+__version__ = version("zeptobarn")
+
+_HOME = {
+    "load_study": "zeptobarn.study",
+    "Study": "zeptobarn.study",
+    "Interval": "zeptobarn.study",
+    "Shape": "zeptobarn.study",
+    "load_detector": "zeptobarn.detector",
+    "Detector": "zeptobarn.detector",
+    "Source": "zeptobarn.detector",
+    "wimp_spectrum": "zeptobarn.spectra",
+    "load_model": "zeptobarn.model",
+    "Model": "zeptobarn.model",
+    "Limit": "zeptobarn.model",
+}
+
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'zeptobarn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,64 @@
+"""The ``zeptobarn`` command: single things; whole studies are Snakemake's."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from zeptobarn import paths
+from zeptobarn.config import ConfigError
+from zeptobarn.tables import StaleResultError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status is 0, or 1 after a message on standard error."""
+    parser = argparse.ArgumentParser(
+        prog="zeptobarn", description="WIMP limits and sensitivities of liquid-xenon detectors."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    table = commands.add_parser("table", help="print the median limits of a study")
+    table.add_argument(
+        "--results", default="results", type=Path, help="the study's results folder (%(default)s)"
+    )
+    table.add_argument(
+        "--trials", type=_positive, metavar="N", help="print the first N limits of each interval"
+    )
+    table.set_defaults(run=_table)
+    given = parser.parse_args(arguments)
+    try:
+        given.run(given)
+    except (ConfigError, StaleResultError) as error:
+        print(f"zeptobarn: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _table(given: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from zeptobarn.summary import print_summary, print_trials
+    from zeptobarn.tables import read_parquet
+
+    path = given.results / paths.fill(paths.SUMMARY, suffix="parquet")
+    if not path.is_file():
+        raise ConfigError(
+            f"{path}: no such file; run `snakemake --cores all` first, or name the study's "
+            "folder with --results"
+        )
+    summary, metadata = read_parquet(path)
+    if given.trials is None:
+        print_summary(summary)
+        return
+    files = [given.results / name for name in metadata["limit_files"]]
+    print_trials(pd.concat([read_parquet(file)[0] for file in files]), given.trials)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"found {text}; allowed: 1 or more")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""Read YAML and check it against a schema; one clear message per mistake."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class ConfigError(ValueError):
+    """A configuration or input file holds something it may not; the message says where."""
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Read a YAML file with the safe loader.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing or is not YAML; the message names the line.
+    """
+    path = Path(path)
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{path}{place}: not valid YAML: {error.problem}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid YAML in UTF-8: {error}") from None
+
+
+def validate(content: Any, schema_path: str | Path, origin: str) -> None:
+    """Check a configuration against a JSON schema written in YAML.
+
+    Parameters
+    ----------
+    content
+        What was read.
+    schema_path
+        The schema.
+    origin
+        File name to put into the message.
+
+    Raises
+    ------
+    ConfigError
+        With the file, the key, what was found and what is allowed.
+    """
+    from jsonschema import Draft202012Validator
+
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"{origin}: found {content!r}; allowed: keys with values")
+    for key, value in _leaves(content):
+        if isinstance(value, float) and not isfinite(value):
+            raise ConfigError(f"{origin}: {key}: found {value}; allowed: finite numbers")
+
+    validator = Draft202012Validator(read_yaml(schema_path))
+    errors = sorted(validator.iter_errors(content), key=lambda error: list(map(str, error.path)))
+    if errors:
+        raise ConfigError("\n".join(f"{origin}: {_explain(error)}" for error in errors))
+
+
+def _explain(error: Any) -> str:
+    key = _key(error.absolute_path) or "top level"
+    found = error.instance
+    description = error.schema.get("description", "") if isinstance(error.schema, Mapping) else ""
+    meaning = f" ({description.rstrip('.')})" if description else ""
+    match error.validator:
+        case "additionalProperties":
+            known = sorted(error.schema.get("properties", {}))
+            unknown = sorted(set(found) - set(known), key=str)
+            return (
+                f"{key}: unknown key {', '.join(map(repr, unknown))}; allowed: {', '.join(known)}"
+            )
+        case "required":
+            missing = [name for name in error.validator_value if name not in found]
+            return f"{key}: missing key {', '.join(map(repr, missing))}"
+        case "enum":
+            return f"{key}: found {found!r}; allowed: {', '.join(map(str, error.validator_value))}"
+        case "type" if isinstance(found, str) and _looks_like_number(found):
+            return (
+                f"{key}: found the text {found!r}: YAML reads a number with an exponent only when "
+                f"it has a point and a sign, e.g. 1.0e-45{meaning}"
+            )
+        case "type":
+            return f"{key}: found {found!r}; allowed: {error.validator_value}{meaning}"
+        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
+            sign = {
+                "minimum": "≥",
+                "exclusiveMinimum": ">",
+                "maximum": "≤",
+                "exclusiveMaximum": "<",
+            }[error.validator]
+            return f"{key}: found {found!r}; allowed: {sign} {error.validator_value}{meaning}"
+        case _:
+            return f"{key}: {error.message}{meaning}"
+
+
+def _leaves(content: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str, Any]]:
+    if isinstance(content, Mapping | list):
+        pairs = content.items() if isinstance(content, Mapping) else enumerate(content)
+        for key, value in pairs:
+            yield from _leaves(value, (*path, key))
+    else:
+        yield _key(path), content
+
+
+def _key(path: Iterable[str | int]) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _looks_like_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

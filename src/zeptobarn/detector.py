@@ -1,0 +1,227 @@
+"""A detector file, checked: the detector's numbers, its analysis space and its backgrounds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import pi
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zeptobarn.config import ConfigError, read_yaml, validate
+
+Recoil = Literal["nr", "er"]
+
+# Liquid xenon; only to refuse a fiducial volume that does not match its mass.
+_DENSITY_KG_PER_CM3 = 2.86e-3
+
+
+@dataclass(frozen=True)
+class AnalysisSpace:
+    """The rectangle of events used, and its bins: linear in cS1, logarithmic in cS2."""
+
+    cs1_edges: NDArray[np.float64]
+    cs2_edges: NDArray[np.float64]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of bins in cS1 and cS2."""
+        return len(self.cs1_edges) - 1, len(self.cs2_edges) - 1
+
+
+@dataclass(frozen=True)
+class Source:
+    """A background: its spectrum, its recoil type and how the fit treats its rate."""
+
+    name: str
+    label: str
+    colour: str
+    recoil: Recoil
+    free: bool
+    rate_multiplier: float
+    n_events: int
+    spectrum: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Signal:
+    """How the WIMP is named and, in conventional sampling, simulated."""
+
+    label: str
+    n_events: int
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A detector. Units stand in the names; `settings` holds the file as it was read."""
+
+    name: str
+    title: str
+    colour: str
+    livetime_day: float
+    fiducial_mass_kg: float
+    space: AnalysisSpace = field(repr=False)
+    sources: tuple[Source, ...] = field(repr=False)
+    signal: Signal = field(repr=False)
+    settings: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def exposure_kg_day(self) -> float:
+        """Livetime times fiducial mass (kg day)."""
+        return self.livetime_day * self.fiducial_mass_kg
+
+    @property
+    def area_unit(self) -> str:
+        """Unit of cS1 and cS2: ``PE`` or ``phd``."""
+        return str(self.settings["area_unit"])
+
+    def source(self, name: str) -> Source:
+        """Give a background by name."""
+        return next(source for source in self.sources if source.name == name)
+
+    def response_settings(self, recoil: Recoil) -> dict[str, Any]:
+        """Everything in the detector file that a recoil type's response depends on."""
+        not_response = {"title", "colour", "livetime_day", "fiducial_mass_kg", "signal", "sources"}
+        by_recoil = {"yields", "response_cutoff_keV", "response_max_keV"}
+        kept = {key: value for key, value in self.settings.items() if key not in not_response}
+        return {key: value[recoil] if key in by_recoil else value for key, value in kept.items()}
+
+
+def load_detector(path: str | Path, schema: str | Path | None = None) -> Detector:
+    """Read and check a detector file.
+
+    Parameters
+    ----------
+    path
+        ``config/detectors/{name}.yaml``; the file's name is the detector's.
+    schema
+        The schema; ``../schemas/detector.schema.yaml`` beside the file when not given.
+
+    Raises
+    ------
+    ConfigError
+        Something in the file is missing, unknown, out of range or contradictory.
+    """
+    path = Path(path)
+    settings = read_yaml(path)
+    validate(settings, schema or path.parent.parent / "schemas" / "detector.schema.yaml", str(path))
+    settings = {"apply_bias": False, **settings}
+    _check(settings, str(path))
+    axes = settings["analysis_space"]
+    return Detector(
+        name=path.stem,
+        title=settings["title"],
+        colour=settings["colour"],
+        livetime_day=settings["livetime_day"],
+        fiducial_mass_kg=settings["fiducial_mass_kg"],
+        space=AnalysisSpace(
+            np.linspace(axes["cs1"]["low"], axes["cs1"]["high"], axes["cs1"]["bins"] + 1),
+            np.geomspace(axes["cs2"]["low"], axes["cs2"]["high"], axes["cs2"]["bins"] + 1),
+        ),
+        sources=tuple(_source(source) for source in settings["sources"]),
+        signal=Signal(**settings["signal"]),
+        settings=settings,
+    )
+
+
+def _source(settings: Mapping[str, Any]) -> Source:
+    return Source(
+        name=settings["name"],
+        label=settings["label"],
+        colour=settings["colour"],
+        recoil=settings["recoil"],
+        free=settings["rate"] == "free",
+        rate_multiplier=settings.get("rate_multiplier", 1),
+        n_events=settings["n_events"],
+        spectrum=settings["spectrum"],
+    )
+
+
+def _check(settings: Mapping[str, Any], origin: str) -> None:
+    """What a schema cannot say."""
+    bottom, top = settings["fiducial_z_cm"]
+    if bottom >= top:
+        raise ConfigError(
+            f"{origin}: fiducial_z_cm: found [{bottom}, {top}]; allowed: the bottom below the top"
+        )
+    volume = pi * settings["fiducial_radius_cm"] ** 2 * (top - bottom)
+    mass = _DENSITY_KG_PER_CM3 * volume
+    if not 0.5 < mass / settings["fiducial_mass_kg"] < 2:
+        raise ConfigError(
+            f"{origin}: fiducial_mass_kg: found {settings['fiducial_mass_kg']}; the fiducial "
+            f"cylinder holds about {mass:.0f} kg of liquid xenon"
+        )
+    for axis, limits in settings["analysis_space"].items():
+        if limits["low"] >= limits["high"]:
+            raise ConfigError(
+                f"{origin}: analysis_space.{axis}: found low {limits['low']}, high "
+                f"{limits['high']}; allowed: low < high"
+            )
+    for recoil in ("nr", "er"):
+        low, high = settings["response_cutoff_keV"][recoil], settings["response_max_keV"][recoil]
+        if low >= high:
+            raise ConfigError(
+                f"{origin}: response_max_keV.{recoil}: found {high}; allowed: > "
+                f"response_cutoff_keV.{recoil} = {low}"
+            )
+    if settings["apply_bias"] and not ("s1_bias" in settings and "s2_bias" in settings):
+        raise ConfigError(f"{origin}: apply_bias: true needs s1_bias and s2_bias")
+    for key in ("s1_bias", "s2_bias"):
+        if np.any(np.diff([row[0] for row in settings.get(key, [[1], [2]])]) <= 0):
+            raise ConfigError(f"{origin}: {key}: sizes must increase from row to row")
+    if len({len(row) for row in settings["s1_relative_light_yield"]["coefficients"]}) > 1:
+        raise ConfigError(
+            f"{origin}: s1_relative_light_yield.coefficients: rows of different length"
+        )
+    _check_light_yield(settings, origin)
+    names = [source["name"] for source in settings["sources"]]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(f"{origin}: sources: name {repeated[0]!r} is used twice")
+    for index, source in enumerate(settings["sources"]):
+        spectrum, place = source["spectrum"], f"{origin}: sources[{index}].spectrum"
+        low, high = spectrum.get("range_keV", (0, 1))
+        if low >= high:
+            raise ConfigError(f"{place}.range_keV: found [{low}, {high}]; allowed: low < high")
+        if spectrum["kind"] != "exponentials":
+            continue
+        if len(spectrum["scales_keV"]) != len(spectrum["amplitudes_per_kg_day_keV"]):
+            raise ConfigError(f"{place}: as many scales_keV as amplitudes_per_kg_day_keV needed")
+        if low <= 0:
+            raise ConfigError(f"{place}.range_keV: found [{low}, {high}]; allowed: above 0")
+        first, last = spectrum.get("normalisation", spectrum)["range_keV"]
+        if not low <= first < last <= high:
+            raise ConfigError(
+                f"{place}.normalisation.range_keV: found [{first}, {last}]; allowed: low < high, "
+                f"inside [{low}, {high}]"
+            )
+
+
+def relative_light_yield(
+    settings: Mapping[str, Any],
+    radius_squared_cm2: NDArray[np.float64],
+    z_cm: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """S1 light yield relative to the detector's mean, at positions (cm², cm).
+
+    The polynomial of the detector file in u = r²/radius_squared_scale, w = −z/depth_scale.
+    """
+    light_yield = settings["s1_relative_light_yield"]
+    u = np.asarray(radius_squared_cm2) / light_yield["radius_squared_scale_cm2"]
+    w = -np.asarray(z_cm) / light_yield["depth_scale_cm"]
+    coefficients = np.array(light_yield["coefficients"], dtype=float)
+    return np.asarray(np.polynomial.polynomial.polyval2d(u, w, coefficients))
+
+
+def _check_light_yield(settings: Mapping[str, Any], origin: str) -> None:
+    bottom, top = settings["fiducial_z_cm"]
+    r2, z = np.meshgrid(
+        np.linspace(0, settings["fiducial_radius_cm"] ** 2, 51), np.linspace(bottom, top, 51)
+    )
+    found = relative_light_yield(settings, r2, z)
+    largest = 1 / settings["g1"]
+    if not (np.all(found > 0) and np.all(found <= largest)):
+        raise ConfigError(
+            f"{origin}: s1_relative_light_yield: found {found.min():.3g} to {found.max():.3g} in "
+            f"the fiducial volume; allowed: > 0 and ≤ 1/g1 = {largest:.3g}"
+        )

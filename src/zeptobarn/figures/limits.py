@@ -1,0 +1,143 @@
+"""Limit curves with their bands, and published limits beside them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from zeptobarn.figures.style import (
+    BLACK,
+    INTERVAL_COLOURS,
+    INTERVAL_LINES,
+    interaction_label,
+    interval_label,
+    new_figure,
+)
+from zeptobarn.study import Study
+
+_PUBLISHED_LINES = {"limit": "-", "median_sensitivity": ":"}
+_KIND_LABELS = {"limit": "limit", "median_sensitivity": "median sensitivity"}
+
+
+def draw_detector(
+    study: Study,
+    detector: str,
+    interaction: str,
+    summary: pd.DataFrame,
+    published: Iterable[pd.DataFrame],
+    files: Iterable[str | Path],
+) -> None:
+    """Draw a detector's limits: a panel per interval with its median and ±1σ, ±2σ bands.
+
+    Parameters
+    ----------
+    summary
+        Rows of `zeptobarn.summary.summarise`.
+    published
+        Tables of published limits (see ``resources/published``).
+    """
+    rows = summary[(summary["detector"] == detector) & (summary["interaction"] == interaction)]
+    published = list(published)
+    n = len(study.intervals)
+    with new_figure(3.3 * n + 0.4, 4, files) as figure:
+        axes = figure.subplots(1, n, sharex=True, sharey=True, squeeze=False)[0]
+        for i, (axis, interval) in enumerate(zip(axes, study.intervals, strict=True)):
+            chosen = rows[rows["interval"] == interval.name].sort_values("mass_GeV")
+            _band(axis, chosen, INTERVAL_COLOURS[i % len(INTERVAL_COLOURS)], with_label=True)
+            _published(axis, published, interaction)
+            _decorate(axis, study, interaction)
+            axis.set_title(interval_label(interval.name))
+            handles, labels = axis.get_legend_handles_labels()
+            axis.legend(handles[:3], labels[:3], loc="upper right")
+        for axis in axes[1:]:
+            axis.set_ylabel("")
+        if labels[3:]:
+            figure.legend(handles[3:], labels[3:], loc="outside lower center", ncols=3)
+        figure.suptitle(
+            f"{study.detectors[detector].title}: {_level(study)} upper limits, background only",
+            fontsize=10,
+        )
+
+
+def draw_together(
+    study: Study,
+    interaction: str,
+    summary: pd.DataFrame,
+    published: Iterable[pd.DataFrame],
+    files: Iterable[str | Path],
+) -> None:
+    """Draw all detectors together: bands of the last interval, medians of all of them."""
+    published = list(published)
+    with new_figure(5.6, 5.4, files) as figure:
+        axis = figure.subplots()
+        for name, detector in study.detectors.items():
+            rows = summary[(summary["detector"] == name) & (summary["interaction"] == interaction)]
+            for i, interval in enumerate(reversed(study.intervals)):
+                chosen = rows[rows["interval"] == interval.name].sort_values("mass_GeV")
+                if i == 0:
+                    _band(axis, chosen, detector.colour, with_label=False)
+                axis.plot(
+                    chosen["mass_GeV"],
+                    chosen["median_cm2"],
+                    color=detector.colour,
+                    ls=INTERVAL_LINES[i % len(INTERVAL_LINES)],
+                    label=f"{detector.title}, {interval_label(interval.name)}",
+                )
+        _published(axis, published, interaction)
+        _decorate(axis, study, interaction)
+        axis.set_title(
+            f"{_level(study)} upper limits, background only; bands: ±1σ, ±2σ, "
+            f"{interval_label(study.intervals[-1].name)}"
+        )
+        figure.legend(loc="outside lower center", fontsize=7, ncols=2)
+
+
+def _band(axis: Any, rows: pd.DataFrame, colour: str, with_label: bool) -> None:
+    mass = rows["mass_GeV"]
+    for sigma, alpha in ((2, 0.18), (1, 0.30)):
+        axis.fill_between(
+            mass,
+            rows[f"minus{sigma}sigma_cm2"],
+            rows[f"plus{sigma}sigma_cm2"],
+            color=colour,
+            alpha=alpha,
+            lw=0,
+            label=f"±{sigma}σ" if with_label else None,
+        )
+    if with_label:
+        axis.plot(mass, rows["median_cm2"], color=colour, marker=".", label="median")
+
+
+def _published(axis: Any, tables: Iterable[pd.DataFrame], interaction: str) -> None:
+    for number, table in enumerate(tables):
+        chosen = table[table["interaction"] == interaction]
+        for (label, kind), rows in chosen.groupby(["label", "kind"], sort=False):
+            rows = rows.sort_values("mass_GeV")
+            single = len(rows) == 1
+            axis.plot(
+                rows["mass_GeV"],
+                rows["cross_section_cm2"],
+                color=BLACK if number == 0 else "0.45",
+                ls="" if single else _PUBLISHED_LINES[str(kind)],
+                marker="*" if single else None,
+                ms=8,
+                lw=1,
+                label=f"{label}, {_KIND_LABELS[str(kind)]}",
+            )
+
+
+def _decorate(axis: Any, study: Study, interaction: str) -> None:
+    axis.set(xscale="log", yscale="log", xlabel="WIMP mass [GeV/c²]")
+    nucleon = {"SI": "nucleon"}.get(interaction, interaction_label(interaction).split(", ")[-1])
+    axis.set_ylabel(f"WIMP–{nucleon} cross section [cm²]")
+    if not np.isfinite(axis.dataLim.intervaly).all():
+        axis.set_ylim(1e-49, 1e-40)  # every median is withheld: empty axes, not an error
+    low, high = min(study.masses_GeV), max(study.masses_GeV)
+    if high > low:
+        axis.set_xlim(low * 0.95, high * 1.05)
+
+
+def _level(study: Study) -> str:
+    return f"{100 * study.confidence_level:g} % CL"

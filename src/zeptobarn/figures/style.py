@@ -1,0 +1,79 @@
+"""How figures look, and how they are written."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, told apart with every kind of colour vision.
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
+)  # fmt: skip
+INTERVAL_COLOURS = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
+INTERVAL_LINES = ("-", "--", "-.", ":")
+
+_SETTINGS: Any = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "axes.grid": False,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "lines.linewidth": 1.4,
+    "pdf.fonttype": 42,
+    "savefig.dpi": 200,
+}
+
+
+@contextmanager
+def new_figure(width: float, height: float, files: Iterable[str | Path]) -> Iterator[Figure]:
+    """Open a figure (inches); on leaving, it is written to files, whole or not at all.
+
+    Same content, same bytes: dates stay out of the files.
+    """
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure
+        for file in map(Path, files):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            temporary = file.with_name(f".{file.name}")
+            metadata = {"CreationDate": None} if file.suffix == ".pdf" else None
+            figure.savefig(temporary, format=file.suffix[1:], metadata=metadata)
+            temporary.replace(file)
+
+
+def power_of_ten(value: float) -> str:
+    r"""Write a number as a coefficient and a power of ten, for mathematical text.
+
+    Examples
+    --------
+    >>> print(power_of_ten(1e-45), power_of_ten(2.5e-47))
+    $10^{-45}$ $2.5\times10^{-47}$
+    """
+    coefficient, exponent = f"{value:.2e}".split("e")
+    coefficient = f"{float(coefficient):g}"
+    power = f"10^{{{int(exponent)}}}"
+    return f"${power}$" if coefficient == "1" else rf"${coefficient}\times{power}$"
+
+
+def interaction_label(interaction: str) -> str:
+    """Name an interaction as text."""
+    kind, *rest = interaction.split("_")
+    nucleon = {"n": "neutron", "p": "proton"}.get(rest[0], "") if rest else ""
+    return "spin-independent" if kind == "SI" else f"spin-dependent, {nucleon}"
+
+
+def interval_label(name: str) -> str:
+    """Name an interval as text."""
+    known = {
+        "leff_nominal": r"$L_\mathrm{eff}$ nominal",
+        "leff_low": r"$L_\mathrm{eff}$ at $-2\sigma$",
+        "profiled": r"$L_\mathrm{eff}$ profiled",
+    }
+    return known.get(name, name.replace("_", " "))

@@ -1,0 +1,72 @@
+"""Every file-name pattern of the results folder, for rules and notebooks alike.
+
+Patterns keep their wildcards in braces; `fill` puts values in. Masses print as in the
+configuration (``7``, ``6.5``).
+
+Examples
+--------
+>>> fill(TEMPLATE, detector="lz", source=wimp_source("SI", 50))
+'templates/lz/wimp_SI_50GeV.parquet'
+>>> anchor_name({}), anchor_name({"leff": -2})
+('nominal', 'leff_-2')
+>>> batches(trials=25, per_batch=10)
+['1-10', '11-20', '21-25']
+"""
+
+from collections.abc import Mapping
+
+SPECTRUM = "spectra/{spectrum}.csv"
+RESPONSE = "response/{detector}/{recoil}/{anchor}.parquet"
+TEMPLATE = "templates/{detector}/{source}.parquet"
+TOYS = "toys/{detector}/{batch}.parquet"
+TRUTH = "toys/{detector}/{batch}.truth.parquet"
+LIMITS = "limits/{detector}/{interaction}/{mass}GeV/{batch}.parquet"
+SUMMARY = "summary/limits.{suffix}"
+FIGURE = "figures/{figure}.{suffix}"
+
+FIGURE_SUFFIXES = ("pdf", "png")
+
+
+def fill(pattern: str, **values: object) -> str:
+    """Put values into a pattern."""
+    return pattern.format(**values)
+
+
+def number(value: float) -> str:
+    """Print a number as it stands in the configuration.
+
+    Examples
+    --------
+    >>> number(7), number(7.0), number(6.5), number(-2)
+    ('7', '7', '6.5', '-2')
+    """
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def wimp_source(interaction: str, mass_GeV: float) -> str:
+    """Name the signal source, and its spectrum, of a mass (GeV/c²) and an interaction."""
+    return f"wimp_{interaction}_{number(mass_GeV)}GeV"
+
+
+def anchor_name(shape_values: Mapping[str, float]) -> str:
+    """Name an anchor by its shape parameters, in the order of the configuration."""
+    parts = [f"{name}_{number(value)}" for name, value in shape_values.items()]
+    return "__".join(parts) or "nominal"
+
+
+def batches(trials: int, per_batch: int) -> list[str]:
+    """List the batches ``{first}-{last}`` that trials 1 … ``trials`` fall into."""
+    firsts = range(1, trials + 1, per_batch)
+    return [f"{first}-{min(first + per_batch - 1, trials)}" for first in firsts]
+
+
+def batch_trials(batch: str) -> range:
+    """Give the trials of a batch.
+
+    Examples
+    --------
+    >>> batch_trials("11-13")
+    range(11, 14)
+    """
+    first, last = batch.split("-")
+    return range(int(first), int(last) + 1)

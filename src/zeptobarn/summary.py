@@ -1,0 +1,239 @@
+"""Medians and bands over trials, and the tables that are printed."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from zeptobarn import paths
+from zeptobarn.study import Study, limits_slice, summary_slice
+from zeptobarn.tables import read_parquet, write_csv, write_parquet
+
+# Quantiles of the standard normal distribution at 0, ±1 and ±2 standard deviations.
+QUANTILES = {
+    "median_cm2": 0.5,
+    "minus2sigma_cm2": 0.022750131948179212,
+    "minus1sigma_cm2": 0.15865525393145707,
+    "plus1sigma_cm2": 0.8413447460685429,
+    "plus2sigma_cm2": 0.9772498680518208,
+}
+
+# Above this share of failures other than `no_crossing`, quantiles would be biased.
+_MAX_FAILURES = 0.01
+
+_GOOD = ("ok", "at_boundary", "multiple_crossings")
+
+_UNITS = {
+    "detector": "",
+    "interaction": "",
+    "mass_GeV": "GeV/c²",
+    "interval": "",
+    "n_trials": "",
+    "n_failed": "",
+    "n_warnings": "",
+    **dict.fromkeys(QUANTILES, "cm²"),
+}
+
+
+def limit_files(study: Study) -> list[str]:
+    """Paths of a study's limit files, relative to its results, in the order of its keys."""
+    return [
+        paths.fill(
+            paths.LIMITS,
+            detector=detector,
+            interaction=interaction,
+            mass=paths.number(mass),
+            batch=batch,
+        )
+        for detector in study.detectors
+        for interaction in study.interactions
+        for mass in study.masses_GeV
+        for batch in study.batches
+    ]
+
+
+def read_limits(study: Study, detector: str, interaction: str, mass_GeV: float) -> pd.DataFrame:
+    """Read all batches of a mass's limits.
+
+    Raises
+    ------
+    StaleResultError
+        A file was made from another configuration.
+    """
+    config_slice = limits_slice(study, detector, interaction, mass_GeV)
+    place = {"detector": detector, "interaction": interaction, "mass": paths.number(mass_GeV)}
+    return pd.concat(
+        [
+            read_parquet(study.path(paths.LIMITS, **place, batch=batch), config_slice=config_slice)[
+                0
+            ]
+            for batch in study.batches
+        ],
+        ignore_index=True,
+    )
+
+
+def summarise(limits: pd.DataFrame) -> pd.DataFrame:
+    """Median limit and ±1σ, ±2σ quantiles over trials.
+
+    A trial without a crossing counts as an infinite limit. Where more than 1 % of the trials
+    failed for another reason, the quantiles are withheld (NaN): the trials left are not a fair
+    sample.
+
+    Parameters
+    ----------
+    limits
+        Rows of `zeptobarn.model.Model.limits`.
+
+    Returns
+    -------
+    A row per detector, interaction, mass and interval, in order of appearance, with
+    ``n_trials``, ``n_failed``, ``n_warnings`` and the quantiles (cm²).
+    """
+    keys = ["detector", "interaction", "mass_GeV", "interval"]
+    rows = [
+        {**dict(zip(keys, key, strict=True)), **_summary(group)}
+        for key, group in limits.groupby(keys, sort=False)
+    ]
+    return pd.DataFrame(rows, columns=list(_UNITS))
+
+
+def quantile(values: NDArray[np.float64], probability: float) -> float:
+    """Quantile of values that may be infinite, interpolated between neighbours.
+
+    Examples
+    --------
+    >>> quantile(np.array([1.0, 2.0, np.inf]), 0.5), quantile(np.array([1.0, np.inf]), 0.5)
+    (2.0, inf)
+    """
+    ordered = np.sort(values)
+    place = probability * (len(ordered) - 1)
+    i = int(place)
+    low, high = ordered[i], ordered[min(i + 1, len(ordered) - 1)]
+    share = place - i
+    return float(low if share == 0 or low == high else low + share * (high - low))
+
+
+def write_summary(study: Study, parquet_path: Path, csv_path: Path) -> pd.DataFrame:
+    """Summarise a study's limits into a Parquet and a CSV file."""
+    limits = pd.concat(
+        [
+            read_limits(study, detector, interaction, mass)
+            for detector in study.detectors
+            for interaction in study.interactions
+            for mass in study.masses_GeV
+        ],
+        ignore_index=True,
+    )
+    table = summarise(limits)
+    write_parquet(
+        table,
+        parquet_path,
+        units=_UNITS,
+        config_slice=summary_slice(study),
+        seed=study.seed,
+        extra={"limit_files": limit_files(study)},
+    )
+    write_csv(table, csv_path)
+    return table
+
+
+def print_summary(table: pd.DataFrame, title: str = "") -> None:
+    """Print a short table: the median of each interval by detector and mass."""
+    from rich import box
+    from rich.table import Table
+
+    intervals = list(table["interval"].unique())
+    shown = Table(title=title, box=box.SIMPLE_HEAD, caption=_caption(table))
+    for column in ("detector", "interaction", "mass [GeV]"):
+        shown.add_column(column, justify="right" if "mass" in column else "left")
+    for interval in intervals:
+        shown.add_column(f"{interval} \\[cm²]", justify="right")
+    shown.add_column("failed", justify="right")
+    shown.add_column("warnings", justify="right")
+    previous = None
+    keys = ["detector", "interaction", "mass_GeV"]
+    for key, group in table.groupby(keys, sort=False):
+        detector, interaction, _ = key
+        if previous not in (None, (detector, interaction)):
+            shown.add_section()
+        previous = (detector, interaction)
+        medians = group.set_index("interval")["median_cm2"]
+        total = group["n_trials"].sum()
+        shown.add_row(
+            str(detector),
+            str(interaction),
+            paths.number(group["mass_GeV"].iloc[0]),
+            *(_number(medians.get(interval)) for interval in intervals),
+            f"{group['n_failed'].sum()}/{total}",
+            f"{group['n_warnings'].sum()}/{total}",
+        )
+    _console().print(shown)
+
+
+def print_trials(limits: pd.DataFrame, n: int) -> None:
+    """Print the first limits of each detector, interval and mass: a column per mass."""
+    from rich import box
+    from rich.table import Table
+
+    console = _console()
+    keys = ["detector", "interaction", "interval"]
+    for (detector, interaction, interval), group in limits.groupby(keys, sort=False):
+        shown = Table(
+            title=f"{detector}, {interaction}, {interval}: limits in cm²", box=box.SIMPLE_HEAD
+        )
+        shown.add_column("trial", justify="right")
+        masses = list(group["mass_GeV"].unique())
+        for mass in masses:
+            shown.add_column(f"{paths.number(mass)} GeV", justify="right")
+        first = group[group["trial"] <= n]
+        for trial, row in first.groupby("trial"):
+            by_mass = row.set_index("mass_GeV")
+            shown.add_row(
+                str(trial),
+                *(
+                    f"{by_mass['limit_cm2'][mass]:.2e}"
+                    if by_mass["status"][mass] in _GOOD
+                    else str(by_mass["status"][mass])
+                    for mass in masses
+                ),
+            )
+        console.print(shown)
+
+
+def _summary(group: pd.DataFrame) -> dict[str, Any]:
+    good = group["status"].isin(_GOOD)
+    open_end = group["status"] == "no_crossing"
+    values = np.where(open_end, np.inf, group["limit_cm2"])[good | open_end]
+    biased = (~(good | open_end)).mean() > _MAX_FAILURES
+    return {
+        "n_trials": len(group),
+        "n_failed": int((~good).sum()),
+        "n_warnings": int((good & (group["status"] != "ok")).sum()),
+        **{
+            name: np.nan if biased or not len(values) else quantile(values, probability)
+            for name, probability in QUANTILES.items()
+        },
+    }
+
+
+def _caption(table: pd.DataFrame) -> str:
+    trials = sorted(table["n_trials"].unique())
+    text = f"Median upper limits over {', '.join(map(str, trials))} background-only datasets each."
+    if table["median_cm2"].isna().any():
+        text += " '–': too many trials failed for a fair median."
+    return text
+
+
+def _number(value: Any) -> str:
+    return "–" if value is None or np.isnan(value) else f"{value:.3e}"
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    console = Console()
+    # Piped output is not cut to a guessed width.
+    return console if console.is_terminal else Console(width=120)

@@ -1,0 +1,166 @@
+"""Result files: Parquet and CSV, written whole or not at all, with their provenance."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from zeptobarn.config import ConfigError
+
+_METADATA_KEY = b"zeptobarn"
+_VERSIONS = ("zeptobarn", "numpy", "numba", "wimprates")
+
+
+class StaleResultError(RuntimeError):
+    """A result file was made from another configuration than the one in use."""
+
+
+def digest(config_slice: Any) -> str:
+    """Hash a piece of configuration (anything JSON can hold); equal pieces, equal hashes.
+
+    Examples
+    --------
+    >>> digest({"a": 1, "b": [2.0]}) == digest({"b": [2.0], "a": 1})
+    True
+    """
+    text = json.dumps(config_slice, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def code_digest(*modules: str) -> str:
+    """Hash the source of modules of this package, named relative to it (``"figures.limits"``)."""
+    root = Path(__file__).parent
+    found = hashlib.sha256()
+    for module in sorted(modules):
+        found.update((root / (module.replace(".", "/") + ".py")).read_bytes())
+    return found.hexdigest()[:16]
+
+
+def write_parquet(
+    table: pd.DataFrame,
+    path: str | Path,
+    *,
+    units: Mapping[str, str],
+    config_slice: Any,
+    seed: int | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a table with its provenance in the schema metadata.
+
+    Parameters
+    ----------
+    table
+        Its columns must all have an entry in ``units``.
+    path
+        Target; written under a temporary name first and renamed when complete.
+    units
+        Unit of each column (``""`` for pure numbers and names).
+    config_slice
+        The configuration that the table depends on; its hash is stored.
+    seed
+        The study's seed, where random numbers were used.
+    extra
+        Further metadata that JSON can hold, e.g. bin edges.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if missing := [name for name in table.columns if name not in units]:
+        raise ValueError(f"{path}: columns without a unit: {', '.join(map(str, missing))}")
+    metadata = {
+        "units": {name: units[name] for name in table.columns},
+        "config_hash": digest(config_slice),
+        "seed": seed,
+        "versions": {name: version(name) for name in _VERSIONS},
+        **(extra or {}),
+    }
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    arrow = arrow.replace_schema_metadata({_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+    _write_whole(path, lambda temporary: pq.write_table(arrow, temporary, compression="zstd"))
+
+
+def read_parquet(
+    path: str | Path, *, config_slice: Any = None, columns: Sequence[str] | None = None
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Read a table and its metadata, and check where it comes from.
+
+    Parameters
+    ----------
+    path
+        A file written by `write_parquet`.
+    config_slice
+        The configuration it must have been made from; ``None`` checks nothing.
+    columns
+        Read these columns alone.
+
+    Returns
+    -------
+    table, metadata
+
+    Raises
+    ------
+    StaleResultError
+        The file's configuration hash is another.
+    """
+    import pyarrow.parquet as pq
+
+    arrow = pq.read_table(path, columns=None if columns is None else list(columns))
+    raw = (arrow.schema.metadata or {}).get(_METADATA_KEY)
+    if raw is None:
+        raise StaleResultError(f"{path}: not a result file of zeptobarn (no metadata)")
+    metadata: dict[str, Any] = json.loads(raw)
+    if config_slice is not None and metadata["config_hash"] != digest(config_slice):
+        raise StaleResultError(
+            f"{path}: made from another configuration (hash {metadata['config_hash']}, "
+            f"this study has {digest(config_slice)}); delete it and run again"
+        )
+    return arrow.replace_schema_metadata(None).to_pandas(), metadata
+
+
+def read_csv(path: str | Path) -> pd.DataFrame:
+    """Read a user's CSV.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing or is no CSV.
+    """
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a CSV file: {str(error).strip()}") from None
+
+
+def write_csv(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a CSV under a temporary name and rename it when complete."""
+    _write_whole(path, lambda temporary: table.to_csv(temporary, index=False))
+
+
+def _write_whole(path: str | Path, write: Callable[[str], Any]) -> None:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        write(temporary)
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink()
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

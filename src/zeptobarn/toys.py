@@ -1,0 +1,176 @@
+"""Datasets: background-only toys thrown from the templates, and observed events."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from zeptobarn.config import ConfigError
+from zeptobarn.detector import AnalysisSpace
+from zeptobarn.streams import stream
+from zeptobarn.study import Study, toys_slice
+from zeptobarn.tables import read_csv, read_parquet, write_parquet
+from zeptobarn.templates import Template
+
+_TRUTH_UNITS = {
+    "trial": "",
+    "n_events": "events",
+    "parameter": "",
+    "true_value": "parameter's own",
+    "constraint_centre": "parameter's own",
+}
+
+
+@dataclass(frozen=True)
+class Toys:
+    """Datasets and what they were thrown with.
+
+    Attributes
+    ----------
+    events
+        A row per event: ``trial, cs1, cs2, source``; trials in increasing order.
+    truth
+        A row per trial and parameter: ``trial, n_events, parameter, true_value,
+        constraint_centre`` (NaN where the parameter has no constraint).
+    """
+
+    events: pd.DataFrame
+    truth: pd.DataFrame
+
+    @property
+    def trials(self) -> NDArray[np.int64]:
+        """The trials, those without events too."""
+        return self.truth["trial"].unique()
+
+    def constraint_centres(self, parameter: str) -> NDArray[np.float64]:
+        """Constraint centre of a parameter in each of `trials`."""
+        rows = self.truth[self.truth["parameter"] == parameter]
+        return rows["constraint_centre"].to_numpy(copy=True)
+
+
+def throw(
+    study: Study, detector: str, templates: Mapping[str, Template], trials: Iterable[int]
+) -> Toys:
+    """Throw background-only datasets from the nominal templates.
+
+    A trial's random numbers depend on the seed, the detector's name and the trial alone.
+
+    Parameters
+    ----------
+    templates
+        The template of each background, by name.
+    trials
+        Numbers of the trials to throw.
+    """
+    sources = [source.name for source in study.detectors[detector].sources]
+    space = study.detectors[detector].space
+    nominal = {name: templates[name].nominal for name in sources}
+    means = np.array([nominal[name].sum() for name in sources])
+    cumulative = {
+        name: np.cumsum(bins) / max(np.cumsum(bins)[-1], np.finfo(float).tiny)
+        for name, bins in nominal.items()
+    }
+    events, truth = [], []
+    for trial in trials:
+        rng = stream(study.seed, "toys", detector, trial)
+        numbers = rng.poisson(means)
+        redrawn = study.constraint_centres == "redrawn"
+        centres = {shape.name: rng.standard_normal() for shape in study.shapes}
+        bins = [
+            np.searchsorted(cumulative[name], rng.random(n), side="right")
+            for name, n in zip(sources, numbers, strict=True)
+        ]
+        cs1, cs2 = _place(space, np.concatenate(bins), rng)
+        events.append((np.full(len(cs1), trial), cs1, cs2, np.repeat(sources, numbers)))
+        truth += [(trial, len(cs1), "wimp_rate", 0.0, np.nan)]
+        truth += [(trial, len(cs1), f"{name}_rate", 1.0, np.nan) for name in sources]
+        truth += [
+            (trial, len(cs1), name, 0.0, centre if redrawn else 0.0)
+            for name, centre in centres.items()
+        ]
+    columns = [np.concatenate(column) for column in zip(*events, strict=True)]
+    return Toys(
+        pd.DataFrame(dict(zip(("trial", "cs1", "cs2", "source"), columns, strict=True))),
+        pd.DataFrame(truth, columns=list(_TRUTH_UNITS)),
+    )
+
+
+def write_toys(
+    study: Study, detector: str, toys: Toys, events_path: Path, truth_path: Path
+) -> None:
+    """Write datasets and their truth."""
+    unit = study.detectors[detector].area_unit
+    for table, path, units in (
+        (toys.events, events_path, {"trial": "", "cs1": unit, "cs2": unit, "source": ""}),
+        (toys.truth, truth_path, _TRUTH_UNITS),
+    ):
+        write_parquet(
+            table, path, units=units, config_slice=toys_slice(study, detector), seed=study.seed
+        )
+
+
+def read_toys(study: Study, detector: str, events_path: Path, truth_path: Path) -> Toys:
+    """Read datasets of this study.
+
+    Raises
+    ------
+    StaleResultError
+        A file was made from another configuration.
+    """
+    expected = toys_slice(study, detector)
+    return Toys(
+        read_parquet(events_path, config_slice=expected)[0],
+        read_parquet(truth_path, config_slice=expected)[0],
+    )
+
+
+def read_events(path: str | Path) -> pd.DataFrame:
+    """Read observed events: a CSV with the columns ``cs1`` and ``cs2``.
+
+    Raises
+    ------
+    ConfigError
+        A column is missing, or a value is not a finite number; the message names the row.
+    """
+    return check_events(read_csv(path), str(path))
+
+
+def check_events(table: pd.DataFrame, origin: str) -> pd.DataFrame:
+    """Check that a table has finite numbers in the columns ``cs1`` and ``cs2``; give these.
+
+    Parameters
+    ----------
+    origin
+        What the message of a `ConfigError` calls the table.
+    """
+    if missing := [name for name in ("cs1", "cs2") if name not in table.columns]:
+        raise ConfigError(
+            f"{origin}: found columns {', '.join(map(str, table.columns))}; "
+            f"missing: {', '.join(missing)}"
+        )
+    values = pd.DataFrame(
+        {name: pd.to_numeric(table[name], errors="coerce") for name in ("cs1", "cs2")}, dtype=float
+    )
+    bad = ~np.isfinite(values.to_numpy()).all(axis=1)
+    if bad.any():
+        row = int(np.argmax(bad))
+        found = ", ".join(f"{name}={table[name].iloc[row]}" for name in ("cs1", "cs2"))
+        raise ConfigError(f"{origin}: row {row + 2}: found {found}; allowed: finite numbers")
+    return values
+
+
+def _place(
+    space: AnalysisSpace, bins: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Uniform in cS1 and in ln cS2 inside each bin."""
+    i, j = np.divmod(bins, space.shape[1])
+    u, v = rng.random((2, len(bins)))
+    cs1 = space.cs1_edges[i] + u * (space.cs1_edges[i + 1] - space.cs1_edges[i])
+    cs2 = space.cs2_edges[j] * (space.cs2_edges[j + 1] / space.cs2_edges[j]) ** v
+    # Rounding must not carry an event into the next bin.
+    cs1 = np.minimum(cs1, np.nextafter(space.cs1_edges[i + 1], 0))
+    cs2 = np.clip(cs2, space.cs2_edges[j], np.nextafter(space.cs2_edges[j + 1], 0))
+    return cs1, cs2

@@ -1,0 +1,139 @@
+"""Every mistake gives one message: file, key, what was found, what is allowed."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from zeptobarn.config import ConfigError, read_yaml
+from zeptobarn.detector import load_detector
+from zeptobarn.study import load_study, study_from_settings
+
+CONFIG = read_yaml(Path(__file__).parent.parent / "config/config.yaml")
+XENON1T = read_yaml(Path(__file__).parent.parent / "config/detectors/xenon1t.yaml")
+SCHEMA = Path(__file__).parent.parent / "config/schemas/detector.schema.yaml"
+
+
+def changed(base, key, value):
+    settings = copy.deepcopy(base)
+    *parents, last = key
+    place = settings
+    for parent in parents:
+        place = place[parent]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+    return settings
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        (["trails"], 5, r"top level: unknown key 'trails'; allowed: .*trials"),
+        (["trials"], None, r"missing key 'trials'"),
+        (["trials"], 0, r"trials: found 0; allowed: ≥ 1"),
+        (["trials"], 2.5, r"trials: found 2.5; allowed: integer"),
+        (["halo"], "nfw", r"halo: found 'nfw'; allowed: baxter2021, xenon2017"),
+        (["reference_cross_section_cm2"], "1e-45", r"found the text '1e-45'.*1\.0e-45"),
+        (["confidence_level"], 1.0, r"confidence_level: found 1.0; allowed: < 1"),
+        (["detectors"], ["darwin"], r"darwin\.yaml: no such file"),
+        (["interactions"], ["SD"], r"interactions\[0\]: found 'SD'; allowed: SI, SD_n_central"),
+        (["masses_GeV"], [50, 0.5], r"masses_GeV\[1\]: found 0.5; .*the rate is zero"),
+        (["intervals", 0, "fixed"], {"leff": 3}, r"leff_nominal fixes leff: found 3; allowed: -2"),
+        (["intervals", 0, "fixed"], {}, r"leff_nominal treats \[\]; allowed: each of \['leff'\]"),
+        (["intervals", 1, "name"], "profiled", r"allowed: each name once"),
+        (["shapes", 0, "anchors"], [0, -1], r"anchors of leff: found \[0, -1\]; allowed: incr"),
+    ],
+)
+def test_study_mistakes(key, value, message):
+    with pytest.raises(ConfigError, match=message):
+        study_from_settings(changed(CONFIG, key, value))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        (["electron_lifetime_us"], -5, r"electron_lifetime_us: found -5; allowed: > 0 \(Electr"),
+        (["electron_lifetime"], 5, r"unknown key 'electron_lifetime'"),
+        (["g1"], 1.2, r"g1: found 1.2; allowed: ≤ 1"),
+        (["drift_field_V_per_cm"], 0.117, r"drift_field.*found 0.117; allowed: ≥ 5 .*not kV"),
+        (["fiducial_z_cm"], [-13.0, -83.0], r"fiducial_z_cm: .*the bottom below the top"),
+        (["fiducial_mass_kg"], 5600, r"fiducial_mass_kg: found 5600; .*about 999 kg"),
+        (["apply_bias"], "yes", r"apply_bias: found 'yes'; allowed: boolean"),
+        (["sources", 1, "name"], "er", r"name 'er' is used twice"),
+        (["sources", 0, "recoil"], "gamma", r"sources\[0\]\.recoil: found 'gamma'; allowed: nr"),
+        (["sources", 0, "spectrum", "rate"], 1, r"sources\[0\]\.spectrum: unknown key 'rate'"),
+        (["sources", 0, "spectrum", "range_keV"], [15, 0], r"found \[15, 0\]; allowed: low"),
+        (["sources", 1, "spectrum", "range_keV"], [0, 100], r"found \[0, 100\]; allowed: above 0"),
+        (
+            ["sources", 1, "spectrum", "normalisation"],
+            {"recoils": 1, "range_keV": [30, 6], "exposure_kg_day": 1},
+            r"normalisation\.range_keV: found \[30, 6\]; allowed: low < high, inside \[1, 100\]",
+        ),
+        (["livetime_day"], float("inf"), r"livetime_day: found inf; allowed: finite numbers"),
+        (["response_max_keV", "nr"], 0.5, r"response_max_keV\.nr: found 0.5; allowed: > resp"),
+        (["analysis_space", "cs1", "low"], 90, r"analysis_space\.cs1: found low 90"),
+        (
+            ["s1_relative_light_yield", "coefficients"],
+            [[-1.0]],
+            r"s1_relative_light_yield: found -1 to -1",
+        ),
+    ],
+)
+def test_detector_mistakes(tmp_path, key, value, message):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(changed(XENON1T, key, value)))
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_detector(path, SCHEMA)
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_yaml_syntax_error_names_the_line(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("title: x\ncolour: [1, 2\nlivetime_day: 3\n")
+    with pytest.raises(ConfigError, match=r"broken\.yaml, line 3, column 13: not valid YAML"):
+        read_yaml(path)
+
+
+def test_two_spectra_of_one_name(tmp_path):
+    for folder in ("schemas", "detectors"):
+        (tmp_path / folder).symlink_to(SCHEMA.parent.parent / folder)
+    (tmp_path / "detectors").unlink()
+    (tmp_path / "detectors").mkdir()
+    for name, rate in (("a", 1.0e-4), ("b", 2.0e-4)):
+        settings = changed(XENON1T, ["sources", 0, "spectrum", "rate_per_kg_day_keV"], rate)
+        (tmp_path / "detectors" / f"{name}.yaml").write_text(yaml.safe_dump(settings))
+    with pytest.raises(ConfigError, match="two different spectra are named 'er_xenon1t_sr0'"):
+        study_from_settings(CONFIG | {"detectors": ["a", "b"]}, tmp_path)
+
+
+def test_overlay_replaces_lists_and_merges_mappings(tmp_path):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("masses_GeV: [30]\nresponse: {events_per_energy_bin: 7}\n")
+    study = load_study("config/config.yaml", overlay)
+    assert study.masses_GeV == (30,)
+    assert study.events_per_energy_bin == 7
+    assert study.energy_bin_width_log == CONFIG["response"]["energy_bin_width_log"]
+
+
+def test_every_key_is_described():
+    """A schema's leaf has a description, its own or the one of what it refers to."""
+
+    def undescribed(schema, where):
+        if "$ref" in schema or ("enum" in schema and "description" in schema):
+            schema = {"description": "by reference", **schema}
+        if where and "description" not in schema:
+            yield where
+        for name, child in schema.get("properties", {}).items():
+            if child:
+                yield from undescribed(child, f"{where}.{name}")
+        if isinstance(schema.get("items"), dict):
+            for name, child in schema["items"].get("properties", {}).items():
+                yield from undescribed(child, f"{where}[].{name}")
+
+    for name in ("config", "detector"):
+        schema = read_yaml(SCHEMA.parent / f"{name}.schema.yaml")
+        assert list(undescribed(schema, "")) == []

@@ -1,0 +1,113 @@
+"""Figures are drawn, reproducibly, with what they must hold; looking at them is for people."""
+
+import pandas as pd
+import pytest
+
+from zeptobarn.figures import limits as limit_figures
+from zeptobarn.figures import spectra as spectrum_figures
+from zeptobarn.figures import templates as template_figures
+from zeptobarn.model import make_model
+from zeptobarn.spectra import spectrum
+from zeptobarn.summary import summarise
+from zeptobarn.toys import throw
+
+
+@pytest.fixture(scope="module")
+def dataset(small_study, small_templates):
+    return throw(small_study, "lz", small_templates["lz"], [1]).events
+
+
+@pytest.fixture(scope="module")
+def summary(small_study, small_templates):
+    toys = {d: throw(small_study, d, t, range(1, 21)) for d, t in small_templates.items()}
+    return summarise(
+        pd.concat(
+            make_model(small_study, detector, mass, "SI", small_templates[detector]).limits(
+                toys[detector]
+            )
+            for detector in small_study.detectors
+            for mass in small_study.masses_GeV
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def published():
+    return [pd.read_csv("resources/published/xenon1t_2017.csv")]
+
+
+def draw_twice(tmp_path, draw):
+    """Draw into two folders; give the files of the first after checking the second's."""
+    folders = []
+    for name in ("one", "two"):
+        files = [tmp_path / name / f"figure.{suffix}" for suffix in ("png", "pdf")]
+        draw(files)
+        folders.append(files)
+    for one, two in zip(*folders, strict=True):
+        assert one.read_bytes() == two.read_bytes()
+        assert len(list(one.parent.iterdir())) == 2
+    return folders[0]
+
+
+def test_spectra(tmp_path, small_study):
+    names = [*small_study.signals(), *small_study.spectra()]
+    spectra = {name: spectrum(small_study, name) for name in names}
+    png, pdf = draw_twice(
+        tmp_path, lambda files: spectrum_figures.draw(small_study, "SI", spectra, files)
+    )
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert pdf.read_bytes().startswith(b"%PDF")
+
+
+def test_templates_and_bands(tmp_path, small_study, small_templates, dataset):
+    for draw in (template_figures.draw_templates, template_figures.draw_bands):
+        draw_twice(
+            tmp_path / draw.__name__,
+            lambda files, draw=draw: draw(small_study, "lz", small_templates["lz"], dataset, files),
+        )
+
+
+def test_bands_are_ordered_and_apart(small_study, small_templates):
+    space = small_study.detectors["lz"].space
+    bands = {}
+    for source in ("er", "neutrons"):
+        centres, low, middle, high = template_figures.band(
+            space, small_templates["lz"][source].nominal
+        )
+        assert (low < middle).all()
+        assert (middle < high).all()
+        bands[source] = pd.Series(middle, index=centres)
+    assert (bands["er"] > 1.3 * bands["neutrons"]).all()
+
+
+def test_limits(tmp_path, small_study, summary, published):
+    draw_twice(
+        tmp_path / "detector",
+        lambda files: limit_figures.draw_detector(
+            small_study, "xenon1t", "SI", summary, published, files
+        ),
+    )
+    draw_twice(
+        tmp_path / "together",
+        lambda files: limit_figures.draw_together(small_study, "SI", summary, published, files),
+    )
+
+
+def test_withheld_medians_can_be_drawn(tmp_path, small_study, summary):
+    withheld = summary.assign(
+        **{name: float("nan") for name in summary.columns if name.endswith("cm2")}
+    )
+    limit_figures.draw_detector(small_study, "lz", "SI", withheld, [], [tmp_path / "f.png"])
+    assert (tmp_path / "f.png").stat().st_size > 5000
+
+
+def test_published_tables_name_their_sources():
+    from pathlib import Path
+
+    for path in Path("resources/published").glob("*.csv"):
+        table = pd.read_csv(path)
+        assert list(table.columns) == [
+            "label", "interaction", "mass_GeV", "cross_section_cm2", "kind", "source",
+        ]  # fmt: skip
+        assert table.notna().all(axis=None)
+        assert table["cross_section_cm2"].between(1e-49, 1e-42).all()

@@ -1,0 +1,151 @@
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from zeptobarn.model import load_model, make_model
+from zeptobarn.study import Interval
+from zeptobarn.toys import Toys, throw
+
+
+@pytest.fixture(scope="module")
+def model(small_study, small_templates):
+    return make_model(small_study, "xenon1t", 50, "SI", small_templates["xenon1t"])
+
+
+@pytest.fixture(scope="module")
+def toys(small_study, small_templates):
+    return throw(small_study, "xenon1t", small_templates["xenon1t"], range(1, 61))
+
+
+def test_columns_are_the_contract(model, toys):
+    assert list(model.limits(toys).columns) == [
+        "detector", "interaction", "mass_GeV", "trial", "interval", "kind", "confidence_level",
+        "limit_rate_multiplier", "limit_cm2", "limit_low_rate_multiplier",
+        "best_fit_rate_multiplier", "best_fit_er_rate", "best_fit_leff", "status", "message",
+        "n_evaluations",
+    ]  # fmt: skip
+
+
+def test_a_row_per_trial_and_interval(model, toys):
+    limits = model.limits(toys)
+    assert len(limits) == 60 * 3
+    assert (limits.groupby("trial").size() == 3).all()
+    assert limits["status"].isin(["ok", "at_boundary"]).all()
+    assert (limits["limit_cm2"] > 0).all()
+    np.testing.assert_allclose(limits["limit_cm2"], limits["limit_rate_multiplier"] * 1e-45)
+    assert (limits["limit_rate_multiplier"] > limits["best_fit_rate_multiplier"]).all()
+
+
+def test_the_three_intervals_differ(model, toys):
+    wide = model.limits(toys).pivot(index="trial", columns="interval", values="limit_cm2")
+    for a, b in (("leff_nominal", "leff_low"), ("leff_nominal", "profiled")):
+        assert (wide[a] != wide[b]).all()
+    assert wide["leff_low"].median() > 1.1 * wide["leff_nominal"].median()
+
+
+def test_threads_and_batches_change_nothing(model, toys):
+    whole = model.limits(toys)
+    pd.testing.assert_frame_equal(whole, model.limits(toys, threads=2))
+    pd.testing.assert_frame_equal(whole, model.limits(toys, threads=7))
+    halves = []
+    for first, last in ((1, 13), (14, 60)):
+        chosen = [table["trial"].between(first, last) for table in (toys.events, toys.truth)]
+        part = Toys(toys.events[chosen[0]], toys.truth[chosen[1]])
+        halves.append(model.limits(part))
+    pd.testing.assert_frame_equal(whole, pd.concat(halves, ignore_index=True))
+
+
+def test_order_of_events_does_not_matter(model):
+    toy = model.toy(seed=4)
+    shuffled = toy.sample(frac=1, random_state=1)
+    assert model.limit(toy).cm2 == pytest.approx(model.limit(shuffled).cm2, rel=1e-9)
+
+
+def test_an_interval_fixed_between_anchors(model, toys, small_study):
+    study = dataclasses.replace(small_study, intervals=(Interval("between", {"leff": -0.5}, ()),))
+    between = dataclasses.replace(model, study=study).interval_limits(toys, "between")
+    nominal, low = (
+        model.interval_limits(toys, name)["limit_cm2"].median()
+        for name in ("leff_nominal", "leff_low")
+    )
+    assert nominal < between["limit_cm2"].median() < low
+
+
+def test_signal_makes_the_limit_weaker(model, small_templates, small_study):
+    toy = model.toy(seed=2)
+    signal = small_templates["xenon1t"]["wimp_SI_50GeV"].nominal
+    space = small_study.detectors["xenon1t"].space
+    i, j = np.divmod(signal.argmax(), space.shape[1])
+    event = pd.DataFrame({"cs1": [space.cs1_edges[i] + 0.5], "cs2": [space.cs2_edges[j] * 1.01]})
+    limits = [model.limit(pd.concat([toy, *[event] * n])).cm2 for n in (0, 2, 6)]
+    assert limits[0] < limits[1] < limits[2]
+
+
+def test_observed_events_from_a_file(model, tmp_path):
+    toy = model.toy(seed=1)
+    outside = pd.DataFrame({"cs1": [2.0, 500.0], "cs2": [300.0, 1000.0]})
+    pd.concat([toy[["cs1", "cs2"]], outside]).to_csv(tmp_path / "events.csv", index=False)
+    limit = model.limit(tmp_path / "events.csv")
+    assert limit.cm2 == pytest.approx(model.limit(toy).cm2, rel=1e-9)
+    assert (limit.n_events, limit.n_outside) == (len(toy), 2)
+    assert f"{limit.cm2:.3g} cm²" in str(limit)
+    assert {"rate_multiplier", "er_rate", "leff"} == set(limit.best_fit)
+
+
+def test_a_repr_that_a_person_can_read(model):
+    assert repr(model).startswith("<xenon1t, WIMP SI 50 GeV/c²: expects 18")
+    assert "backgrounds: er 6" in repr(model)
+
+
+def test_empty_template(model, toys):
+    empty = dataclasses.replace(
+        model,
+        density=np.concatenate([0 * model.density[:, :1], model.density[:, 1:]], axis=1),
+        signal_events=0.0,
+    )
+    limits = empty.limits(toys)
+    assert (limits["status"] == "empty_template").all()
+    assert limits["limit_cm2"].isna().all()
+    assert "expects no event" in limits["message"][0]
+
+
+@pytest.mark.parametrize("level", [0.5, 0.45])
+def test_critical_value_zero(model, toys, small_study, level):
+    study = dataclasses.replace(small_study, confidence_level=level)
+    limits = dataclasses.replace(model, study=study).limits(toys)
+    assert (limits["status"] == "critical_value_zero").all()
+    assert limits["limit_cm2"].isna().all()
+
+
+def test_no_crossing_at_a_small_bound(model, toys, small_study):
+    study = dataclasses.replace(small_study, search_bound_rate_multiplier=1e-4)
+    limits = dataclasses.replace(model, study=study).limits(toys)
+    assert (limits["status"] == "no_crossing").all()
+    assert limits["limit_cm2"].isna().all()
+
+
+def test_event_without_density(model):
+    toy = pd.concat([model.toy(seed=1), pd.DataFrame({"cs1": [69.5], "cs2": [51.0]})])
+    limit = model.limit(toy)
+    assert limit.status == "zero_density_event"
+    assert f"event {len(toy) - 1} " in limit.message
+    assert str(limit).startswith("no profiled limit: zero_density_event")
+
+
+def test_unknown_names_are_refused(model, small_study):
+    with pytest.raises(ValueError, match="interval: found 'best'; allowed: leff_nominal"):
+        model.limit(model.toy(1), interval="best")
+    with pytest.raises(ValueError, match=r"mass_GeV: found 51; the study has \[7, 10"):
+        load_model(small_study, "lz", 51)
+
+
+def test_built_in_memory(small_study, monkeypatch, tmp_path):
+    """Without results, the model simulates its templates itself."""
+    study = dataclasses.replace(
+        small_study, results=tmp_path, events_per_energy_bin=300, energy_bin_width_log=0.1
+    )
+    model = load_model(study, "xenon1t", 50)
+    assert model.signal_events == pytest.approx(18.6, rel=0.05)
+    assert list(tmp_path.iterdir()) == []

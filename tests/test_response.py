@@ -1,0 +1,91 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from zeptobarn.config import ConfigError
+from zeptobarn.response import energy_edges, read_response, simulate_response, write_response
+from zeptobarn.tables import StaleResultError
+
+
+def test_energy_bins():
+    edges = energy_edges(0.1, 150, 0.0125)
+    widths = np.diff(np.log(edges))
+    assert edges[0] == pytest.approx(0.1)
+    assert edges[-1] == pytest.approx(150)
+    assert (widths[edges[1:] <= 5] <= 0.0125 + 1e-9).all()
+    assert (widths <= 0.05 + 1e-9).all()
+
+
+def test_only_low_energies_or_only_high_ones():
+    assert energy_edges(0.1, 2, 0.1)[-1] == pytest.approx(2)
+    assert energy_edges(8, 20, 0.1)[0] == pytest.approx(8)
+    for edges in (energy_edges(0.1, 2, 0.1), energy_edges(8, 20, 0.1)):
+        assert (np.diff(edges) > 0).all()
+
+
+@pytest.fixture(scope="module")
+def response(small_study):
+    return simulate_response(small_study, "xenon1t", "nr", "leff_0")
+
+
+def test_probabilities(response):
+    assert response.probability.data.min() > 0
+    assert response.acceptance.max() <= 1
+    assert response.acceptance.max() > 0.9
+    assert response.acceptance[-1] < 1e-3
+
+
+def test_variance_is_that_of_repetition(small_study):
+    """Twenty responses of other seeds scatter as their variances say."""
+    study = dataclasses.replace(small_study, events_per_energy_bin=3000, energy_bin_width_log=0.1)
+    runs = [
+        simulate_response(dataclasses.replace(study, seed=seed), "xenon1t", "nr", "leff_0")
+        for seed in range(20)
+    ]
+    values = np.array([r.probability.toarray().ravel() for r in runs])
+    predicted = np.mean([r.variance.toarray().ravel() for r in runs], axis=0)
+    well_filled = (values > 0).all(axis=0)
+    ratio = values.var(axis=0, ddof=1)[well_filled].sum() / predicted[well_filled].sum()
+    degrees = 19 * well_filled.sum()
+    assert well_filled.sum() > 100
+    assert ratio == pytest.approx(1, abs=6 * np.sqrt(2 / degrees) + 0.02)
+
+
+def test_another_seed_is_another_draw(small_study, response):
+    other = simulate_response(dataclasses.replace(small_study, seed=99), "xenon1t", "nr", "leff_0")
+    pulls = (other.acceptance - response.acceptance) / np.sqrt(
+        np.asarray(other.variance.sum(axis=1) + response.variance.sum(axis=1)).ravel() + 1e-9
+    )
+    assert (other.acceptance != response.acceptance).any()
+    assert stats.kstest(pulls[response.acceptance > 0.01], "norm").pvalue > 1e-4
+
+
+def test_less_light_is_seen_less(small_study, response):
+    dim = simulate_response(small_study, "xenon1t", "nr", "leff_-2")
+    threshold = (response.acceptance > 0.02) & (response.acceptance < 0.8)
+    assert (dim.acceptance < response.acceptance)[threshold][:10].all()
+
+
+def test_too_small_an_energy_range_is_refused(small_study):
+    detector = small_study.detectors["xenon1t"]
+    narrow = dict(detector.settings, response_max_keV={"nr": 20, "er": 30})
+    study = dataclasses.replace(
+        small_study,
+        events_per_energy_bin=500,
+        detectors={"xenon1t": dataclasses.replace(detector, settings=narrow)},
+    )
+    with pytest.raises(ConfigError, match=r"response_max_keV\.nr: found 20; .*raise it"):
+        simulate_response(study, "xenon1t", "nr", "leff_0")
+
+
+def test_round_trip(tmp_path, small_study, response):
+    place = "xenon1t", "nr", "leff_0"
+    write_response(small_study, *place, response, tmp_path / "r.parquet")
+    found = read_response(small_study, *place, tmp_path / "r.parquet")
+    np.testing.assert_array_equal(found.energy_edges_keV, response.energy_edges_keV)
+    for name in ("probability", "variance"):
+        assert (getattr(found, name) != getattr(response, name)).nnz == 0
+    with pytest.raises(StaleResultError):
+        read_response(small_study, "xenon1t", "nr", "leff_1", tmp_path / "r.parquet")

@@ -1,0 +1,86 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+from zeptobarn.summary import QUANTILES, print_summary, print_trials, quantile, summarise
+
+
+def limits(values, status="ok", interval="profiled", mass=50.0):
+    values = np.asarray(values, dtype=float)
+    status = [status] * len(values) if isinstance(status, str) else status
+    return pd.DataFrame(
+        {
+            "detector": "lz",
+            "interaction": "SI",
+            "mass_GeV": mass,
+            "trial": np.arange(1, len(values) + 1),
+            "interval": interval,
+            "limit_cm2": values,
+            "status": status,
+        }
+    )
+
+
+def test_quantiles_are_those_of_the_normal_distribution():
+    names = ["minus2sigma_cm2", "minus1sigma_cm2", "median_cm2", "plus1sigma_cm2", "plus2sigma_cm2"]
+    np.testing.assert_allclose([QUANTILES[n] for n in names], norm.cdf([-2, -1, 0, 1, 2]))
+
+
+def test_bands_are_ordered_and_right():
+    values = np.random.default_rng(1).lognormal(size=1000)
+    row = summarise(limits(values)).iloc[0]
+    for name, probability in QUANTILES.items():
+        assert row[name] == pytest.approx(np.quantile(values, probability), rel=1e-12)
+    assert row["n_trials"] == 1000
+    assert row["n_failed"] == row["n_warnings"] == 0
+
+
+def test_no_crossing_counts_as_infinite():
+    status = ["ok"] * 6 + ["no_crossing"] * 4
+    row = summarise(limits([1, 2, 3, 4, 5, 6] + [np.nan] * 4, status)).iloc[0]
+    assert row["median_cm2"] == 5.5
+    assert row["plus1sigma_cm2"] == np.inf
+    assert row["n_failed"] == 4
+
+
+@pytest.mark.parametrize(("failed", "withheld"), [(1, False), (2, True)])
+def test_a_median_of_a_biased_sample_is_withheld(failed, withheld):
+    """More than 1 % of 100 trials failed otherwise."""
+    status = ["not_converged"] * failed + ["ok"] * (100 - failed)
+    values = [np.nan] * failed + [1.0] * (100 - failed)
+    row = summarise(limits(values, status)).iloc[0]
+    assert np.isnan(row["median_cm2"]) == withheld
+    assert row["n_failed"] == failed
+
+
+def test_warnings_are_counted_apart():
+    row = summarise(limits([1, 2, 3], ["ok", "at_boundary", "multiple_crossings"])).iloc[0]
+    assert (row["n_failed"], row["n_warnings"], row["median_cm2"]) == (0, 2, 2)
+
+
+def test_a_row_per_interval_and_mass_in_order():
+    parts = [limits([1.0], interval=i, mass=m) for m in (7, 1000) for i in ("b", "a")]
+    table = summarise(pd.concat(parts))
+    assert list(table["interval"]) == ["b", "a", "b", "a"]
+    assert list(table["mass_GeV"]) == [7, 7, 1000, 1000]
+
+
+def test_quantile_between_infinities():
+    assert quantile(np.array([np.inf, np.inf]), 0.3) == np.inf
+
+
+def test_printed_tables(capsys):
+    parts = [limits([1e-45, 2e-45], interval=i) for i in ("leff_nominal", "profiled")]
+    parts.append(limits([np.nan, 3e-45], ["empty_template", "ok"], "leff_low"))
+    table = pd.concat(parts)
+    print_summary(summarise(table))
+    shown = capsys.readouterr().out
+    assert "profiled [cm²]" in shown
+    assert "1.500e-45" in shown
+    assert "1/6" in shown
+    assert "–" in shown
+    print_trials(table, 2)
+    shown = capsys.readouterr().out
+    assert "2.00e-45" in shown
+    assert "empty_template" in shown

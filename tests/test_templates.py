@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from zeptobarn.spectra import spectrum
+from zeptobarn.streams import stream
+from zeptobarn.tables import StaleResultError, read_parquet
+from zeptobarn.templates import events_per_rate, read_template, sample, write_template
+
+
+@pytest.mark.parametrize(
+    ("detector", "source", "n_events"),
+    [
+        ("xenon1t", "er", 300_000),
+        ("xenon1t", "wimp_SI_50GeV", 300_000),
+        ("lz", "wimp_SI_10GeV", 10**6),
+    ],
+)
+def test_folding_agrees_with_sampling(small_study, small_templates, detector, source, n_events):
+    """The response times the spectrum, against recoils drawn from the spectrum itself."""
+    folded = small_templates[detector][source]
+    found = small_study.detectors[detector]
+    sampled = sample(
+        found.settings,
+        small_study.recoil(detector, source),
+        found.space,
+        spectrum(small_study, small_study.spectrum_name(detector, source)),
+        n_events,
+        events_per_rate(small_study, detector, source),
+        stream(1, "sample", source),
+    )
+    error = np.sqrt(sampled.variance.sum() + folded.variance.sum(axis=1).max())
+    assert sampled.nominal.sum() == pytest.approx(folded.nominal.sum(), abs=4 * error)
+    a, b = (t.nominal.reshape(found.space.shape).sum(axis=1) for t in (sampled, folded))
+    variance = sum(
+        t.variance[i].reshape(found.space.shape).sum(axis=1)
+        for t, i in ((sampled, 0), (folded, len(folded.variance) // 2))
+    )
+    filled = (
+        sampled.nominal.reshape(found.space.shape).sum(axis=1)
+        > 100 * sampled.nominal[sampled.nominal > 0].min()
+    )
+    chi2 = ((a - b)[filled] ** 2 / variance[filled]).sum()
+    assert filled.sum() > 3
+    assert stats.chi2.sf(chi2, filled.sum()) > 1e-3
+
+
+def test_an_er_template_has_one_anchor(small_templates):
+    assert small_templates["xenon1t"]["er"].shape_values == ({},)
+    assert len(small_templates["xenon1t"]["wimp_SI_50GeV"].shape_values) == 5
+
+
+def test_more_light_more_events_at_low_mass(small_templates):
+    sums = small_templates["lz"]["wimp_SI_7GeV"].expected.sum(axis=1)
+    assert (np.diff(sums) > 0).all()
+
+
+def test_background_does_not_depend_on_the_cross_section(small_study):
+    assert events_per_rate(small_study, "lz", "er") == 5600 * 1000
+    assert events_per_rate(small_study, "lz", "wimp_SI_7GeV") == 5600 * 1000
+
+
+def test_round_trip_and_columns(tmp_path, small_study, small_templates):
+    template = small_templates["xenon1t"]["wimp_SI_10GeV"]
+    path = tmp_path / "t.parquet"
+    write_template(small_study, "xenon1t", "wimp_SI_10GeV", template, path)
+    found = read_template(small_study, "xenon1t", "wimp_SI_10GeV", path)
+    np.testing.assert_array_equal(found.expected, template.expected)
+    np.testing.assert_array_equal(found.variance, template.variance)
+    table, metadata = read_parquet(path)
+    assert list(table.columns) == [
+        "leff", "cs1_low", "cs1_high", "cs2_low", "cs2_high", "expected_events", "variance",
+    ]  # fmt: skip
+    assert len(table) == 5 * 67 * 70
+    assert (table["cs2_high"] > table["cs2_low"]).all()
+    # A row's bin is where its events are: the summed cS2 of the nominal rows is at NR sizes.
+    rows = table[table["leff"] == 0]
+    mean = np.average(rows["cs2_low"], weights=rows["expected_events"])
+    assert 100 < mean < 1500
+    assert metadata["units"]["cs1_low"] == "PE"
+    with pytest.raises(StaleResultError):
+        read_template(small_study, "xenon1t", "wimp_SI_50GeV", path)

@@ -1,0 +1,102 @@
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from zeptobarn.config import ConfigError
+from zeptobarn.density import bin_index
+from zeptobarn.tables import StaleResultError
+from zeptobarn.toys import read_events, read_toys, throw, write_toys
+
+
+@pytest.fixture(scope="module")
+def toys(small_study, small_templates):
+    return throw(small_study, "xenon1t", small_templates["xenon1t"], range(1, 1001))
+
+
+def test_numbers_of_events_are_poisson(toys, small_templates):
+    expected = small_templates["xenon1t"]["er"].nominal.sum()
+    counts = toys.events[toys.events["source"] == "er"].groupby("trial").size().to_numpy()
+    assert counts.mean() == pytest.approx(expected, abs=4 * np.sqrt(expected / 1000))
+    assert counts.var() == pytest.approx(expected, rel=4 * np.sqrt(2 / 1000))
+
+
+def test_events_follow_the_template(toys, small_study, small_templates):
+    space = small_study.detectors["xenon1t"].space
+    events = toys.events[toys.events["source"] == "er"]
+    bins = bin_index(space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
+    assert bins.min() >= 0
+    law = small_templates["xenon1t"]["er"].nominal
+    groups = law.reshape(space.shape).sum(axis=1)
+    seen = np.bincount(bins // space.shape[1], minlength=space.shape[0])
+    assert stats.chisquare(seen, groups / groups.sum() * len(events)).pvalue > 1e-3
+    assert (law[bins] > 0).all()
+
+
+def test_truth(toys, small_study):
+    assert (toys.trials == np.arange(1, 1001)).all()
+    names = ["wimp_rate", "er_rate", "leff"]
+    assert set(names) <= set(toys.truth["parameter"])
+    counts = toys.events.groupby("trial").size()
+    first = toys.truth.drop_duplicates("trial").set_index("trial")["n_events"]
+    assert (counts == first).all()
+    centres = toys.constraint_centres("leff")
+    assert stats.kstest(centres, "norm").pvalue > 1e-3
+    fixed = dataclasses.replace(small_study, constraint_centres="fixed")
+    templates = {s.name: _empty() for s in small_study.detectors["xenon1t"].sources}
+    assert (throw(fixed, "xenon1t", templates, [1, 2]).constraint_centres("leff") == 0).all()
+
+
+def _empty():
+    from zeptobarn.templates import Template
+
+    return Template(({},), np.zeros((1, 67 * 70)), np.zeros((1, 67 * 70)))
+
+
+def test_a_trial_without_events_is_in_the_truth(small_study):
+    templates = {s.name: _empty() for s in small_study.detectors["xenon1t"].sources}
+    found = throw(small_study, "xenon1t", templates, [3, 4])
+    assert len(found.events) == 0
+    assert list(found.trials) == [3, 4]
+
+
+def test_a_trial_depends_on_its_number_alone(toys, small_study, small_templates):
+    alone = throw(small_study, "xenon1t", small_templates["xenon1t"], [500])
+    same = toys.events[toys.events["trial"] == 500].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone.events, same)
+
+
+def test_detectors_and_seeds_have_their_own_trials(small_study, small_templates):
+    one = throw(small_study, "xenon1t", small_templates["xenon1t"], [1])
+    reseeded = dataclasses.replace(small_study, seed=2)
+    two = throw(reseeded, "xenon1t", small_templates["xenon1t"], [1])
+    lz = throw(small_study, "lz", small_templates["lz"], [1])
+    assert one.events["cs1"].iloc[0] != two.events["cs1"].iloc[0]
+    assert one.constraint_centres("leff")[0] != lz.constraint_centres("leff")[0]
+
+
+def test_round_trip(tmp_path, toys, small_study):
+    files = tmp_path / "e.parquet", tmp_path / "t.parquet"
+    write_toys(small_study, "xenon1t", toys, *files)
+    found = read_toys(small_study, "xenon1t", *files)
+    pd.testing.assert_frame_equal(found.events, toys.events, check_dtype=False)
+    pd.testing.assert_frame_equal(found.truth, toys.truth, check_dtype=False)
+    with pytest.raises(StaleResultError):
+        read_toys(dataclasses.replace(small_study, seed=2), "xenon1t", *files)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("cs1,s2\n1,2\n", "found columns cs1, s2; missing: cs2"),
+        ("cs1,cs2\n1,2\n3,\n", "row 3: found cs1=3, cs2=nan; allowed: finite"),
+        ("cs1,cs2\n1,2\n3,x\n", "row 3: found cs1=3, cs2=x; allowed: finite"),
+    ],
+)
+def test_bad_event_files(tmp_path, text, message):
+    path = tmp_path / "events.csv"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=rf"events\.csv: {message}"):
+        read_events(path)

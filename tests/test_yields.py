@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from zeptobarn.yields import QUANTA_PER_KEV, mean_yields
+
+ENERGIES = np.geomspace(0.1, 100, 60)
+
+
+@pytest.mark.parametrize("field", [81, 117, 310])
+def test_lenardo_quanta_are_physical(field):
+    found = mean_yields("lenardo2015", ENERGIES, field)
+    total = found.photons + found.electrons
+    assert (found.photons > 0).all()
+    assert (found.electrons > 0).all()
+    assert (total < QUANTA_PER_KEV * ENERGIES).all()
+    assert (np.diff(total) > 0).all()
+
+
+def test_a_stronger_field_frees_electrons():
+    weak, strong = (mean_yields("lenardo2015", ENERGIES, f) for f in (100, 400))
+    assert (strong.electrons > weak.electrons).all()
+    assert (strong.photons < weak.photons).all()
+
+
+def test_er_quanta_add_up_and_clip():
+    found = mean_yields("er_polynomial", ENERGIES, 117)
+    np.testing.assert_allclose(found.photons + found.electrons, QUANTA_PER_KEV * ENERGIES)
+    # Below 0.53 keV the parabola would pass 73 electrons/keV.
+    assert found.photons[0] == 0
+    per_keV = found.electrons / ENERGIES
+    assert np.ptp(per_keV[ENERGIES > 12]) < 1e-12
+
+
+def test_leff_scales_light_alone():
+    low, mean, high = (
+        mean_yields("lenardo2015", [1.0, 3.0, 10.0, 80.0], 117, leff) for leff in (-2, 0, 1)
+    )
+    np.testing.assert_allclose(
+        low.photons / mean.photons, 1 - 2 * np.array([0.135, 0.135, 0.058, 0.048])
+    )
+    np.testing.assert_allclose(
+        high.photons / mean.photons, 1 + np.array([0.135, 0.135, 0.058, 0.048])
+    )
+    np.testing.assert_array_equal(low.electrons, mean.electrons)
+
+
+def test_leff_without_light_below_2_keV():
+    low, high = (
+        mean_yields("lenardo2015", [1.9, 2.1], 117, leff, "zero_below_2keV") for leff in (-1, 1)
+    )
+    assert low.photons[0] == 0 < low.photons[1]
+    assert (high.photons > 0).all()
+
+
+def test_leff_of_electronic_recoils_is_refused():
+    with pytest.raises(ValueError, match="nuclear recoils alone"):
+        mean_yields("er_polynomial", 5.0, 117, leff=1)

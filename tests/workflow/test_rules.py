@@ -1,0 +1,77 @@
+"""Rules: documented, and their parameters name the modules that their scripts run."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src/zeptobarn"
+RULES = {
+    match["name"]: match["body"]
+    for file in sorted((ROOT / "workflow/rules").glob("*.smk"))
+    for match in re.finditer(
+        r"^rule (?P<name>\w+):\n(?P<body>(?:    .*\n|\n)+)", file.read_text(), re.MULTILINE
+    )
+}
+
+
+def imports(path, lazy=False):
+    """Modules of the package that a file imports: at its top, or inside functions too."""
+    tree = ast.parse(path.read_text())
+    found = set()
+    for node in ast.walk(tree) if lazy else tree.body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("zeptobarn"):
+            prefix = node.module.removeprefix("zeptobarn").lstrip(".")
+            if prefix and (PACKAGE / (prefix.replace(".", "/") + ".py")).exists():
+                found.add(prefix)
+            else:
+                found |= {alias.name for alias in node.names}
+    return found
+
+
+def closure(modules, lazy=False):
+    """These modules and all that they import."""
+    found, left = set(), set(modules)
+    while left:
+        module = left.pop()
+        found.add(module)
+        left |= imports(PACKAGE / (module.replace(".", "/") + ".py"), lazy) - found
+    return found
+
+
+def test_all_rules_are_found():
+    assert {"spectrum", "response", "template", "toys", "limits", "summary"} <= set(RULES)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_docstring(rule):
+    assert re.match(r'\s+"""[A-Z].*\.', RULES[rule])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_code_digest_names_what_the_script_runs(rule):
+    body = RULES[rule]
+    script = ROOT / "workflow/rules" / re.search(r'script:\s+"(.*)"', body).group(1)
+    listed = set(re.findall(r'"([\w.]+)"', re.search(r"code_digest\(([^)]*)\)", body).group(1)))
+    # What a function imports when it runs may be listed: the response's simulator must be.
+    used = imports(script) - {"joblog"}  # a log changes no result
+    assert closure(used) <= listed <= closure(used, lazy=True)
+    if rule == "response":
+        assert listed == closure(used, lazy=True)
+
+
+def test_no_rule_runs_python_in_the_snakefile():
+    for body in RULES.values():
+        assert "run:" not in body
+        assert "shell:" not in body
+        assert "retries:" not in body
+
+
+def test_modules_import_only_earlier_ones():
+    """The package has no import cycle."""
+    for module in closure({"cli", "figures.limits", "figures.spectra", "figures.templates"}):
+        path = PACKAGE / (module.replace(".", "/") + ".py")
+        for below in imports(path):
+            assert module not in closure({below}), f"{module} and {below} import each other"

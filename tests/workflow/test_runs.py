@@ -1,0 +1,157 @@
+"""Real runs of the tiny study: what they leave, what they repeat, and what changes nothing."""
+
+import json
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+LIMITS = "limits/xenon1t/SI/10GeV"
+
+
+def limits(folder, mass=10):
+    files = sorted(
+        (folder / f"limits/xenon1t/SI/{mass}GeV").glob("*.parquet"),
+        key=lambda path: int(path.stem.split("-")[0]),
+    )
+    return pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A workflow that has run once, and what Snakemake said."""
+    from conftest import Workflow
+
+    workflow = Workflow(tmp_path_factory.mktemp("workflow"))
+    done = workflow.run()
+    assert done.returncode == 0, done.stderr
+    return workflow, done
+
+
+def test_a_run_leaves_the_contract(finished):
+    workflow, done = finished
+    results = workflow.folder / "results"
+    expected = [
+        "spectra/wimp_SI_10GeV.csv",
+        "spectra/er_xenon1t_sr0.csv",
+        "response/xenon1t/nr/leff_-2.parquet",
+        "response/xenon1t/er/nominal.parquet",
+        "templates/xenon1t/wimp_SI_50GeV.parquet",
+        "templates/xenon1t/er.parquet",
+        "toys/xenon1t/1-20.parquet",
+        "toys/xenon1t/1-20.truth.parquet",
+        "limits/xenon1t/SI/50GeV/1-20.parquet",
+        "summary/limits.parquet",
+        "summary/limits.csv",
+        *(
+            f"figures/{name}.{suffix}"
+            for name in ("spectra_SI", "templates_xenon1t", "bands_xenon1t", "limits_xenon1t_SI")
+            for suffix in ("pdf", "png")
+        ),
+    ]
+    assert [name for name in expected if not (results / name).is_file()] == []
+    # No half-written file is left, and every Parquet file says where it comes from.
+    assert [p for p in results.rglob(".*") if p.is_file()] == []
+    for path in results.rglob("*.parquet"):
+        metadata = json.loads(pq.read_schema(path).metadata[b"zeptobarn"])
+        assert {"units", "config_hash", "seed", "versions"} <= set(metadata)
+        assert set(metadata["units"]) == set(pq.read_schema(path).names)
+    # The closing table.
+    assert "leff_nominal [cm²]" in done.stdout + done.stderr
+
+
+def test_summary_of_a_run(finished):
+    workflow, _ = finished
+    table = pd.read_csv(workflow.folder / "results/summary/limits.csv")
+    assert len(table) == 2 * 3
+    assert (table["n_failed"] == 0).all()
+    bands = ["minus2sigma", "minus1sigma", "median", "plus1sigma", "plus2sigma"]
+    values = table[[f"{name}_cm2" for name in bands]].to_numpy()
+    assert (values[:, 1:] >= values[:, :-1]).all()
+
+
+def test_nothing_to_do_a_second_time(finished):
+    assert finished[0].planned() == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        # More trials: no response, no template.
+        ({"trials": 40}, {"toys", "limits", "summary", "figures"}),
+        # Another mass: its own spectrum, template and limits.
+        ({"masses_GeV": [10, 50, 200]}, {"spectrum", "template", "limits", "summary", "figures"}),
+        ({"confidence_level": 0.95}, {"limits", "summary", "figures"}),
+        ({"halo": "xenon2017"}, {"spectrum", "template", "limits", "summary", "figures"}),
+        (
+            {"seed": 2},
+            {"response", "template", "toys", "limits", "summary", "figures"},
+        ),
+        ({"published": {"xenon1t": []}}, {"figures"}),
+    ],
+)
+def test_only_what_changed_is_planned(finished, changes, expected):
+    planned = finished[0].planned(**changes)
+    rules = {"figures" if rule.startswith("figure") else rule for rule in planned}
+    assert rules == expected
+
+
+def test_another_mass_leaves_the_others_alone(finished):
+    planned = finished[0].planned(masses_GeV=[10, 50, 200])
+    assert {rule: planned[rule] for rule in ("spectrum", "template", "limits")} == {
+        "spectrum": 1,
+        "template": 1,
+        "limits": 1,
+    }
+
+
+def test_an_lz_number_touches_no_xenon1t_file(finished):
+    """Both detectors are planned; XENON1T's jobs are done already, whatever LZ's numbers are."""
+    workflow, _ = finished
+    changes = {"detectors": ["xenon1t", "lz"]}
+    workflow.edit("config/detectors/lz.yaml", "electron_gain: 83 ", "electron_gain: 80 ")
+    done = workflow.run("--dry-run", **changes)
+    assert done.returncode == 0, done.stderr
+    outputs = [
+        name.strip()
+        for line in (done.stdout + done.stderr).splitlines()
+        if line.strip().startswith("output:")
+        for name in line.split("output:")[1].split(",")
+    ]
+    assert any("response/lz/" in name for name in outputs)
+    touched = [
+        name for name in outputs if "/xenon1t/" in name or name.startswith("results/spectra/wimp")
+    ]
+    assert touched == []
+
+
+def test_an_er_number_repeats_no_nr_response(finished):
+    workflow, _ = finished
+    workflow.edit("config/detectors/xenon1t.yaml", "er: 0.18}", "er: 0.19}")
+    planned = workflow.planned()
+    workflow.edit("config/detectors/xenon1t.yaml", "er: 0.19}", "er: 0.18}")
+    assert planned["response"] == 1
+    assert planned["template"] == 1
+
+
+def test_batches_cores_and_threads_change_nothing(tmp_path):
+    """1 × 1000 and 10 × 100 trials, 1 and 2 threads: each from nothing, the same limits."""
+    from conftest import Workflow
+
+    found = {}
+    for name, per_batch, arguments in (
+        ("one", 1000, ["--cores", "1"]),
+        ("ten", 100, ["--cores", "2"]),
+        ("threads", 1000, ["--cores", "2", "--set-threads", "limits=2", "response=2"]),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        workflow = Workflow(folder)
+        done = workflow.run(*arguments, trials=1000, trials_per_batch=per_batch, masses_GeV=[10])
+        assert done.returncode == 0, done.stderr
+        results = folder / "results"
+        assert len(list((results / LIMITS).iterdir())) == 1000 // per_batch
+        found[name] = limits(results), (results / "summary/limits.csv").read_bytes()
+    for other in ("ten", "threads"):
+        pd.testing.assert_frame_equal(found["one"][0], found[other][0], check_exact=True)
+        assert found["one"][1] == found[other][1]

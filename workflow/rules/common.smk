@@ -1,0 +1,73 @@
+"""What all rules share: the checked study, path patterns and parameters."""
+
+import os
+from pathlib import Path
+
+from zeptobarn import paths
+from zeptobarn.spectra import check_files
+from zeptobarn.study import (
+    limits_slice,
+    response_slice,
+    spectrum_slice,
+    study_from_settings,
+    summary_slice,
+    template_slice,
+    toys_slice,
+)
+from zeptobarn.summary import limit_files
+from zeptobarn.tables import code_digest
+
+STUDY = study_from_settings(
+    config, origin=" + ".join(map(os.path.relpath, workflow.configfiles))
+)
+check_files(STUDY)
+
+
+wildcard_constraints:
+    spectrum=r"\w+(\.\d+)?\w*",
+    source=r"\w+(\.\d+)?\w*",
+    detector=r"[a-z][a-z0-9_]*",
+    recoil="nr|er",
+    anchor=r"[\w.+-]+",
+    interaction=r"SI|SD_[np]_(central|up|low)",
+    mass=r"\d+(\.\d+)?",
+    batch=r"\d+-\d+",
+
+
+def pattern(name):
+    """Give a path pattern below the study's results, its wildcards still open."""
+    return str(STUDY.results / name)
+
+
+def log_of(name):
+    """Give the log file that belongs to a path pattern."""
+    return str(STUDY.results / "logs" / Path(name).with_suffix(".log"))
+
+
+def mass_of(wildcards):
+    """Give the mass of a job as the configuration has it."""
+    return next(m for m in STUDY.masses_GeV if paths.number(m) == wildcards.mass)
+
+
+def print_table():
+    """Print the closing table; `make` prints it itself, even when there was nothing to do."""
+    file = STUDY.path(paths.SUMMARY, suffix="parquet")
+    if "MAKELEVEL" not in os.environ and file.exists():
+        from zeptobarn.summary import print_summary
+        from zeptobarn.tables import read_parquet
+
+        print_summary(read_parquet(file)[0])
+
+
+def figure(name):
+    """Give the files of a figure."""
+    return [
+        str(STUDY.path(paths.FIGURE, figure=name, suffix=suffix))
+        for suffix in paths.FIGURE_SUFFIXES
+    ]
+
+
+def published_files(detectors):
+    """Give the published limits that are drawn beside the detectors' own."""
+    names = [name for d in detectors for name in STUDY.published.get(d, ())]
+    return [f"resources/published/{name}.csv" for name in names]

@@ -1,0 +1,135 @@
+FIGURES = [
+    *(figure(f"spectra_{i}") for i in STUDY.interactions),
+    *(figure(f"templates_{d}") for d in STUDY.detectors),
+    *(figure(f"bands_{d}") for d in STUDY.detectors),
+    *(figure(f"limits_{d}_{i}") for d in STUDY.detectors for i in STUDY.interactions),
+    *(figure(f"limits_{i}") for i in STUDY.interactions),
+]
+
+
+rule figure_spectra:
+    """Draw the recoil spectra."""
+    input:
+        signals=lambda w: [
+            STUDY.path(paths.SPECTRUM, spectrum=paths.wimp_source(w.interaction, mass))
+            for mass in STUDY.masses_GeV
+        ],
+        backgrounds=[
+            STUDY.path(paths.SPECTRUM, spectrum=name) for name in STUDY.spectra()
+        ],
+    output:
+        figure("spectra_{interaction}"),
+    log:
+        log_of("figures/spectra_{interaction}"),
+    params:
+        config=[
+            (
+                d.title,
+                [(s.label, s.colour, s.recoil, s.rate_multiplier) for s in d.sources],
+            )
+            for d in STUDY.detectors.values()
+        ],
+        code=code_digest(
+            "config",
+            "detector",
+            "figures.spectra",
+            "figures.style",
+            "paths",
+            "spectra",
+            "study",
+            "tables",
+        ),
+    script:
+        "../scripts/figure_spectra.py"
+
+
+rule figure_templates:
+    """Draw each source's template, and a background dataset over the ER and NR bands."""
+    input:
+        templates=lambda w: [
+            STUDY.path(paths.TEMPLATE, detector=w.detector, source=source)
+            for source in [
+                *(s.name for s in STUDY.detectors[w.detector].sources),
+                *STUDY.signals(),
+            ]
+        ],
+        events=lambda w: STUDY.path(
+            paths.TOYS, detector=w.detector, batch=STUDY.batches[0]
+        ),
+        truth=lambda w: STUDY.path(
+            paths.TRUTH, detector=w.detector, batch=STUDY.batches[0]
+        ),
+    output:
+        templates=figure("templates_{detector}"),
+        bands=figure("bands_{detector}"),
+    log:
+        log_of("figures/templates_{detector}"),
+    params:
+        config=lambda w: (
+            STUDY.detectors[w.detector].title,
+            [(s.label, s.colour) for s in STUDY.detectors[w.detector].sources],
+        ),
+        code=code_digest(
+            "config",
+            "detector",
+            "figures.style",
+            "figures.templates",
+            "paths",
+            "response",
+            "spectra",
+            "streams",
+            "study",
+            "tables",
+            "templates",
+            "toys",
+        ),
+    script:
+        "../scripts/figure_templates.py"
+
+
+rule figure_limits:
+    """Draw a detector's limit curves with their bands."""
+    input:
+        summary=SUMMARY[0],
+        published=lambda w: published_files([w.detector]),
+    output:
+        figure("limits_{detector}_{interaction}"),
+    log:
+        log_of("figures/limits_{detector}_{interaction}"),
+    params:
+        config=lambda w: STUDY.detectors[w.detector].title,
+        code=code_digest(
+            "config",
+            "detector",
+            "figures.limits",
+            "figures.style",
+            "paths",
+            "study",
+            "tables",
+        ),
+    script:
+        "../scripts/figure_limits.py"
+
+
+rule figure_limits_together:
+    """Draw the limit curves of all detectors."""
+    input:
+        summary=SUMMARY[0],
+        published=published_files(STUDY.detectors),
+    output:
+        figure("limits_{interaction}"),
+    log:
+        log_of("figures/limits_{interaction}"),
+    params:
+        config=[(d.title, d.colour) for d in STUDY.detectors.values()],
+        code=code_digest(
+            "config",
+            "detector",
+            "figures.limits",
+            "figures.style",
+            "paths",
+            "study",
+            "tables",
+        ),
+    script:
+        "../scripts/figure_limits_together.py"

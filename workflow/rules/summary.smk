@@ -1,0 +1,16 @@
+SUMMARY = [STUDY.path(paths.SUMMARY, suffix=suffix) for suffix in ("parquet", "csv")]
+
+
+rule summary:
+    """Take medians and bands over the trials."""
+    input:
+        [STUDY.results / file for file in limit_files(STUDY)],
+    output:
+        SUMMARY,
+    log:
+        log_of("summary/limits"),
+    params:
+        config=summary_slice(STUDY),
+        code=code_digest("config", "detector", "paths", "study", "summary", "tables"),
+    script:
+        "../scripts/summary.py"

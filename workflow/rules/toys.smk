@@ -1,0 +1,28 @@
+rule toys:
+    """Throw background-only datasets, shared by all masses and interactions."""
+    input:
+        lambda w: [
+            STUDY.path(paths.TEMPLATE, detector=w.detector, source=source.name)
+            for source in STUDY.detectors[w.detector].sources
+        ],
+    output:
+        events=pattern(paths.TOYS),
+        truth=pattern(paths.TRUTH),
+    log:
+        log_of(paths.TOYS),
+    params:
+        config=lambda w: toys_slice(STUDY, w.detector),
+        code=code_digest(
+            "config",
+            "detector",
+            "paths",
+            "response",
+            "spectra",
+            "streams",
+            "study",
+            "tables",
+            "templates",
+            "toys",
+        ),
+    script:
+        "../scripts/toys.py"

@@ -1,0 +1,18 @@
+import pandas as pd
+
+from zeptobarn.figures.limits import draw_detector
+from zeptobarn.joblog import keep_log
+from zeptobarn.study import study_from_settings, summary_slice
+from zeptobarn.tables import read_parquet
+
+keep_log(snakemake.log[0])
+
+study = study_from_settings(snakemake.config)
+draw_detector(
+    study,
+    snakemake.wildcards.detector,
+    snakemake.wildcards.interaction,
+    read_parquet(snakemake.input.summary, config_slice=summary_slice(study))[0],
+    map(pd.read_csv, snakemake.input.published),
+    snakemake.output,
+)

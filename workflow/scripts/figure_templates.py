@@ -1,0 +1,19 @@
+from zeptobarn.figures.templates import draw_bands, draw_templates
+from zeptobarn.joblog import keep_log
+from zeptobarn.study import study_from_settings
+from zeptobarn.templates import read_template
+from zeptobarn.toys import read_toys
+
+keep_log(snakemake.log[0])
+
+study = study_from_settings(snakemake.config)
+detector = snakemake.wildcards.detector
+sources = [*(source.name for source in study.detectors[detector].sources), *study.signals()]
+templates = {
+    source: read_template(study, detector, source, path)
+    for source, path in zip(sources, snakemake.input.templates, strict=True)
+}
+toys = read_toys(study, detector, snakemake.input.events, snakemake.input.truth)
+dataset = toys.events[toys.events["trial"] == toys.trials[0]]
+draw_templates(study, detector, templates, dataset, snakemake.output.templates)
+draw_bands(study, detector, templates, dataset, snakemake.output.bands)

@@ -1,0 +1,17 @@
+from zeptobarn import paths
+from zeptobarn.joblog import keep_log
+from zeptobarn.study import study_from_settings
+from zeptobarn.templates import read_template
+from zeptobarn.toys import throw, write_toys
+
+keep_log(snakemake.log[0])
+
+study = study_from_settings(snakemake.config)
+detector = snakemake.wildcards.detector
+names = [source.name for source in study.detectors[detector].sources]
+templates = {
+    name: read_template(study, detector, name, path)
+    for name, path in zip(names, snakemake.input, strict=True)
+}
+toys = throw(study, detector, templates, paths.batch_trials(snakemake.wildcards.batch))
+write_toys(study, detector, toys, snakemake.output.events, snakemake.output.truth)
