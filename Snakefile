@@ -20,9 +20,12 @@ include: "workflow/rules/spectra.smk"
 include: "workflow/rules/response.smk"
 include: "workflow/rules/templates.smk"
 include: "workflow/rules/toys.smk"
+include: "workflow/rules/calibration.smk"
 include: "workflow/rules/limits.smk"
+include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/summary.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/coverage.smk"
 
 
 rule all:

@@ -3,30 +3,43 @@
 import numpy as np
 
 from zeptobarn import intervals
-from zeptobarn.intervals import NUISANCES, critical_value
+from zeptobarn.intervals import NUISANCES, Structure
+from zeptobarn.likelihood import NORMAL, UNCONSTRAINED
+
+ONE_SIDED_90 = np.array([[0.0, 1.6423744]])
 
 
-def counting_limit(n, b, b_width=None, critical=None, bound=1e6, signal=1.0):
-    """Upper limit of n events over b expected, b known or with a normal constraint.
+def counting_structure(b, b_width=None, signal=1.0):
+    """A signal over a background that is known, or has a normal constraint (absolute width)."""
+    free = [0, -1] if b_width is None else [0, 1]
+    kinds = [[UNCONSTRAINED, 1.0], [NORMAL, (b_width or 0) / b]][: max(free) + 1]
+    return Structure(
+        density=np.array([[signal, b]]),
+        rows=np.array([0, 2]),
+        expected=np.array([signal, b]),
+        sources=np.array([[0, free[0], 0], [0, free[1], 1]]),
+        anchors=np.zeros((0, 1)),
+        cells=np.zeros(0, dtype=np.int64),
+        constraints=np.array(kinds),
+    )
 
-    Returns the row of results: limit, best fit, status, evidence, evaluations, nuisances.
-    """
-    free = 1 if b_width is None else 2
-    expected = [signal, 0.0, b] if free == 1 else [signal, b, 0.0]
-    if free == 1:
-        expected = [signal, b]
-    density = np.array(expected)[np.newaxis, np.newaxis, :]
-    results = np.full((1, NUISANCES + free), np.nan)
-    intervals.upper_limits(
-        np.zeros(n, dtype=np.int64),
-        np.array([0, n]),
-        density,
-        density[0],
-        np.ones(free),
-        np.array([np.inf] if free == 1 else [np.inf, b_width / b]),
-        np.zeros(1),
-        np.zeros(1),
-        critical_value(0.9) if critical is None else critical,
+
+def counting_limit(
+    n, b, b_width=None, critical=ONE_SIDED_90, two_sided=False, bound=1e6, signal=1.0
+):
+    """Interval from n events over b expected. Returns the kernel's row of results."""
+    model = counting_structure(b, b_width, signal)
+    free = len(model.constraints)
+    results = np.full((1, NUISANCES + free - 1), np.nan)
+    intervals.intervals(
+        model,
+        np.zeros(1, dtype=np.int64),
+        np.array([float(n)]),
+        np.array([[0, 1]]),
+        np.ones((1, 1)),
+        np.ones((1, free)),
+        np.atleast_2d(np.asarray(critical, dtype=float)),
+        two_sided,
         bound,
         results,
     )

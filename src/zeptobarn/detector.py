@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from zeptobarn.config import ConfigError, read_yaml, validate
 
 Recoil = Literal["nr", "er"]
+Rate = Literal["free", "fixed", "normal", "log_normal"]
 
 # Liquid xenon; only to refuse a fiducial volume that does not match its mass.
 _DENSITY_KG_PER_CM3 = 2.86e-3
@@ -32,16 +33,32 @@ class AnalysisSpace:
 
 @dataclass(frozen=True)
 class Source:
-    """A background: its spectrum, its recoil type and how the fit treats its rate."""
+    """A background: its spectrum, its recoil type and how the fit treats its rate.
+
+    Attributes
+    ----------
+    rate
+        ``fixed`` at its expectation, ``free``, or free with a constraint, ``normal`` or
+        ``log_normal``.
+    rate_width
+        Width of the constraint, relative to the expectation (normal) or of the rate's natural
+        logarithm (log-normal).
+    """
 
     name: str
     label: str
     colour: str
     recoil: Recoil
-    free: bool
+    rate: Rate
+    rate_width: float
     rate_multiplier: float
     n_events: int
     spectrum: Mapping[str, Any]
+
+    @property
+    def free(self) -> bool:
+        """Whether the fit varies the rate."""
+        return self.rate != "fixed"
 
 
 @dataclass(frozen=True)
@@ -126,12 +143,15 @@ def load_detector(path: str | Path, schema: str | Path | None = None) -> Detecto
 
 
 def _source(settings: Mapping[str, Any]) -> Source:
+    rate = settings["rate"]
+    constraint = rate if isinstance(rate, Mapping) else {"constraint": rate, "width": 0.0}
     return Source(
         name=settings["name"],
         label=settings["label"],
         colour=settings["colour"],
         recoil=settings["recoil"],
-        free=settings["rate"] == "free",
+        rate=constraint["constraint"],
+        rate_width=constraint["width"],
         rate_multiplier=settings.get("rate_multiplier", 1),
         n_events=settings["n_events"],
         spectrum=settings["spectrum"],

@@ -1,10 +1,14 @@
 """Maximisation of the likelihood: Newton's method with bounds, cell by cell.
 
-A kink at an anchor of the shape parameter traps a minimiser that steps across it. Here each cell
-between two anchors is solved for itself, ends included, and the best of them is the answer.
+A kink at an anchor of a shape parameter traps a minimiser that steps across it. Here the maximum
+of one cell is found, ends included; then every other cell is searched too, unless a bound shows
+that it holds nothing higher.
+
+The bound: ln L is self-concordant where it is concave, so that it lies below its value at a point
+plus −λ − ln(1 − λ), with λ its Newton decrement there (Nesterov and Nemirovskii 1994).
 """
 
-from math import inf, nan, sqrt
+from math import inf, log1p, nan, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -13,22 +17,14 @@ from zeptobarn.jit import Bools, Floats, Ints, inner_kernel
 from zeptobarn.likelihood import Terms, evaluate
 
 # A step that promises less than this in 2 ln L is the last one: it is taken, and its gain added
-# without another evaluation.
-_TOLERANCE = 1e-6
+# without another evaluation. The gain is then known to about the promise to the power 1.5.
+_TOLERANCE = 1e-5
 _MAX_STEPS = 200
 _MAX_HALVINGS = 60
 
 
-class Fits(NamedTuple):
-    """The maximum of each cell: parameters, ln L, and its slope in the signal rate."""
-
-    theta: Floats
-    value: Floats
-    slope: Floats
-
-
 class Scratch(NamedTuple):
-    """Memory of a fit; after one, gradient and Hessian are those at its end."""
+    """Memory of a fit; after one, gradient and Hessian are those of its last evaluation."""
 
     gradient: Floats
     hessian: Floats
@@ -37,95 +33,135 @@ class Scratch(NamedTuple):
     step: Floats
     before: Floats
     active: Bools
+    theta: Floats
+    cell: Ints
+    # Gradient and Hessian at the maximum that `maximise` found.
+    best_gradient: Floats
+    best_hessian: Floats
+    # Of each cell: whether it is done, and the signal rate and ln L of its (predicted) maximum.
+    done: Bools
+    signal: Floats
+    value: Floats
     evaluations: Ints
 
 
 @inner_kernel()
-def allocate(terms: Terms) -> tuple[Fits, Scratch]:
-    """Fits and Scratch for a dataset."""
-    anchors, sources, n = terms.density.shape
-    size = sources  # the free rates and the position in a cell
-    cells = max(anchors - 1, 1)
-    fits = Fits(np.empty((cells, size)), np.empty(cells), np.empty(cells))
-    scratch = Scratch(
+def allocate(terms: Terms) -> Scratch:
+    """Memory for the fits of a dataset."""
+    size = len(terms.centres)
+    cells = 1
+    for p in range(len(terms.cells)):
+        cells *= terms.cells[p]
+    return Scratch(
         np.zeros(size),
         np.zeros((size, size)),
-        np.empty((2 * size, max(n, 1))),
+        np.empty((size + 1, max(terms.density.shape[1], 1))),
         np.zeros((size, size)),
         np.zeros(size),
         np.zeros(size),
         np.zeros(size, dtype=np.bool_),
+        np.zeros(size),
+        np.zeros(len(terms.cells), dtype=np.int64),
+        np.zeros(size),
+        np.zeros((size, size)),
+        np.zeros(cells, dtype=np.bool_),
+        np.full(cells, nan),
+        np.full(cells, -inf),
         np.zeros(1, dtype=np.int64),
     )
-    return fits, scratch
 
 
 @inner_kernel()
-def best_fit(terms: Terms, start: Floats, first: int, fits: Fits, scratch: Scratch) -> int:
-    """Maximise over the signal rate and all nuisances, from ``start`` in the cell ``first``.
-
-    The other cells follow outwards, each from its neighbour's maximum at the anchor they share.
-
-    Returns
-    -------
-    The cell that holds the maximum, −1 where a fit failed.
-    """
-    cells, last = len(fits.value), len(start) - 1
-    for k in range(first, cells):
-        _start_from(fits, k, start if k == first else fits.theta[k - 1], 0.0)
-        if k == first:
-            fits.theta[k, last] = start[last]
-        _fit_cell(terms, k, nan, fits, scratch)
-    for k in range(first - 1, -1, -1):
-        _start_from(fits, k, fits.theta[k + 1], 1.0)
-        _fit_cell(terms, k, nan, fits, scratch)
-    return _winner(fits.value)
+def start(terms: Terms, theta: Floats, cell: Ints) -> None:
+    """Put a fit at its natural start: one signal event, and all else where it is centred."""
+    rates = len(theta) - len(cell)
+    for p in range(rates):
+        theta[p] = terms.centres[p]
+    for p in range(len(cell)):
+        anchors, at = terms.anchors[p], terms.centres[rates + p]
+        k = 0
+        while k < terms.cells[p] - 1 and at > anchors[k + 1]:
+            k += 1
+        cell[p] = k
+        share = (at - anchors[k]) / (anchors[k + 1] - anchors[k])
+        theta[rates + p] = min(max(share, 0.0), 1.0)
 
 
 @inner_kernel()
-def _start_from(fits: Fits, cell: int, theta: Floats, position: float) -> None:
-    for s in range(len(theta) - 1):
-        fits.theta[cell, s] = theta[s]
-    fits.theta[cell, len(theta) - 1] = position
-
-
-@inner_kernel()
-def profile(terms: Terms, signal: float, fits: Fits, scratch: Scratch) -> int:
-    """Maximise over the nuisances at a signal rate; every cell starts from its last maximum.
-
-    Returns
-    -------
-    The cell that holds the maximum, −1 where a fit failed.
-    """
-    for k in range(len(fits.value)):
-        profile_cell(terms, signal, k, fits, scratch)
-    return _winner(fits.value)
-
-
-@inner_kernel()
-def profile_cell(terms: Terms, signal: float, cell: int, fits: Fits, scratch: Scratch) -> None:
-    """Maximise over the nuisances at a signal rate inside one cell."""
-    fits.theta[cell, 0] = signal
-    _fit_cell(terms, cell, signal, fits, scratch)
-
-
-@inner_kernel()
-def profiled_curvature(terms: Terms, cell: int, theta: Floats, scratch: Scratch) -> float:
-    """Second derivative of −ln L in the signal rate, nuisances following, at a maximum."""
-    s = scratch
-    evaluate(terms, cell, theta, s.gradient, s.hessian, s.work)
-    s.evaluations[0] += 1
-    _activate(theta, s.gradient, True, terms.density.shape[0] > 1, s.active)
-    coupling = s.hessian[0].copy()
-    along = float(-s.hessian[0, 0])
-    return along - _newton_step(coupling, s.hessian, s.active, s.factor, s.step)
-
-
-@inner_kernel()
-def maximise_cell(terms: Terms, cell: int, held: bool, theta: Floats, scratch: Scratch) -> float:
-    """Maximise ln L inside one cell, rates ≥ 0, from ``theta`` (overwritten by the maximum).
+def maximise(terms: Terms, held: bool, theta: Floats, cell: Ints, scratch: Scratch) -> float:
+    """Maximise ln L over all cells, from a point (overwritten by the maximum).
 
     ``held`` says whether the signal rate stays as it is.
+
+    Returns
+    -------
+    ln L; NaN where the fit did not converge.
+    """
+    s = scratch
+    size, shapes = len(theta), len(cell)
+    rates = size - shapes
+    s.done[:] = False
+    value = maximise_anyhow(terms, held, theta, cell, s)
+    here = cell_number(terms.cells, cell)
+    s.done[here], s.signal[here], s.value[here] = True, theta[0], value
+    _keep_best(s)
+    while not np.isnan(value):
+        # The nearest cell that is left, and its point that is nearest to the maximum.
+        there = _nearest(terms.cells, cell, s.done)
+        if there < 0:
+            break
+        s.done[there] = True
+        _place(terms.cells, there, s.cell)
+        for p in range(rates):
+            s.theta[p] = theta[p]
+        for p in range(shapes):
+            s.theta[rates + p] = theta[rates + p]
+            if s.cell[p] != cell[p]:
+                s.theta[rates + p] = 0.0 if s.cell[p] > cell[p] else 1.0
+        found = evaluate(terms, s.cell, s.theta, s.gradient, s.hessian, s.work)
+        s.evaluations[0] += 1
+        ceiling = inf
+        if found > -inf:
+            decrement = _decrement(s.theta, rates, held, s)
+            if decrement < 0.99:
+                ceiling = found - decrement - log1p(-decrement)
+        s.signal[there], s.value[there] = s.theta[0] + s.step[0], ceiling
+        if ceiling > value:
+            if found == -inf:
+                found = maximise_anyhow(terms, held, s.theta, s.cell, s)
+            else:
+                found = maximise_cell(terms, s.cell, held, s.theta, s)
+            if np.isnan(found):
+                return nan
+            s.signal[there], s.value[there] = s.theta[0], found
+            if found > value:
+                value = found
+                for p in range(size):
+                    theta[p] = s.theta[p]
+                for p in range(shapes):
+                    cell[p] = s.cell[p]
+                _keep_best(s)
+    return value if value > -inf else nan
+
+
+@inner_kernel()
+def maximise_anyhow(terms: Terms, held: bool, theta: Floats, cell: Ints, scratch: Scratch) -> float:
+    """Maximise inside a cell; where the start has no density, from inside it."""
+    value = maximise_cell(terms, cell, held, theta, scratch)
+    if value == -inf:
+        rates = len(theta) - len(cell)
+        for p in range(len(theta)):
+            if p >= rates:
+                theta[p] = 0.5
+            elif p > 0 or not held:
+                theta[p] = max(terms.centres[p], 1e-3)
+        value = maximise_cell(terms, cell, held, theta, scratch)
+    return value
+
+
+@inner_kernel()
+def maximise_cell(terms: Terms, cell: Ints, held: bool, theta: Floats, scratch: Scratch) -> float:
+    """Maximise ln L inside one cell, rates ≥ 0, from ``theta`` (overwritten by the maximum).
 
     Returns
     -------
@@ -134,7 +170,8 @@ def maximise_cell(terms: Terms, cell: int, held: bool, theta: Floats, scratch: S
     """
     gradient, hessian, work = scratch.gradient, scratch.hessian, scratch.work
     factor, step, before, active = scratch.factor, scratch.step, scratch.before, scratch.active
-    size, shaped = len(theta), terms.density.shape[0] > 1
+    size = len(theta)
+    rates = size - len(cell)
     # Each pass evaluates once: at the start, after a Newton step, or after half of one that was
     # too long.
     old, length, hit, promise, halvings = -inf, 0.0, -1, 0.0, 0
@@ -145,7 +182,7 @@ def maximise_cell(terms: Terms, cell: int, held: bool, theta: Floats, scratch: S
             theta[p] = before[p] + length * step[p]
         if hit >= 0:
             # Exactly on its bound: rounding must not leave it beside it.
-            theta[hit] = 1.0 if hit == size - 1 and step[hit] > 0.0 else 0.0
+            theta[hit] = 1.0 if hit >= rates and step[hit] > 0.0 else 0.0
         value = evaluate(terms, cell, theta, gradient, hessian, work)
         scratch.evaluations[0] += 1
         if old == -inf and not value > -inf:
@@ -157,11 +194,11 @@ def maximise_cell(terms: Terms, cell: int, held: bool, theta: Floats, scratch: S
             if halvings > _MAX_HALVINGS:
                 return nan
             continue
-        _activate(theta, gradient, held, shaped, active)
-        promise = _newton_step(gradient, hessian, active, factor, step)
-        while _hold_outward(theta, step, active):
-            promise = _newton_step(gradient, hessian, active, factor, step)
-        length, hit = _room(theta, step, active)
+        activate(theta, rates, gradient, held, active)
+        promise = newton_step(gradient, hessian, active, factor, step)
+        while _hold_outward(theta, rates, step, active):
+            promise = newton_step(gradient, hessian, active, factor, step)
+        length, hit = _room(theta, rates, step, active)
         if promise < _TOLERANCE:
             if hit < 0:
                 for p in range(size):
@@ -175,51 +212,107 @@ def maximise_cell(terms: Terms, cell: int, held: bool, theta: Floats, scratch: S
 
 
 @inner_kernel()
-def _fit_cell(terms: Terms, cell: int, signal: float, fits: Fits, scratch: Scratch) -> None:
-    """Maximise inside one cell, the signal rate held unless it is NaN."""
-    theta, held = fits.theta[cell], not np.isnan(signal)
-    value = maximise_cell(terms, cell, held, theta, scratch)
-    if value == -inf:
-        # No density at the start: try inside the cell, with every source present.
-        for s in range(len(theta) - 1):
-            if s > 0 or not held:
-                theta[s] = terms.rate_centre[s]
-        theta[-1] = 0.5
-        value = maximise_cell(terms, cell, held, theta, scratch)
-    fits.value[cell] = value
-    fits.slope[cell] = scratch.gradient[0]
+def follow(theta: Floats, rates: int, scratch: Scratch) -> tuple[float, float, float]:
+    """Quadratic model of the profiled ln L in the signal rate, from the last evaluation.
+
+    The nuisances' way to their maximum at this signal lands in ``scratch.step``, their response
+    to a unit of signal in ``scratch.before``.
+
+    Returns
+    -------
+    gain
+        What 2 ln L gains on the way to the profile; infinity where ln L is not concave.
+    slope, curvature
+        First derivative of the profiled ln L in the signal rate, and minus the second.
+    """
+    s = scratch
+    activate(theta, rates, s.gradient, True, s.active)
+    if not _cholesky(s.hessian, s.active, 0.0, s.factor):
+        s.step[:] = 0.0
+        s.before[:] = 0.0
+        return inf, 0.0, 0.0
+    gain = solve(s.gradient, s.active, s.factor, s.step)
+    slope = float(s.gradient[0])
+    for p in range(1, len(theta)):
+        slope += s.hessian[0, p] * s.step[p]
+    coupled = solve(s.hessian[0], s.active, s.factor, s.before)
+    return gain, slope, -s.hessian[0, 0] - coupled
 
 
-@inner_kernel()
-def _winner(values: Floats) -> int:
-    winner = 0
-    for k in range(len(values)):
-        if np.isnan(values[k]):
-            return -1
-        if values[k] > values[winner]:
-            winner = k
-    return winner if values[winner] > -inf else -1
+@inner_kernel(inline="always")
+def _keep_best(s: Scratch) -> None:
+    for p in range(len(s.gradient)):
+        s.best_gradient[p] = s.gradient[p]
+        for q in range(len(s.gradient)):
+            s.best_hessian[p, q] = s.hessian[p, q]
 
 
-@inner_kernel()
-def _activate(theta: Floats, gradient: Floats, held: bool, shaped: bool, active: Bools) -> None:
+@inner_kernel(inline="always")
+def cell_number(cells: Ints, cell: Ints) -> int:
+    """Number of a cell, the last shape parameter running fastest."""
+    number = 0
+    for p in range(len(cells)):
+        number = number * cells[p] + cell[p]
+    return number
+
+
+@inner_kernel(inline="always")
+def _place(cells: Ints, number: int, cell: Ints) -> None:
+    """Inverse of `cell_number`."""
+    for p in range(len(cells) - 1, -1, -1):
+        cell[p] = number % cells[p]
+        number //= cells[p]
+
+
+@inner_kernel(inline="always")
+def _nearest(cells: Ints, cell: Ints, done: Bools) -> int:
+    """Number of the nearest cell that is not done; −1: all are."""
+    nearest, least = -1, 1 << 40
+    for number in range(len(done)):
+        if not done[number]:
+            distance, rest = 0, number
+            for p in range(len(cells) - 1, -1, -1):
+                distance += abs(rest % cells[p] - cell[p])
+                rest //= cells[p]
+            if distance < least:
+                nearest, least = number, distance
+    return nearest
+
+
+@inner_kernel(inline="always")
+def _decrement(theta: Floats, rates: int, held: bool, s: Scratch) -> float:
+    """Newton decrement of what may rise; infinity where ln L is not concave.
+
+    A parameter that presses against its bound cannot rise: its slope counts as 0. The step that
+    comes with it lands in ``s.step``.
+    """
+    size = len(theta)
+    activate(theta, rates, s.gradient, held, s.active)
+    for p in range(size):
+        s.before[p] = s.gradient[p] if s.active[p] else 0.0
+        s.active[p] = not (held and p == 0)
+    if not _cholesky(s.hessian, s.active, 0.0, s.factor):
+        s.step[:] = 0.0
+        return inf
+    return sqrt(solve(s.before, s.active, s.factor, s.step))
+
+
+@inner_kernel(inline="always")
+def activate(theta: Floats, rates: int, gradient: Floats, held: bool, active: Bools) -> None:
     """Mark the parameters that may move: not held, not pressed against a bound."""
-    last = len(theta) - 1
     for p in range(len(theta)):
         at_bottom = theta[p] <= 0.0 and gradient[p] <= 0.0
-        at_top = p == last and theta[p] >= 1.0 and gradient[p] >= 0.0
-        absent = (held and p == 0) or (p == last and not shaped)
-        active[p] = not (at_bottom or at_top or absent)
+        at_top = p >= rates and theta[p] >= 1.0 and gradient[p] >= 0.0
+        active[p] = not (at_bottom or at_top or (held and p == 0))
 
 
-@inner_kernel()
-def _hold_outward(theta: Floats, step: Floats, active: Bools) -> bool:
+@inner_kernel(inline="always")
+def _hold_outward(theta: Floats, rates: int, step: Floats, active: Bools) -> bool:
     """Hold the parameters on a bound that the step would carry across it; whether there are any."""
-    last = len(theta) - 1
     found = False
     for p in range(len(theta)):
         outward = (theta[p] <= 0.0 and step[p] < 0.0) or (
-            p == last and theta[p] >= 1.0 and step[p] > 0.0
+            p >= rates and theta[p] >= 1.0 and step[p] > 0.0
         )
         if active[p] and outward:
             active[p] = False
@@ -227,21 +320,20 @@ def _hold_outward(theta: Floats, step: Floats, active: Bools) -> bool:
     return found
 
 
-@inner_kernel()
-def _room(theta: Floats, step: Floats, active: Bools) -> tuple[float, int]:
+@inner_kernel(inline="always")
+def _room(theta: Floats, rates: int, step: Floats, active: Bools) -> tuple[float, int]:
     """Share of the step (at most 1) up to the first bound, and which parameter meets it."""
-    last = len(theta) - 1
     length, hit = 1.0, -1
     for p in range(len(theta)):
-        if active[p] and (step[p] < 0.0 or (p == last and step[p] > 0.0)):
+        if active[p] and (step[p] < 0.0 or (p >= rates and step[p] > 0.0)):
             room = ((0.0 if step[p] < 0.0 else 1.0) - theta[p]) / step[p]
             if room < length:
                 length, hit = max(room, 0.0), p
     return length, hit
 
 
-@inner_kernel()
-def _newton_step(
+@inner_kernel(inline="always")
+def newton_step(
     gradient: Floats, hessian: Floats, active: Bools, factor: Floats, step: Floats
 ) -> float:
     """Solve −H step = gradient over the active parameters; H is damped where not concave.
@@ -250,16 +342,22 @@ def _newton_step(
     -------
     gradient · step: twice the gain in ln L that the step promises.
     """
-    size = len(gradient)
     # Without events there is no curvature: the gradient then keeps the step finite.
     largest = 1e-300
-    for p in range(size):
+    for p in range(len(gradient)):
         if active[p]:
             largest = max(largest, abs(hessian[p, p]), abs(gradient[p]))
     damping = 0.0
     while not _cholesky(hessian, active, damping, factor):
         damping = max(10.0 * damping, 1e-10 * largest)
-    promise = 0.0
+    return solve(gradient, active, factor, step)
+
+
+@inner_kernel(inline="always")
+def solve(gradient: Floats, active: Bools, factor: Floats, step: Floats) -> float:
+    """Solve with the factor of −H; gives gradient · step."""
+    size = len(gradient)
+    product = 0.0
     for p in range(size):
         step[p] = gradient[p] if active[p] else 0.0
         for q in range(p):
@@ -269,11 +367,12 @@ def _newton_step(
         for q in range(p + 1, size):
             step[p] -= factor[q, p] * step[q]
         step[p] /= factor[p, p]
-        promise += gradient[p] * step[p]
-    return promise
+        if active[p]:
+            product += gradient[p] * step[p]
+    return product
 
 
-@inner_kernel()
+@inner_kernel(inline="always")
 def _cholesky(hessian: Floats, active: Bools, damping: float, factor: Floats) -> bool:
     """Factor −H + damping, with unit rows for inactive parameters; False where not positive."""
     for p in range(len(active)):

@@ -1,30 +1,37 @@
-"""Upper limits: the test statistic, its critical value, the crossing, and a status for each.
+"""Test statistics, confidence intervals, and a status for each.
 
-The statistic is q̃ of the signal rate (EPJC 71 (2011) 1554): −2 ln of the likelihood at μ over
-its maximum, with a best fit bounded at 0, and 0 below the best fit.
+The statistics (EPJC 71 (2011) 1554), of a signal rate μ, with the best fit bounded at 0:
+
+- t̃: −2 ln of the likelihood at μ over its maximum. A two-sided interval holds every μ where t̃
+  is at most the critical value (``unified``, with the ordering of Feldman and Cousins, and
+  ``central``).
+- q̃: t̃ above the best fit, 0 below it: upper limits (``upper``).
+- q₀: t̃ of no signal, 0 where the best fit is 0: discovery.
+
+A critical value is a number, or a table over μ (see `zeptobarn.calibration`).
 """
 
 from enum import IntEnum
 from math import inf, nan, sqrt
+from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
 
 from zeptobarn.fit import (
-    Fits,
     Scratch,
     allocate,
-    best_fit,
-    profile,
-    profile_cell,
-    profiled_curvature,
+    cell_number,
+    follow,
+    maximise,
+    maximise_anyhow,
+    start,
 )
 from zeptobarn.jit import Floats, Ints, inner_kernel, kernel
-from zeptobarn.likelihood import Terms
+from zeptobarn.likelihood import Terms, evaluate
 
 
 class Status(IntEnum):
-    """What became of a limit; the first three come with one."""
+    """What became of an interval; the first three come with one."""
 
     ok = 0
     at_boundary = 1
@@ -38,24 +45,28 @@ class Status(IntEnum):
 
 MESSAGES = {
     Status.ok: "",
-    Status.at_boundary: "a nuisance parameter ends at its bound: widen the anchors if it is leff",
+    Status.at_boundary: "a nuisance parameter ends at its bound: widen the anchors if it is a "
+    "shape",
     Status.multiple_crossings: "the statistic crosses the critical value more than once; the "
     "outermost crossing is the limit",
-    Status.no_crossing: "the statistic stays below the critical value up to the search bound: "
-    "raise search_bound_rate_multiplier",
+    Status.no_crossing: "the statistic stays below the critical value up to the end of the "
+    "search: raise search_bound_rate_multiplier, or the calibration's largest expected_events",
     Status.empty_template: "the signal expects no event in the analysis space",
-    Status.zero_density_event: "no source has a density at event {evidence} of the analysis "
-    "space (the first is 0): a background is missing, or a template has holes",
+    Status.zero_density_event: "no source has a density at event {event} of {detector} in the "
+    "analysis space (the first is 0): a background is missing, or a template has holes",
     Status.critical_value_zero: "the critical value of a one-sided limit is 0 at this confidence "
     "level: use one above 0.5",
-    Status.not_converged: "the fit or the search for the crossing did not converge",
+    Status.not_converged: "the fit or the search for the crossing did not converge: look for "
+    "values in the templates that are not finite",
 }
 
-# Columns of the kernel's results.
-LIMIT, BEST_FIT, STATUS, EVIDENCE, EVALUATIONS, NUISANCES = range(6)
+# Columns of a kernel's results.
+LOW, LIMIT, BEST_FIT, STATUS, EVIDENCE, EVALUATIONS, NUISANCES = range(7)
 
-# Relative size of the last but one step of the search; the last is quadratically smaller.
-_TOLERANCE = 1e-4
+# Relative size of the last step of the search, which is taken: its error is far smaller.
+_TOLERANCE = 1e-3
+# Steps below this are worth a look at the other cells of the shape parameters.
+_NEARLY = 1e-2
 _MAX_SEARCH = 200
 
 _OK = int(Status.ok)
@@ -64,274 +75,586 @@ _MULTIPLE_CROSSINGS = int(Status.multiple_crossings)
 _NO_CROSSING = int(Status.no_crossing)
 _ZERO_DENSITY_EVENT = int(Status.zero_density_event)
 _NOT_CONVERGED = int(Status.not_converged)
-
-
-def critical_value(confidence_level: float) -> float:
-    """Asymptotic critical value of q̃: Φ⁻¹(CL)², and 0 at and below a confidence level of 0.5.
-
-    Exact where the limit lies above 1.28 σ (at 90 %), conservative below.
-
-    Examples
-    --------
-    >>> round(critical_value(0.9), 4), critical_value(0.45)
-    (1.6424, 0.0)
-    """
-    return float(max(ndtri(confidence_level), 0.0) ** 2)
+_HIGHER = -1
 
 
 @inner_kernel()
-def upper_limit(terms: Terms, critical: float, bound: float, result: Floats) -> None:
-    """Upper limit on the signal rate of one dataset.
+def interval(terms: Terms, critical: Floats, two_sided: bool, bound: float, result: Floats) -> None:
+    """Confidence interval of the signal rate of one dataset.
 
     Parameters
     ----------
     terms
-        See `zeptobarn.likelihood.Terms`; the signal is source 0.
+        See `zeptobarn.likelihood.Terms`.
     critical
-        Critical value of the statistic, > 0.
+        Critical values > 0: rows of signal rate and critical value, linear in between, shape
+        (n, 2); a single row holds everywhere.
+    two_sided
+        Whether signals below the best fit are tested too, and the interval has a lower end.
     bound
         Largest signal rate tried.
     result
-        Filled: limit, best fit, status, evidence, number of likelihood evaluations, then the
-        best-fit free rates (without the signal) and shape parameter; shape (5 + F,).
+        Filled: the ends, best fit, status, evidence, number of likelihood evaluations, then the
+        best-fit free rates (without the signal) and shape parameters.
     """
-    cells = terms.density.shape[0] - 1
-    fits, scratch = allocate(terms)
-    size = fits.theta.shape[1]
-    start = np.ones(size)
-    for s in range(size - 1):
-        start[s] = terms.rate_centre[s]
-    first = _locate(terms.anchors, terms.shape_centre, start)
-    peak = best_fit(terms, start, first, fits, scratch)
-    limit, status, cell = nan, _NOT_CONVERGED, peak
-    while peak >= 0:
-        top, best = fits.value[peak], fits.theta[peak].copy()
-        maxima, depths = fits.theta[:, 0].copy(), fits.value.copy()
-        limit, status, cell = _crossing(terms, critical, bound, peak, top, best, fits, scratch)
-        if status >= 0:
+    scratch = allocate(terms)
+    size, shapes = len(terms.centres), len(terms.cells)
+    rates = size - shapes
+    theta, cell = np.empty(size), np.zeros(shapes, dtype=np.int64)
+    best, best_cell = np.empty(size), np.zeros(shapes, dtype=np.int64)
+    start(terms, theta, cell)
+    low, high, status = nan, nan, _NOT_CONVERGED
+    for _ in range(10):
+        top = maximise(terms, False, theta, cell, scratch)
+        if np.isnan(top):
+            break
+        best[:], best_cell[:] = theta, cell
+        maxima, depths = scratch.signal.copy(), scratch.value.copy()
+        high, status = _upper_end(terms, critical, bound, top, maxima, depths, theta, cell, scratch)
+        at_bound = status < _NO_CROSSING and _at_bound(terms, theta, cell)
+        if two_sided and 0 <= status < _NO_CROSSING:
+            theta[:], cell[:] = best, best_cell
+            low, lower = _lower_end(terms, critical, top, theta, cell, scratch)
+            status = lower if lower != _OK else status
+        if status != _HIGHER:
+            if status == _OK and (at_bound or _at_bound(terms, best, best_cell)):
+                status = _AT_BOUNDARY
             break
         # On the way a better maximum came up: fit again from there.
-        for s in range(size):
-            start[s] = fits.theta[cell, s]
-        peak = best_fit(terms, start, cell, fits, scratch)
-        if peak >= 0 and not fits.value[peak] > top:
-            break
-    if peak >= 0 and status >= 0:
-        if status == _OK:
-            further = limit
-            for k in range(cells):
-                if 2.0 * (top - depths[k]) < critical:
-                    further = max(further, maxima[k])
-            if further > limit:
-                limit, status, cell = _outermost(
-                    terms, critical, bound, further, top, fits, scratch
-                )
-        if status == _OK and (
-            _at_boundary(best, peak, cells) or _at_boundary(fits.theta[cell], cell, cells)
-        ):
-            status = _AT_BOUNDARY
-        result[BEST_FIT] = best[0]
-        for s in range(1, size - 1):
-            result[NUISANCES + s - 1] = best[s]
-        result[NUISANCES + size - 2] = _shape_value(terms.anchors, peak, best)
-    else:
         status = _NOT_CONVERGED
-    result[LIMIT] = limit if status < _NO_CROSSING else nan
     result[STATUS] = status
     result[EVALUATIONS] = scratch.evaluations[0]
+    if status != _NOT_CONVERGED:
+        result[BEST_FIT] = best[0]
+        for p in range(1, rates):
+            result[NUISANCES + p - 1] = best[p]
+        for p in range(shapes):
+            value = _shape_value(terms, p, best_cell[p], best[rates + p])
+            result[NUISANCES + rates - 1 + p] = value
+    if status < _NO_CROSSING:
+        result[LOW], result[LIMIT] = low, high
+
+
+@inner_kernel()
+def _upper_end(
+    terms: Terms,
+    critical: Floats,
+    bound: float,
+    top: float,
+    maxima: Floats,
+    depths: Floats,
+    theta: Floats,
+    cell: Ints,
+    scratch: Scratch,
+) -> tuple[float, int]:
+    """Outermost signal at which the statistic is the critical value, and a status.
+
+    From the best fit (``theta``, overwritten by the fit at that signal) and the maximum of each
+    cell.
+    """
+    s = scratch
+    last = len(critical) - 1
+    far = min(bound, critical[last, 0]) if last > 0 else bound
+    best, largest = theta[0], critical[:, 1].max()
+    s.gradient[:], s.hessian[:] = s.best_gradient, s.best_hessian
+    end, status = _crossing(terms, largest, 0.0, best, nan, far, 1.0, top, top, theta, cell, s)
+    if status == _OK:
+        # Beyond, a cell may have a maximum of its own, where the statistic is low again.
+        further = end
+        for k in range(len(maxima)):
+            if 2.0 * (top - depths[k]) < largest:
+                further = max(further, maxima[k])
+        if further > end:
+            end, status = _outermost(terms, largest, end, further, far, top, theta, cell, s)
+    if last == 0 or status in (_NOT_CONVERGED, _HIGHER):
+        return end, status
+    if best >= far:
+        return nan, _NO_CROSSING
+    if status == _NO_CROSSING:
+        end, status = far, _OK
+        if _statistic(terms, end, top, theta, cell, s) <= _critical_at(critical, end):
+            return nan, _NO_CROSSING
+    # Down the table to the first signal that is accepted.
+    inside, outside = best, end
+    for k in range(last, -1, -1):
+        if best < critical[k, 0] < end:
+            q = _statistic(terms, critical[k, 0], top, theta, cell, s)
+            if not q >= -1e-6:
+                return nan, (_NOT_CONVERGED if np.isnan(q) else _HIGHER)
+            if q <= critical[k, 1]:
+                inside = critical[k, 0]
+                break
+            outside = critical[k, 0]
+    end, found = _between(terms, critical, inside, outside, 1.0, top, theta, cell, s)
+    return end, (status if found == _OK else found)
+
+
+@inner_kernel()
+def _lower_end(
+    terms: Terms, critical: Floats, top: float, theta: Floats, cell: Ints, scratch: Scratch
+) -> tuple[float, int]:
+    """Lowest signal that is accepted, and a status; from the best fit (overwritten)."""
+    s = scratch
+    best = theta[0]
+    if best <= 0.0:
+        return 0.0, _OK
+    largest = critical[:, 1].max()
+    q = _statistic(terms, 0.0, top, theta, cell, s)
+    if not q >= -1e-6:
+        return nan, (_NOT_CONVERGED if np.isnan(q) else _HIGHER)
+    if q <= _critical_at(critical, 0.0):
+        return 0.0, _OK
+    inside, outside = best, 0.0
+    if q > largest:
+        flat = np.array([[0.0, largest]])
+        outside, status = _between(terms, flat, best, 0.0, -1.0, top, theta, cell, s)
+        if len(critical) == 1 or status != _OK:
+            return outside, status
+    for k in range(len(critical)):
+        if outside < critical[k, 0] < best:
+            q = _statistic(terms, critical[k, 0], top, theta, cell, s)
+            if not q >= -1e-6:
+                return nan, (_NOT_CONVERGED if np.isnan(q) else _HIGHER)
+            if q <= critical[k, 1]:
+                inside = critical[k, 0]
+                break
+            outside = critical[k, 0]
+    return _between(terms, critical, inside, outside, -1.0, top, theta, cell, s)
+
+
+@inner_kernel()
+def _between(
+    terms: Terms,
+    critical: Floats,
+    inside: float,
+    outside: float,
+    sign: float,
+    top: float,
+    theta: Floats,
+    cell: Ints,
+    scratch: Scratch,
+) -> tuple[float, int]:
+    """Cross where the critical value is a straight line, from an accepted to a rejected signal."""
+    if inside == outside:
+        return inside, _OK
+    a, b = _critical_at(critical, inside), _critical_at(critical, outside)
+    incline = (b - a) / (outside - inside)
+    line, far = a - incline * inside, outside
+    middle = 0.5 * (inside + outside)
+    q = _statistic(terms, middle, top, theta, cell, scratch)
+    if np.isnan(q):
+        return nan, _NOT_CONVERGED
+    if q > line + incline * middle:
+        outside = middle
+    else:
+        inside = middle
+    value = top - 0.5 * q
+    return _crossing(
+        terms, line, incline, inside, outside, far, sign, top, value, theta, cell, scratch
+    )
+
+
+@inner_kernel()
+def _critical_at(critical: Floats, signal: float) -> float:
+    """Critical value at a signal: linear in the table, constant beyond its ends."""
+    last = len(critical) - 1
+    if signal <= critical[0, 0] or last == 0:
+        return float(critical[0, 1])
+    for k in range(last):
+        if signal <= critical[k + 1, 0]:
+            share = (signal - critical[k, 0]) / (critical[k + 1, 0] - critical[k, 0])
+            return float(critical[k, 1] + share * (critical[k + 1, 1] - critical[k, 1]))
+    return float(critical[last, 1])
+
+
+@inner_kernel()
+def _statistic(
+    terms: Terms, signal: float, top: float, theta: Floats, cell: Ints, scratch: Scratch
+) -> float:
+    """t̃ at a signal, from the point ``theta``, which moves to the fit there."""
+    theta[0] = signal
+    value = maximise(terms, True, theta, cell, scratch)
+    scratch.gradient[:], scratch.hessian[:] = scratch.best_gradient, scratch.best_hessian
+    return 2.0 * (top - value)
 
 
 @inner_kernel()
 def _crossing(
     terms: Terms,
-    critical: float,
-    bound: float,
-    peak: int,
+    line: float,
+    incline: float,
+    inside: float,
+    outside: float,
+    far: float,
+    sign: float,
     top: float,
-    best: Floats,
-    fits: Fits,
+    value: float,
+    theta: Floats,
+    cell: Ints,
     scratch: Scratch,
-) -> tuple[float, int, int]:
-    """Find where the statistic rises through the critical value, above the best fit.
+) -> tuple[float, int]:
+    """Find where the statistic rises through ``line + incline × signal``.
 
-    The search follows one cell of the shape parameter; before it ends, all cells are profiled
-    at the crossing, and where another one holds a higher likelihood there, it goes on with that.
+    Newton's method in the signal and the nuisances together, with the bracket as a net: each
+    step solves the quadratic model of the profiled ln L for the crossing. Before it ends, all
+    cells are searched at the crossing; where another one holds a higher likelihood, it goes on
+    with that.
+
+    Parameters
+    ----------
+    inside, outside
+        Signals at which the statistic is known to be below and above the line, or NaN.
+    far
+        Last signal to try.
+    sign
+        +1: the crossing lies above ``inside``, −1: below.
+    top, value
+        ln L at the best fit and at ``theta``.
+    theta, cell
+        A fit, whose gradient and Hessian ``scratch`` holds; overwritten by the fit at the end.
 
     Returns
     -------
-    The limit, its status (−1: the likelihood is higher here than at the best fit), and the cell.
+    The signal, and a status; −1: the likelihood is higher here than at the best fit.
     """
-    certain = terms.density.shape[0] == 1
-    cell, low, high = peak, best[0], inf
-    if low >= bound:
-        return nan, _NO_CROSSING, cell
-    x = min(low + _first_guess(terms, peak, best, critical, scratch), bound)
-    certify = certain
+    s = scratch
+    rates = len(theta) - len(cell)
+    one_cell = len(s.done) == 1
+    known_outside, certified, profiled = outside, True, True
     for _ in range(_MAX_SEARCH):
-        if certify and not certain:
-            winner = profile(terms, x, fits, scratch)
-            if winner < 0:
-                return nan, _NOT_CONVERGED, cell
-            if winner != cell:
-                cell, low, high = winner, best[0], inf
-        else:
-            profile_cell(terms, x, cell, fits, scratch)
-        if not fits.value[cell] > -inf:
-            return nan, _NOT_CONVERGED, cell
-        q = 2.0 * (top - fits.value[cell])
+        gain, slope, curvature = follow(theta, rates, s)
+        if not profiled and not (value > -inf and gain < 0.05):
+            # Too far from the profile for the quadratic model.
+            value = maximise_anyhow(terms, True, theta, cell, s)
+            if not value > -inf:
+                return nan, _NOT_CONVERGED
+            profiled = True
+            gain, slope, curvature = follow(theta, rates, s)
+        if profiled:
+            gain = 0.0
+            s.step[:] = 0.0
+        x = theta[0]
+        q = 2.0 * (top - value) - gain
         if q < -1e-6:
-            return nan, -1, cell
-        if q < critical:
-            low = x
-        else:
-            high = x
-        # Newton's step for the square root of the statistic, which is nearly straight.
-        root, slope, step = sqrt(max(q, 0.0)), fits.slope[cell], nan
-        if slope < 0.0:
-            step = (sqrt(critical) - root) * root / -slope
-        # Far below the critical value the step is no measure: q may have rounded to zero.
-        if abs(q - critical) < 0.01 * critical and abs(step) <= _TOLERANCE * x:
-            if certify:
-                return min(x + step, bound), _OK, cell
-            certify = True
-            x = min(x + step, bound)
-        elif low >= bound:
-            if certify:
-                return nan, _NO_CROSSING, cell
+            return nan, _HIGHER
+        missing = line + incline * x - q
+        if missing > gain:
+            inside = x
+        elif missing < -gain:
+            outside = x
+        step = _root_of_model(missing, -sign * slope - 0.5 * sign * incline, curvature)
+        target = x + sign * step
+        if missing > 0.0 and (far - x) * sign <= 0.0:
+            if certified:
+                return nan, _NO_CROSSING
+            certify, target = True, x
+        elif abs(step) <= _TOLERANCE * x and gain < 1e-4:
+            target = min(target, far) if sign > 0.0 else max(target, far)
+            if certified:
+                return target, _OK
             certify = True
         else:
-            certify = certain
-            target = x + step
-            if not low < target < high:
-                target = 2.0 * x + 1.0 if high == inf else 0.5 * (low + high)
-            x = min(target, 10.0 * x + 1.0, bound)
-    return nan, _NOT_CONVERGED, cell
+            certify = abs(step) <= _NEARLY * x and not one_cell
+            if np.isnan(outside):
+                if not sign * (target - inside) > 0.0:
+                    target = inside + sign * (abs(inside) + 1.0)
+                target = min(target, 10.0 * x + 10.0, far) if sign > 0.0 else max(target, far)
+            elif not min(inside, outside) < target < max(inside, outside):
+                target = 0.5 * (inside + outside)
+        for p in range(1, len(theta)):
+            to = max(theta[p] + s.step[p] + s.before[p] * (target - x), 0.0)
+            theta[p] = to if p < rates else min(to, 1.0)
+        theta[0] = target
+        if certify:
+            number = cell_number(terms.cells, cell)
+            value = maximise(terms, True, theta, cell, s)
+            if np.isnan(value):
+                return nan, _NOT_CONVERGED
+            if number != cell_number(terms.cells, cell):
+                outside = known_outside
+            s.gradient[:], s.hessian[:] = s.best_gradient, s.best_hessian
+        else:
+            value = evaluate(terms, cell, theta, s.gradient, s.hessian, s.work)
+            s.evaluations[0] += 1
+        certified, profiled = certify or one_cell, certify
+    return nan, _NOT_CONVERGED
 
 
 @inner_kernel()
-def _first_guess(terms: Terms, peak: int, best: Floats, critical: float, scratch: Scratch) -> float:
-    """Distance from the best fit to the crossing if the profiled ln L were a parabola."""
-    curvature = max(profiled_curvature(terms, peak, best, scratch), 0.0)
-    slope = max(-scratch.gradient[0], 0.0)
-    denominator = slope + sqrt(slope * slope + critical * curvature)
-    return critical / denominator if denominator > 0.0 else 1.0
+def _root_of_model(missing: float, climb: float, curvature: float) -> float:
+    """Distance at which climb and curvature make up what is missing; NaN where they never do."""
+    under = climb * climb + max(curvature, 0.0) * missing
+    if under < 0.0:
+        return nan
+    denominator = climb + sqrt(under)
+    return missing / denominator if denominator > 0.0 else nan
 
 
 @inner_kernel()
 def _outermost(
     terms: Terms,
     critical: float,
+    first: float,
+    beyond: float,
     bound: float,
-    start: float,
     top: float,
-    fits: Fits,
+    theta: Floats,
+    cell: Ints,
     scratch: Scratch,
-) -> tuple[float, int, int]:
-    """Find the last crossing, from a signal beyond another one where the statistic is low again.
-
-    That happens where a cell of the shape parameter has a maximum of its own out there.
-    """
-    low, high, x, cell = start, inf, start, -1
+) -> tuple[float, int]:
+    """Find the last crossing, if the statistic is low again at a signal beyond the first one."""
+    low, high, x = beyond, inf, min(beyond, bound)
+    q = _statistic(terms, x, top, theta, cell, scratch)
+    if q > critical:
+        # It is not: the maximum that was suspected there is none.
+        _statistic(terms, first, top, theta, cell, scratch)
+        return first, _OK
     while high == inf or high - low > 1e-9 * high:
         x = min(2.0 * low + 1.0, bound) if high == inf else 0.5 * (low + high)
-        cell = profile(terms, x, fits, scratch)
-        if cell < 0:
-            return nan, _NOT_CONVERGED, cell
-        if 2.0 * (top - fits.value[cell]) > critical:
+        q = _statistic(terms, x, top, theta, cell, scratch)
+        if np.isnan(q):
+            return nan, _NOT_CONVERGED
+        if q > critical:
             high = x
         elif x >= bound:
-            return nan, _NO_CROSSING, cell
+            return nan, _NO_CROSSING
         else:
             low = x
-    return 0.5 * (low + high), _MULTIPLE_CROSSINGS, cell
+    return 0.5 * (low + high), _MULTIPLE_CROSSINGS
 
 
 @inner_kernel()
-def _locate(anchors: Floats, value: float, theta: Floats) -> int:
-    """Cell that holds a value of the shape parameter; its position there goes into theta."""
-    cell = 0
-    while cell < len(anchors) - 2 and value > anchors[cell + 1]:
-        cell += 1
-    theta[-1] = 0.5
-    if len(anchors) > 1:
-        position = (value - anchors[cell]) / (anchors[cell + 1] - anchors[cell])
-        theta[-1] = min(max(position, 0.0), 1.0)
-    return cell
+def _shape_value(terms: Terms, shape: int, cell: int, position: float) -> float:
+    low, high = terms.anchors[shape, cell], terms.anchors[shape, cell + 1]
+    return float(low + position * (high - low))
 
 
 @inner_kernel()
-def _shape_value(anchors: Floats, cell: int, theta: Floats) -> float:
-    if len(anchors) == 1:
-        return float(anchors[0])
-    return float(anchors[cell] + theta[-1] * (anchors[cell + 1] - anchors[cell]))
-
-
-@inner_kernel()
-def _at_boundary(theta: Floats, cell: int, cells: int) -> bool:
+def _at_bound(terms: Terms, theta: Floats, cell: Ints) -> bool:
     """Whether a nuisance sits at the end of its range."""
-    for s in range(1, len(theta) - 1):
-        if theta[s] <= 0.0:
+    rates = len(theta) - len(cell)
+    for p in range(1, rates):
+        if theta[p] <= 0.0:
             return True
-    return cells > 0 and (
-        (cell == 0 and theta[-1] <= 0.0) or (cell == cells - 1 and theta[-1] >= 1.0)
-    )
+    for p in range(len(cell)):
+        position = theta[rates + p]
+        if (cell[p] == 0 and position <= 0.0) or (
+            cell[p] == terms.cells[p] - 1 and position >= 1.0
+        ):
+            return True
+    return False
 
 
-@kernel()
-def upper_limits(
+@inner_kernel()
+def _scan(terms: Terms, signals: Floats, found: Floats) -> float:
+    """t̃ of one dataset at several signal rates, and the parameters that are best there.
+
+    ``found`` is filled: shape (signals, 1 + F + P); NaN where a fit failed. Gives the best-fit
+    signal rate, NaN where its fit failed.
+    """
+    s = allocate(terms)
+    size, shapes = len(terms.centres), len(terms.cells)
+    rates = size - shapes
+    best, best_cell = np.empty(size), np.zeros(shapes, dtype=np.int64)
+    theta, cell = np.empty(size), np.zeros(shapes, dtype=np.int64)
+    start(terms, best, best_cell)
+    for _ in range(10):
+        top = maximise(terms, False, best, best_cell, s)
+        if np.isnan(top):
+            break
+        s.gradient[:], s.hessian[:] = s.best_gradient, s.best_hessian
+        follow(best, rates, s)
+        response = s.before.copy()
+        lowest = 0.0
+        for k in range(len(signals)):
+            theta[:], cell[:] = best, best_cell
+            for p in range(1, size):
+                to = max(theta[p] + response[p] * (signals[k] - best[0]), 0.0)
+                theta[p] = to if p < rates else min(to, 1.0)
+            found[k, 0] = _statistic(terms, signals[k], top, theta, cell, s)
+            lowest = min(lowest, found[k, 0])
+            if lowest < -1e-6:
+                break
+            found[k, 0] = max(found[k, 0], 0.0)
+            for p in range(size):
+                found[k, 1 + p] = theta[p]
+                if p >= rates:
+                    found[k, 1 + p] = _shape_value(terms, p - rates, cell[p - rates], theta[p])
+        if lowest >= -1e-6:
+            return float(best[0])
+        # A better maximum came up: fit again from there.
+        best[:], best_cell[:] = theta, cell
+    found[:] = nan
+    return nan
+
+
+class Structure(NamedTuple):
+    """What the likelihoods of many datasets of one model share.
+
+    Attributes
+    ----------
+    density
+        Rates per bin: of each bin of each dataset of a likelihood, dataset after dataset, the
+        rows of its dataset; shape (bins, most rows of a dataset).
+    rows
+        First row of each dataset and of what follows the last, shape (datasets + 1,).
+    expected, sources, anchors, cells, constraints
+        See `zeptobarn.likelihood.Terms`.
+    """
+
+    density: Floats
+    rows: Ints
+    expected: Floats
+    sources: Ints
+    anchors: Floats
+    cells: Ints
+    constraints: Floats
+
+
+@inner_kernel()
+def gather(
+    structure: Structure,
     bins: Ints,
+    weights: Floats,
     first: Ints,
-    density: Floats,
-    expected: Floats,
-    rate_centre: Floats,
-    rate_width: Floats,
-    anchors: Floats,
+    exposure: Floats,
     centres: Floats,
-    critical: float,
-    bound: float,
-    results: Floats,
-) -> None:
-    """Upper limits of many datasets, each by itself.
+    found: Floats,
+) -> tuple[Terms, int]:
+    """Look up the densities of one likelihood's events; those that share a bin become one.
 
     Parameters
     ----------
-    bins
-        Bin of each event, dataset after dataset, shape (total,).
+    bins, weights
+        Bin and weight of each event, dataset after dataset.
     first
-        Where each dataset begins, and the total, shape (datasets + 1,).
-    density
-        Expected events per bin, shape (bins, K, S).
-    expected, rate_centre, rate_width, anchors
+        Where each dataset begins in ``bins``, and the end of the last, shape (datasets + 1,).
+    exposure, centres
         See `zeptobarn.likelihood.Terms`.
-    centres
-        Constraint centre of the shape parameter in each dataset, shape (datasets,).
-    critical, bound
-        See `upper_limit`.
-    results
-        Full of NaN; filled with a row per dataset, shape (datasets, 5 + F); see `upper_limit`.
+    found
+        Scratch, 0 in every bin; left as it was.
+
+    Returns
+    -------
+    The likelihood's terms, and the first event without any density (−1: all have some).
     """
-    _, n_anchors, sources = density.shape
-    for d in range(len(first) - 1):
-        n = first[d + 1] - first[d]
-        gathered = np.empty((n_anchors, sources, n))
-        missing = -1
-        for i in range(n):
-            found = density[bins[first[d] + i]]
-            largest = 0.0
-            for k in range(n_anchors):
-                for s in range(sources):
-                    largest = max(largest, found[k, s])
-            if not largest > 0.0:
-                missing = i
-                break
-            # About one per event, so that products of several neither overflow nor vanish.
-            scale = 1.0 / largest
-            for k in range(n_anchors):
-                for s in range(sources):
-                    gathered[k, s, i] = scale * found[k, s]
+    datasets = len(exposure)
+    rows = structure.rows
+    most = 1
+    for d in range(datasets):
+        most = max(most, first[d + 1] - first[d])
+    density = np.empty((rows[datasets], most))
+    roots = np.empty((datasets, most))
+    counts = np.empty((datasets, 2), dtype=np.int64)
+    missing = -1
+    for d in range(datasets):
+        for i in range(first[d], first[d + 1]):
+            found[bins[i]] += weights[i]
+        # Events of weight 1 from the front, all others behind them.
+        single, n = 0, 0
+        for again in range(2):
+            for i in range(first[d], first[d + 1]):
+                b = bins[i]
+                weight = found[b]
+                if weight == 0.0 or (weight == 1.0) != (again == 0):
+                    continue
+                found[b] = 0.0
+                rates = structure.density[b]
+                largest = 0.0
+                for r in range(rows[d + 1] - rows[d]):
+                    largest = max(largest, rates[r])
+                if not largest > 0.0:
+                    missing = i if missing < 0 else min(missing, i)
+                    continue
+                # About one per event, so that products of several neither overflow nor vanish.
+                scale = 1.0 / largest
+                for r in range(rows[d + 1] - rows[d]):
+                    density[rows[d] + r, n] = scale * rates[r]
+                roots[d, n] = sqrt(weight)
+                n += 1
+            if again == 0:
+                single = n
+        counts[d, 0], counts[d, 1] = n, single
+    terms = Terms(
+        density,
+        roots,
+        counts,
+        structure.expected,
+        exposure,
+        structure.sources,
+        structure.anchors,
+        structure.cells,
+        structure.constraints,
+        centres,
+    )
+    return terms, missing
+
+
+@kernel()
+def intervals(
+    structure: Structure,
+    bins: Ints,
+    weights: Floats,
+    first: Ints,
+    exposure: Floats,
+    centres: Floats,
+    critical: Floats,
+    two_sided: bool,
+    bound: float,
+    results: Floats,
+) -> None:
+    """Confidence intervals of many likelihoods, each by itself.
+
+    Parameters
+    ----------
+    bins, weights, first, exposure, centres
+        See `gather`; the last three with a row per likelihood.
+    critical, two_sided, bound
+        See `interval`.
+    results
+        Full of NaN; filled with a row each, see `interval`.
+    """
+    found = np.zeros(len(structure.density))
+    for d in range(len(first)):
+        terms, missing = gather(structure, bins, weights, first[d], exposure[d], centres[d], found)
         if missing >= 0:
             results[d, STATUS] = _ZERO_DENSITY_EVENT
-            results[d, EVIDENCE] = missing
-            continue
-        terms = Terms(gathered, expected, rate_centre, rate_width, anchors, centres[d])
-        upper_limit(terms, critical, bound, results[d])
+            results[d, EVIDENCE] = missing - first[d, 0]
+            results[d, EVALUATIONS] = 0
+        else:
+            interval(terms, critical, two_sided, bound, results[d])
+
+
+@kernel()
+def scans(
+    structure: Structure,
+    bins: Ints,
+    weights: Floats,
+    first: Ints,
+    exposure: Floats,
+    centres: Floats,
+    signals: Floats,
+    best: Floats,
+    found: Floats,
+) -> None:
+    """t̃ of many likelihoods at the same signal rates.
+
+    Parameters
+    ----------
+    bins, weights, first, exposure, centres
+        See `gather`; the last three with a row per likelihood.
+    signals
+        Signal rates, shape (n,).
+    best
+        Filled: the best-fit signal rates, shape (likelihoods,).
+    found
+        Filled: t̃, and the free rates and shape parameters that are best at that signal; shape
+        (likelihoods, n, 1 + F + P). NaN where a fit failed or an event has no density.
+    """
+    scratch = np.zeros(len(structure.density))
+    for d in range(len(first)):
+        terms, missing = gather(
+            structure, bins, weights, first[d], exposure[d], centres[d], scratch
+        )
+        found[d] = nan
+        best[d] = nan if missing >= 0 else _scan(terms, signals, found[d])

@@ -1,198 +1,305 @@
-"""The extended unbinned likelihood: compiled value, gradient and Hessian.
+"""The extended likelihood: compiled value, gradient and Hessian.
 
-ln L = −Σ_s r_s μ_s(t) + Σ_i ln Σ_s r_s f_s(x_i | t) + constraints
+ln L = Σ_d [−e_d Σ_s r_s μ_s(t) + Σ_i w_i ln Σ_s r_s f_s(x_i | t)] + constraints
 
-with rates r_s, expected counts μ_s and differential rates f_s, both linear in the shape
-parameter t between its anchors (so that every source stays normalised). A *cell* is the stretch
-between two anchors; inside one, all is smooth, and at a fixed signal rate ln L is
-concave if no other free rate's source depends on t.
+over datasets d (one, or several that share parameters), with exposures e, rates r, expected
+counts μ, differential rates f, and weights w: 1 for an event, the number of events where several
+share a bin, expected events in an Asimov dataset, counts where bins take the place of events.
+
+Every μ and f is multilinear in the shape parameters t between its anchors, so that it stays
+normalised: a weighted sum of *rows*, one per anchor of the source. A *cell* is the box between
+neighbouring anchors; inside one, all is smooth, and at a fixed signal rate ln L is concave if
+there is one shape parameter, no free background depends on it and no constraint is log-normal.
 """
 
 from math import inf, log
 from typing import NamedTuple
 
-from zeptobarn.jit import Floats, inner_kernel, kernel
+from zeptobarn.jit import Floats, Ints, inner_kernel, kernel
+
+# Kinds of constraint, as `Terms.constraints` has them.
+UNCONSTRAINED, NORMAL, LOG_NORMAL = range(3)
 
 
 class Terms(NamedTuple):
-    """What the likelihood of one dataset is made of.
-
-    There are S = F + 1 sources: the signal, the other free ones, and last the sum of all
-    sources with fixed rates. K anchors of the shape parameter; K = 1: the shape is fixed.
+    """What a likelihood is made of: F free rates, the signal's first, and P shape parameters.
 
     Attributes
     ----------
     density
-        Differential rates at the events, in any unit that is the same for all sources of an
-        event, shape (K, S, n).
+        Differential rate of each row at each distinct event of its dataset, in any unit that is
+        the same for all rows of an event; shape (rows, n).
+    roots
+        Square root of each event's weight, shape (datasets, n).
+    counts
+        Distinct events of each dataset, and how many of them, the first ones, have weight 1;
+        shape (datasets, 2).
     expected
-        Expected events, shape (K, S).
-    rate_centre, rate_width
-        Normal constraint of each free rate, shape (F,); an infinite width is no constraint.
+        Expected events of each row, shape (rows,).
+    exposure
+        Factor on the expected events of each dataset, shape (datasets,).
+    sources
+        Of each source: its dataset, the index of its free rate (−1: its rate is 1), its first
+        row, and how many rows on the next anchor of each shape parameter is (0: the source does
+        not depend on it); shape (sources, 3 + P), sorted by dataset.
     anchors
-        Values of the shape parameter, shape (K,).
-    shape_centre
-        Centre of the shape parameter's unit-normal constraint.
+        Values of the shape parameters at their anchors, padded; shape (P, K).
+    cells
+        Number of cells along each shape parameter, shape (P,).
+    constraints
+        Kind and width of each parameter's constraint, rates before shapes; shape (F + P, 2).
+    centres
+        Where each constraint is centred, shape (F + P,); for the others, where a fit may start.
     """
 
     density: Floats
+    roots: Floats
+    counts: Ints
     expected: Floats
-    rate_centre: Floats
-    rate_width: Floats
+    exposure: Floats
+    sources: Ints
     anchors: Floats
-    shape_centre: float
-
-
-# Four sums side by side, in an order that stands here: a compiler left to reorder them (fastmath)
-# gives other last digits in a fresh compilation than from its cache.
-
-
-@inner_kernel()
-def _sum(x: Floats, n: int) -> float:
-    a = b = c = d = 0.0
-    fours = n - n % 4
-    for i in range(0, fours, 4):
-        a += x[i]
-        b += x[i + 1]
-        c += x[i + 2]
-        d += x[i + 3]
-    for i in range(fours, n):
-        a += x[i]
-    return (a + b) + (c + d)
-
-
-@inner_kernel()
-def _dot(x: Floats, y: Floats, n: int) -> float:
-    a = b = c = d = 0.0
-    fours = n - n % 4
-    for i in range(0, fours, 4):
-        a += x[i] * y[i]
-        b += x[i + 1] * y[i + 1]
-        c += x[i + 2] * y[i + 2]
-        d += x[i + 3] * y[i + 3]
-    for i in range(fours, n):
-        a += x[i] * y[i]
-    return (a + b) + (c + d)
+    cells: Ints
+    constraints: Floats
+    centres: Floats
 
 
 @kernel()
 def evaluate(
-    terms: Terms, cell: int, theta: Floats, gradient: Floats, hessian: Floats, work: Floats
+    terms: Terms, cell: Ints, theta: Floats, gradient: Floats, hessian: Floats, work: Floats
 ) -> float:
-    """ln L with its gradient and Hessian, up to a constant of the dataset.
+    """ln L with its gradient and Hessian, up to a constant of the data.
 
     Parameters
     ----------
     terms
         See `Terms`.
     cell
-        Which cell of the shape parameter (0 where it is fixed).
+        Which cell along each shape parameter, shape (P,).
     theta
-        The F free rates and the position in the cell, 0 … 1 (unused where the shape is fixed).
+        The F free rates and the P positions in the cell, 0 … 1.
     gradient, hessian
-        Filled; shapes (F + 1,) and (F + 1, F + 1).
+        Filled; shapes (F + P,) and (F + P, F + P).
     work
-        Scratch, shape (2 F + 2, ≥ n).
+        Scratch, shape (F + P + 1, ≥ n).
 
     Returns
     -------
     ln L; minus infinity where an event has no density.
     """
-    density, expected = terms.density, terms.expected
-    n_cells = density.shape[0] - 1
-    free = density.shape[1] - 1
-    n = density.shape[2]
-    a = theta[free]
-    gradient[:] = 0.0
-    hessian[:] = 0.0
+    size = len(theta)
+    for p in range(size):
+        gradient[p] = 0.0
+        for q in range(size):
+            hessian[p, q] = 0.0
+    value, first = 0.0, 0
+    for dataset in range(len(terms.exposure)):
+        last = first
+        while last < len(terms.sources) and terms.sources[last, 0] == dataset:
+            last += 1
+        value += _dataset(terms, dataset, first, last, cell, theta, gradient, hessian, work)
+        if not value > -inf:
+            return -inf
+        first = last
+    value += _constraints(terms, cell, theta, gradient, hessian)
+    for p in range(size):
+        for q in range(p):
+            hessian[q, p] = hessian[p, q]
+    return value
+
+
+@inner_kernel(inline="always")
+def _dataset(
+    terms: Terms,
+    dataset: int,
+    first: int,
+    last: int,
+    cell: Ints,
+    theta: Floats,
+    gradient: Floats,
+    hessian: Floats,
+    work: Floats,
+) -> float:
+    """Add a dataset's part of gradient and Hessian (its lower triangle); gives that of ln L."""
+    sources, density, roots = terms.sources, terms.density, terms.roots
+    size, shapes = len(theta), len(cell)
+    rates = size - shapes
+    n, single = terms.counts[dataset, 0], terms.counts[dataset, 1]
+    exposure = terms.exposure[dataset]
+    # Rows of work: the derivative of each event's density in each parameter; last: the density.
+    for p in range(size + 1):
+        for i in range(n):
+            work[p, i] = 0.0
     value = 0.0
-    total, slope = work[0], work[1]
+    for s in range(first, last):
+        free = sources[s, 1]
+        rate = theta[free] if free >= 0 else 1.0
+        for corner in range(1 << shapes):
+            row = _row(sources, s, corner, cell)
+            if row < 0:
+                continue
+            weight = _weight(sources, s, corner, theta, rates, -1, -1)
+            mean = exposure * terms.expected[row]
+            value -= rate * weight * mean
+            if free < 0:
+                for i in range(n):
+                    work[size, i] += weight * density[row, i]
+            else:
+                gradient[free] -= weight * mean
+                both = rate * weight
+                for i in range(n):
+                    work[free, i] += weight * density[row, i]
+                    work[size, i] += both * density[row, i]
+            for p in range(shapes):
+                if sources[s, 3 + p] > 0:
+                    slope = rate * _weight(sources, s, corner, theta, rates, p, -1)
+                    gradient[rates + p] -= slope * mean
+                    for i in range(n):
+                        work[rates + p, i] += slope * density[row, i]
 
-    low = density[cell]
-    if n_cells:
-        high = density[cell + 1]
-        for i in range(n):
-            change = high[free, i] - low[free, i]
-            total[i] = low[free, i] + a * change
-            slope[i] = change
-        for s in range(free):
-            rate, mixed, changes = theta[s], work[2 + s], work[2 + free + s]
-            for i in range(n):
-                change = high[s, i] - low[s, i]
-                found = low[s, i] + a * change
-                mixed[i] = found
-                changes[i] = change
-                total[i] += rate * found
-                slope[i] += rate * change
-    else:
-        for i in range(n):
-            total[i] = low[free, i]
-        for s in range(free):
-            rate = theta[s]
-            for i in range(n):
-                total[i] += rate * low[s, i]
-
-    # One logarithm and one division per four events: 1/a = bcd / abcd. Densities are scaled to
-    # about one per event, so that no product overflows or vanishes.
-    fours = n - n % 4
-    for i in range(0, fours, 4):
-        a1, a2, a3, a4 = total[i], total[i + 1], total[i + 2], total[i + 3]
-        left, right = a1 * a2, a3 * a4
-        value += log(left * right)
-        inverse = 1.0 / (left * right)
-        total[i] = inverse * a2 * right
-        total[i + 1] = inverse * a1 * right
-        total[i + 2] = inverse * a4 * left
-        total[i + 3] = inverse * a3 * left
-    for i in range(fours, n):
-        value += log(total[i])
-        total[i] = 1.0 / total[i]
+    value += _logarithms(work, size, roots, dataset, n, single)
     if not value > -inf:
         return -inf
 
-    for s in range(free):
-        mixed = work[2 + s]
-        source = mixed if n_cells else low[s]
+    # Now the last row holds √w / density, and the others come to hold √w × slope / density.
+    for p in range(size):
         for i in range(n):
-            mixed[i] = source[i] * total[i]
-        gradient[s] = _sum(mixed, n)
-        for other in range(s + 1):
-            hessian[s, other] = -_dot(mixed, work[2 + other], n)
-    if n_cells:
-        for i in range(n):
-            slope[i] *= total[i]
-        gradient[free] = _sum(slope, n)
-        hessian[free, free] = -_dot(slope, slope, n)
-        for s in range(free):
-            changed = _dot(work[2 + free + s], total, n)
-            hessian[free, s] = changed - _dot(work[2 + s], slope, n)
+            work[p, i] *= work[size, i]
+        gradient[p] += _dot(work, p, roots, dataset, n)
+        for q in range(p + 1):
+            hessian[p, q] -= _dot(work, p, work, q, n)
+    if shapes == 0:
+        return value
 
-    for s in range(free + 1):
-        rate = theta[s] if s < free else 1.0
-        mean = expected[cell, s]
-        if n_cells:
-            change = expected[cell + 1, s] - mean
-            mean += a * change
-            gradient[free] -= rate * change
-            if s < free:
-                hessian[free, s] -= change
-        value -= rate * mean
-        if s < free:
-            gradient[s] -= mean
-
-    for s in range(free):
-        if terms.rate_width[s] < inf:
-            pull = (theta[s] - terms.rate_centre[s]) / terms.rate_width[s]
-            value -= 0.5 * pull * pull
-            gradient[s] -= pull / terms.rate_width[s]
-            hessian[s, s] -= 1.0 / terms.rate_width[s] ** 2
-    if n_cells:
-        width = terms.anchors[cell + 1] - terms.anchors[cell]
-        pull = terms.anchors[cell] + a * width - terms.shape_centre
-        value -= 0.5 * pull * pull
-        gradient[free] -= pull * width
-        hessian[free, free] -= width * width
-    for s in range(free + 1):
-        for other in range(s):
-            hessian[other, s] = hessian[s, other]
+    # Second derivatives of the densities: a rate times a shape, or two shapes.
+    for i in range(n):
+        work[size, i] *= roots[dataset, i]
+    for s in range(first, last):
+        free = sources[s, 1]
+        rate = theta[free] if free >= 0 else 1.0
+        for corner in range(1 << shapes):
+            row = _row(sources, s, corner, cell)
+            if row < 0 or (free < 0 and shapes < 2) or not _is_shaped(sources, s):
+                continue
+            found = _dot(density, row, work, size, n) - exposure * terms.expected[row]
+            for p in range(shapes):
+                if sources[s, 3 + p] == 0:
+                    continue
+                if free >= 0:
+                    weight = _weight(sources, s, corner, theta, rates, p, -1)
+                    hessian[rates + p, free] += weight * found
+                for q in range(p):
+                    if sources[s, 3 + q] > 0:
+                        weight = _weight(sources, s, corner, theta, rates, p, q)
+                        hessian[rates + p, rates + q] += rate * weight * found
     return value
+
+
+@inner_kernel(inline="always")
+def _is_shaped(sources: Ints, s: int) -> bool:
+    strides = 0
+    for p in range(3, sources.shape[1]):
+        strides += sources[s, p]
+    return strides > 0
+
+
+@inner_kernel(inline="always")
+def _row(sources: Ints, s: int, corner: int, cell: Ints) -> int:
+    """Row of a source at a corner of a cell; −1 where the corner is one it does not have."""
+    row = sources[s, 2]
+    for p in range(len(cell)):
+        stride, up = sources[s, 3 + p], (corner >> p) & 1
+        if stride == 0 and up == 1:
+            return -1
+        row += stride * (cell[p] + up)
+    return int(row)
+
+
+@inner_kernel(inline="always")
+def _weight(
+    sources: Ints, s: int, corner: int, theta: Floats, rates: int, along: int, and_along: int
+) -> float:
+    """Multilinear weight of a corner, or its derivative along one or two shape parameters."""
+    weight = 1.0
+    for p in range(len(theta) - rates):
+        if sources[s, 3 + p] > 0:
+            up = (corner >> p) & 1
+            if p in (along, and_along):
+                weight *= 1.0 if up else -1.0
+            else:
+                weight *= theta[rates + p] if up else 1.0 - theta[rates + p]
+    return weight
+
+
+@inner_kernel(inline="always")
+def _logarithms(
+    work: Floats, total: int, roots: Floats, dataset: int, n: int, single: int
+) -> float:
+    """Σ w ln(density) over the row ``total`` of work, where √w / density takes its place.
+
+    One logarithm and one division serve four events of weight 1: 1/a = bcd / abcd. Densities are
+    scaled to about one per event, so that no product overflows or vanishes.
+    """
+    value = 0.0
+    fours = single - single % 4
+    for i in range(0, fours, 4):
+        a, b, c, d = work[total, i], work[total, i + 1], work[total, i + 2], work[total, i + 3]
+        left, right = a * b, c * d
+        value += log(left * right)
+        inverse = 1.0 / (left * right)
+        work[total, i] = inverse * b * right
+        work[total, i + 1] = inverse * a * right
+        work[total, i + 2] = inverse * d * left
+        work[total, i + 3] = inverse * c * left
+    for i in range(fours, n):
+        root = roots[dataset, i]
+        value += root * root * log(work[total, i])
+        work[total, i] = root / work[total, i]
+    return value
+
+
+@inner_kernel(inline="always")
+def _constraints(
+    terms: Terms, cell: Ints, theta: Floats, gradient: Floats, hessian: Floats
+) -> float:
+    rates = len(theta) - len(cell)
+    value = 0.0
+    for p in range(len(theta)):
+        kind, width = int(terms.constraints[p, 0]), terms.constraints[p, 1]
+        if kind == UNCONSTRAINED:
+            continue
+        at, scale = theta[p], 1.0
+        if p >= rates:
+            low = terms.anchors[p - rates, cell[p - rates]]
+            scale = terms.anchors[p - rates, cell[p - rates] + 1] - low
+            at = low + scale * theta[p]
+        if kind == NORMAL:
+            pull = (at - terms.centres[p]) / width
+            slope = scale / width
+            hessian[p, p] -= slope * slope
+        else:
+            pull = log(at / terms.centres[p]) / width
+            slope = 1.0 / (width * at)
+            hessian[p, p] -= slope * slope - pull * slope / at
+        value -= 0.5 * pull * pull
+        gradient[p] -= pull * slope
+    return value
+
+
+@inner_kernel(inline="always")
+def _dot(x: Floats, row: int, y: Floats, other: int, n: int) -> float:
+    """Product of two rows: four sums side by side, in an order that stands here.
+
+    A compiler left to reorder them (fastmath) gives other last digits in a fresh compilation
+    than from its cache.
+    """
+    a = b = c = d = 0.0
+    fours = n - n % 4
+    for i in range(0, fours, 4):
+        a += x[row, i] * y[other, i]
+        b += x[row, i + 1] * y[other, i + 1]
+        c += x[row, i + 2] * y[other, i + 2]
+        d += x[row, i + 3] * y[other, i + 3]
+    for i in range(fours, n):
+        a += x[row, i] * y[other, i]
+    return (a + b) + (c + d)

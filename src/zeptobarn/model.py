@@ -1,36 +1,66 @@
-"""A WIMP mass in a detector: templates, likelihood and limits, as a notebook holds them."""
+"""A WIMP mass in a detector, or in several: likelihood and limits, as a notebook holds them."""
 
+import dataclasses
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from zeptobarn import intervals, paths
+from zeptobarn.calibration import asymptotic, calibrate, covered, one_sided, two_sided
 from zeptobarn.density import bin_index
 from zeptobarn.detector import Recoil
-from zeptobarn.intervals import MESSAGES, Status, critical_value
+from zeptobarn.intervals import MESSAGES, Status
+from zeptobarn.problem import Data, Problem, asimov, assemble, scan, solve
 from zeptobarn.response import simulate_response
 from zeptobarn.spectra import spectrum
-from zeptobarn.study import Interval, Study, limits_slice
-from zeptobarn.tables import StaleResultError, write_parquet
+from zeptobarn.study import Interval, Study, calibration_slice, coverage_slice, limits_slice
+from zeptobarn.tables import StaleResultError, read_parquet, write_parquet
 from zeptobarn.templates import Template, events_per_rate, fold, read_template
 from zeptobarn.toys import Toys, check_events, read_events, throw
+
+Events = pd.DataFrame | str | Path
+
+CALIBRATION_UNITS = {
+    "interval": "",
+    "confidence_level": "",
+    "test_statistic": "",
+    "rate_multiplier": "",
+    "critical_value": "",
+    "critical_value_error": "",
+    "n_toys": "",
+    "n_failed": "",
+}
+COVERAGE_UNITS = {
+    "interval": "",
+    "calibration": "",
+    "expected_events": "events",
+    "true_rate_multiplier": "",
+    "n_trials": "",
+    "n_covered": "",
+    "n_failed": "",
+}
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Limit:
-    """An upper limit, or the reason why there is none.
+    """A confidence interval, or the reason why there is none.
 
     Attributes
     ----------
     cm2
-        The limit on the cross section (cm²); NaN where there is none.
+        The upper end of the cross section (cm²); NaN where there is none.
+    low_cm2
+        The lower end of a two-sided interval (cm²); NaN for upper limits.
     rate_multiplier
-        The same, relative to the study's reference cross section.
+        The upper end, relative to the study's reference cross section.
     best_fit
         Best-fit signal rate multiplier, background rates and shape parameters, by name.
     status, message
@@ -40,6 +70,7 @@ class Limit:
     """
 
     cm2: float
+    low_cm2: float
     rate_multiplier: float
     best_fit: dict[str, float]
     status: str
@@ -53,86 +84,155 @@ class Limit:
         if np.isnan(self.cm2):
             return f"no {self.interval} limit: {self.status}: {self.message}"
         warning = "" if self.status == "ok" else f" ({self.status}: {self.message})"
+        range_ = f"σ < {self.cm2:.3g} cm²"
+        if not np.isnan(self.low_cm2):
+            range_ = f"{self.low_cm2:.3g} cm² ≤ σ ≤ {self.cm2:.3g} cm²"
         return (
-            f"σ < {self.cm2:.3g} cm² at {100 * self.confidence_level:g} % CL "
+            f"{range_} at {100 * self.confidence_level:g} % CL "
             f"[{self.interval}, {self.n_events} events]{warning}"
         )
 
 
 @dataclass(frozen=True)
+class Discovery:
+    """Test of the background-only hypothesis: q₀, its significance Z = √q₀ and p = Φ(−Z)."""
+
+    q0: float
+    significance: float
+    p_value: float
+
+
+@dataclass(frozen=True)
 class Model:
-    """A signal and the backgrounds of a detector; make one with `load_model`.
+    """A signal and the backgrounds of a detector or a combination; make one with `load_model`.
 
     Attributes
     ----------
-    density
-        Expected events per bin, shape (anchors, sources, bins): the signal, scaled to one event
-        in the analysis space at the nominal anchor, the free backgrounds, and the sum of the
-        fixed ones.
-    signal_events
-        Expected signal events at rate multiplier 1, nominal shape.
+    target
+        The detector or the combination.
+    templates
+        Templates by detector and source.
+    critical_values
+        Calibrated critical values, where the study asks for them: a row per interval and
+        signal, see `zeptobarn.calibration.calibrate`.
     """
 
     study: Study
-    detector: str
+    target: str
     interaction: str
     mass_GeV: float
-    backgrounds: dict[str, Template]
-    density: NDArray[np.float64]
-    signal_events: float
+    templates: Mapping[str, Mapping[str, Template]]
+    critical_values: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
         backgrounds = ", ".join(
-            f"{name} {template.nominal.sum():.3g}" for name, template in self.backgrounds.items()
+            f"{name if len(self.templates) == 1 else f'{detector} {name}'} "
+            f"{template.nominal.sum():.3g}"
+            for detector, templates in self.templates.items()
+            for name, template in templates.items()
+            if name != self.signal
         )
         return (
-            f"<{self.detector}, WIMP {self.interaction} {self.mass_GeV:g} GeV/c²: expects "
+            f"<{self.target}, WIMP {self.interaction} {self.mass_GeV:g} GeV/c²: expects "
             f"{self.signal_events:.3g} events at {self.study.reference_cross_section_cm2:g} cm²; "
             f"backgrounds: {backgrounds}>"
         )
 
-    def toy(self, seed: int) -> pd.DataFrame:
-        """Throw one background-only dataset: ``cs1``, ``cs2``, ``source``."""
-        events = throw(self.study, self.detector, self.backgrounds, [seed]).events
-        return events.drop(columns="trial")
+    @property
+    def signal(self) -> str:
+        """Name of the signal source."""
+        return paths.wimp_source(self.interaction, self.mass_GeV)
 
-    def limit(self, data: pd.DataFrame | str | Path, interval: str = "profiled") -> Limit:
-        """Set an upper limit on observed data.
+    @property
+    def signal_events(self) -> float:
+        """Expected signal events at rate multiplier 1 and nominal shape, all detectors."""
+        return float(sum(t[self.signal].nominal.sum() for t in self.templates.values()))
+
+    def toy(self, seed: int) -> pd.DataFrame | dict[str, pd.DataFrame]:
+        """Throw one background-only dataset: ``cs1``, ``cs2``, ``source``.
+
+        Of a combination: one for each detector, by name.
+        """
+        found = {
+            name: throw(self.study, name, templates, [seed]).events.drop(columns="trial")
+            for name, templates in self.templates.items()
+        }
+        return found if len(found) > 1 else found[self.target]
+
+    def limit(
+        self,
+        data: Events | Mapping[str, Events],
+        interval: str = "profiled",
+        livetime_day: float | Mapping[str, float] | None = None,
+    ) -> Limit:
+        """Set a limit on observed data.
 
         Parameters
         ----------
         data
-            Events with ``cs1`` and ``cs2`` (the detector's area unit), or a CSV file of them.
+            Events with ``cs1`` and ``cs2`` (the detector's area unit), or a CSV file of them;
+            of a combination, one for each detector, by name.
         interval
             Name of one of the study's intervals.
+        livetime_day
+            The data's own livetime (days), where it is not the detector's.
         """
-        chosen = self._interval(interval)
-        events = check_events(data, "data") if isinstance(data, pd.DataFrame) else read_events(data)
-        space = self.study.detectors[self.detector].space
-        bins = bin_index(space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
-        inside = bins >= 0
-        centres = np.zeros(1)
-        first = np.array([0, inside.sum()])
-        table = self._limits(bins[inside], first, np.array([1]), centres, chosen)
-        row = table.iloc[0]
+        chosen = self.interval(interval)
+        dataset, n_outside = self._observed(data, livetime_day)
+        row = self._table(dataset, np.array([1]), chosen, 1).iloc[0]
+        reference = self.study.reference_cross_section_cm2
         return Limit(
             cm2=float(row["limit_cm2"]),
+            low_cm2=float(row["limit_low_rate_multiplier"]) * reference,
             rate_multiplier=float(row["limit_rate_multiplier"]),
             best_fit={
-                name.removeprefix("best_fit_"): float(row[name])
-                for name in table.columns
-                if name.startswith("best_fit_")
+                str(name).removeprefix("best_fit_"): float(row[name])
+                for name in row.index
+                if str(name).startswith("best_fit_")
             },
             status=str(row["status"]),
             message=str(row["message"]),
             interval=interval,
             confidence_level=self.study.confidence_level,
-            n_events=int(inside.sum()),
-            n_outside=int((~inside).sum()),
+            n_events=len(dataset.bins),
+            n_outside=n_outside,
         )
 
-    def limits(self, toys: Toys, threads: int = 1) -> pd.DataFrame:
+    def discovery(
+        self,
+        data: Events | Mapping[str, Events],
+        interval: str = "profiled",
+        livetime_day: float | Mapping[str, float] | None = None,
+    ) -> Discovery:
+        """Test observed data for a signal, with the asymptotic distribution of q₀.
+
+        Parameters
+        ----------
+        data, livetime_day
+            See `limit`.
+        interval
+            The interval whose treatment of the nuisances is used.
+
+        Raises
+        ------
+        ValueError
+            There is no answer: an event that no source explains, or a fault in the templates.
+        """
+        problem = self.problem(self.interval(interval))
+        dataset, _ = self._observed(data, livetime_day)
+        best, found = scan(problem, dataset, np.zeros(1))
+        q0 = found[0, 0, 0] if best[0] > 0 else 0 * best[0]
+        if problem.fault or np.isnan(q0):
+            raise ValueError(problem.fault or self.limit(data, interval, livetime_day).message)
+        return Discovery(float(q0), float(q0) ** 0.5, float(ndtr(-(float(q0) ** 0.5))))
+
+    def limits(self, toys: Toys | Mapping[str, Toys], threads: int = 1) -> pd.DataFrame:
         """Set all of the study's limits on many datasets.
+
+        Parameters
+        ----------
+        toys
+            Datasets; of a combination, those of the same trials for each detector, by name.
 
         Returns
         -------
@@ -148,124 +248,268 @@ class Model:
             ignore_index=True,
         ).sort_values(["trial"], kind="stable", ignore_index=True)
 
-    def interval_limits(self, toys: Toys, interval: str, threads: int = 1) -> pd.DataFrame:
+    def interval_limits(
+        self, toys: Toys | Mapping[str, Toys], interval: str, threads: int = 1
+    ) -> pd.DataFrame:
         """Set one of the study's limits on many datasets; see `limits`."""
-        chosen = self._interval(interval)
-        space = self.study.detectors[self.detector].space
-        trials = toys.trials
-        events = toys.events
-        bins = bin_index(space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
-        first = np.searchsorted(events["trial"].to_numpy(), np.append(trials, trials[-1] + 1))
-        centres = np.zeros(len(trials))
-        for name in chosen.profiled:
-            centres = toys.constraint_centres(name)
-        return self._limits(bins, first, trials, centres, chosen, threads)
+        members = {self.target: toys} if isinstance(toys, Toys) else dict(toys)
+        trials = members[next(iter(self.templates))].trials
+        return self._table(self._thrown(members, trials), trials, self.interval(interval), threads)
 
-    def _interval(self, name: str) -> Interval:
+    def asimov(self, signal: float = 0.0) -> Data:
+        """Give the Asimov dataset: in each bin what is expected, all nuisances nominal.
+
+        Parameters
+        ----------
+        signal
+            The true signal (expected events).
+        """
+        nominal = Interval("nominal", {s.name: 0.0 for s in self.study.shapes}, ())
+        problem = self.problem(nominal)
+        return asimov(problem, np.append(signal, problem.nominal[1:]))
+
+    def problem(self, interval: Interval) -> Problem:
+        """Build the likelihood of an interval."""
+        return assemble(self.study, self.target, self.signal, self.templates, interval)
+
+    def interval(self, name: str) -> Interval:
+        """Give one of the study's intervals."""
         known = {interval.name: interval for interval in self.study.intervals}
         if name not in known:
             raise ValueError(f"interval: found {name!r}; allowed: {', '.join(known)}")
         return known[name]
 
-    def _limits(
+    def calibrate(self, threads: int = 1) -> pd.DataFrame:
+        """Critical values of the study's intervals from toys (a ``central`` one has none).
+
+        Returns
+        -------
+        A row per interval and signal: ``interval, confidence_level, test_statistic,
+        rate_multiplier, critical_value, critical_value_error, n_toys, n_failed``.
+        """
+        found = []
+        for interval in self.study.intervals:
+            problem = self.problem(interval)
+            if interval.kind == "central" or not self._answers(interval, problem):
+                continue
+            address = [self.target, self.signal, interval.name]
+            table = calibrate(self.study, problem, interval, address, threads)
+            statistic = {"upper": "q_tilde", "unified": "t_tilde"}[interval.kind]
+            found.append(
+                table.drop(columns="signal").assign(
+                    interval=interval.name,
+                    confidence_level=self.study.confidence_level,
+                    test_statistic="cls" if interval.cls else statistic,
+                    rate_multiplier=table["signal"] / self.signal_events,
+                )
+            )
+        return pd.concat([pd.DataFrame(columns=list(CALIBRATION_UNITS)), *found])[
+            list(CALIBRATION_UNITS)
+        ].reset_index(drop=True)
+
+    def coverage(self, threads: int = 1) -> pd.DataFrame:
+        """How often the study's intervals hold the truth, at the study's coverage signals.
+
+        Returns
+        -------
+        A row per interval, kind of critical value and true signal: ``interval, calibration,
+        expected_events, true_rate_multiplier, n_trials, n_covered, n_failed``.
+        """
+        found = []
+        kinds = ["asymptotic"] + (["toys"] if self.critical_values is not None else [])
+        for interval in self.study.intervals:
+            problem = self.problem(interval)
+            if not self._answers(interval, problem):
+                continue
+            critical = {kind: self.critical(interval, problem, kind) for kind in kinds}
+            address = [self.target, self.signal, interval.name]
+            table = covered(self.study, problem, interval, critical, address, threads)
+            found.append(
+                table.assign(
+                    interval=interval.name,
+                    expected_events=table["signal"] * problem.signal_efficiency,
+                    true_rate_multiplier=table["signal"] / self.signal_events,
+                )
+            )
+        return pd.concat([pd.DataFrame(columns=list(COVERAGE_UNITS)), *found])[
+            list(COVERAGE_UNITS)
+        ].reset_index(drop=True)
+
+    def critical(
+        self, interval: Interval, problem: Problem, kind: str | None = None
+    ) -> NDArray[np.float64]:
+        """Critical values of an interval: rows of signal (expected events) and value.
+
+        Parameters
+        ----------
+        kind
+            ``asymptotic`` or ``toys``; the study's own when not given.
+
+        Raises
+        ------
+        ValueError
+            The study calibrates with toys, and the calibration is not there.
+        """
+        level = self.study.confidence_level
+        if interval.kind == "central":
+            return np.array([[0.0, two_sided(level)]])
+        if (kind or self.study.critical_values) == "asymptotic":
+            if interval.kind == "upper" and not interval.cls:
+                return np.array([[0.0, one_sided(level)]])
+            return asymptotic(problem, interval, level)
+        if self.critical_values is None:
+            raise ValueError(
+                f"critical_values: toys, but {self.target} at {self.mass_GeV:g} GeV/c² is not "
+                "calibrated: run the workflow"
+            )
+        rows = self.critical_values[self.critical_values["interval"] == interval.name]
+        return np.column_stack(
+            [rows["rate_multiplier"] * self.signal_events, rows["critical_value"]]
+        )
+
+    def _answers(self, interval: Interval, problem: Problem) -> bool:
+        """Whether there is a signal to look for and a critical value above 0."""
+        beyond = interval.kind != "upper" or one_sided(self.study.confidence_level) > 0
+        return problem.signal_efficiency > 0 and not problem.fault and beyond
+
+    def _observed(
         self,
-        bins: NDArray[np.int64],
-        first: NDArray[np.int64],
-        trials: NDArray[np.int64],
-        centres: NDArray[np.float64],
-        interval: Interval,
-        threads: int = 1,
+        data: Events | Mapping[str, Events],
+        livetime_day: float | Mapping[str, float] | None,
+    ) -> tuple[Data, int]:
+        """Sort one observation into bins; also, how many events are outside."""
+        by_detector: dict[str, Events] = self._by_detector("data", data)
+        livetimes = (
+            {name: self.study.detectors[name].livetime_day for name in self.templates}
+            if livetime_day is None
+            else self._by_detector("livetime_day", livetime_day)
+        )
+        bins, exposure, start, n_outside = [], [], 0, 0
+        for name in self.templates:
+            detector, given = self.study.detectors[name], by_detector[name]
+            if isinstance(given, pd.DataFrame):
+                events = check_events(given, "data")
+            else:
+                events = read_events(given)
+            found = bin_index(detector.space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
+            n_outside += int((found < 0).sum())
+            bins.append(start + found[found >= 0])
+            exposure.append(livetimes[name] / detector.livetime_day)
+            start += int(np.prod(detector.space.shape))
+        ends = np.cumsum([0] + [len(b) for b in bins])
+        everything = np.concatenate(bins)
+        ones = np.ones(len(everything))
+        return Data(everything, ones, ends[np.newaxis], np.array([exposure]), {}), n_outside
+
+    def _by_detector(self, what: str, given: T | Mapping[str, T]) -> dict[str, T]:
+        members = dict(given) if isinstance(given, Mapping) else {self.target: given}
+        if set(members) != set(self.templates):
+            raise ValueError(
+                f"{what}: found {', '.join(members)}; needed, by name: {', '.join(self.templates)}"
+            )
+        return members
+
+    def _thrown(self, members: Mapping[str, Toys], trials: NDArray[np.int64]) -> Data:
+        """Sort toys into bins; trial i joins trial i of each detector."""
+        all_bins, all_trials, counts, start = [], [], [], 0
+        centres: dict[str, NDArray[np.float64]] = {}
+        for name in self.templates:
+            space, toys = self.study.detectors[name].space, members[name]
+            events = toys.events
+            found = bin_index(space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
+            all_bins.append(start + found)
+            all_trials.append(events["trial"].to_numpy())
+            ends = np.searchsorted(all_trials[-1], trials, side="right")
+            counts.append(ends - np.searchsorted(all_trials[-1], trials, side="left"))
+            start += int(np.prod(space.shape))
+            prefix = f"{name}_" if len(self.templates) > 1 else ""
+            for source in self.study.detectors[name].sources:
+                if source.rate in ("normal", "log_normal"):
+                    rate = f"{source.name}_rate"
+                    centres[prefix + rate] = toys.constraint_centres(rate)
+            for shape in self.study.target_shapes(name):
+                centres[shape.name] = toys.constraint_centres(shape.name)
+        bins = np.concatenate(all_bins)
+        if len(all_bins) > 1:
+            bins = bins[np.argsort(np.concatenate(all_trials), kind="stable")]
+        last = np.cumsum(np.stack(counts, axis=1)).reshape(len(trials), -1)
+        first = np.column_stack([np.append(0, last[:-1, -1]), last])
+        exposure = np.ones((len(trials), len(all_bins)))
+        return Data(bins, np.ones(len(bins)), first, exposure, centres)
+
+    def _table(
+        self, data: Data, trials: NDArray[np.int64], interval: Interval, threads: int
     ) -> pd.DataFrame:
-        free = [s.name for s in self.study.detectors[self.detector].sources if s.free]
-        density, anchors = self._at(interval)
-        critical = critical_value(self.study.confidence_level)
-        results = np.full((len(trials), intervals.NUISANCES + len(free) + 1), np.nan)
+        problem = self.problem(interval)
+        results = np.full((len(trials), intervals.NUISANCES + len(problem.parameters)), np.nan)
         results[:, intervals.EVALUATIONS] = 0
-        if not self.signal_events > 0 or not density[:, 0].sum() > 0:
+        level = self.study.confidence_level
+        if problem.fault:
+            results[:, intervals.STATUS] = Status.not_converged
+        elif not problem.signal_efficiency > 0:
             results[:, intervals.STATUS] = Status.empty_template
-        elif critical <= 0:
+        elif not self._answers(interval, problem):
             results[:, intervals.STATUS] = Status.critical_value_zero
         else:
-            arguments = (
-                np.ascontiguousarray(density.transpose(2, 0, 1)),
-                density.sum(axis=2),
-                np.ones(1 + len(free)),
-                np.full(1 + len(free), np.inf),
-                anchors,
-            )
+            critical = self.critical(interval, problem)
             bound = self.study.search_bound_rate_multiplier * self.signal_events
-
-            def solve(part: NDArray[np.int64]) -> None:
-                rows = slice(part[0], part[-1] + 1)
-                intervals.upper_limits(
-                    bins,
-                    first[part[0] : part[-1] + 2],
-                    *arguments,
-                    centres[rows],
-                    critical,
-                    bound,
-                    results[rows],
-                )
-
-            parts = np.array_split(np.arange(len(trials)), min(threads, len(trials)))
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(solve, parts))
+            solve(problem, data, critical, interval.kind != "upper", bound, results, threads)
         per_event = 1 / self.signal_events if self.signal_events > 0 else np.nan
         multiplier = results[:, intervals.LIMIT] * per_event
-        status = [Status(int(value)) for value in results[:, intervals.STATUS]]
-        evidence = results[:, intervals.EVIDENCE]
-        nuisances = [f"best_fit_{name}_rate" for name in free]
-        nuisances += [f"best_fit_{shape.name}" for shape in self.study.shapes]
+        low = results[:, intervals.LOW] * per_event
+        code = results[:, intervals.STATUS].astype(np.int64)
+        nuisances = dict(zip(problem.parameters, results[:, intervals.NUISANCES :].T, strict=True))
+        for shape in self.study.target_shapes(self.target):
+            if shape.name in interval.fixed:
+                nuisances[shape.name] = np.full(len(trials), interval.fixed[shape.name])
         return pd.DataFrame(
             {
-                "detector": self.detector,
+                "detector": self.target,
                 "interaction": self.interaction,
                 "mass_GeV": float(self.mass_GeV),
                 "trial": trials,
                 "interval": interval.name,
-                "kind": "upper",
-                "confidence_level": self.study.confidence_level,
+                "kind": interval.kind,
+                "confidence_level": level,
                 "limit_rate_multiplier": multiplier,
                 "limit_cm2": multiplier * self.study.reference_cross_section_cm2,
-                "limit_low_rate_multiplier": np.nan,
+                "limit_low_rate_multiplier": low,
                 "best_fit_rate_multiplier": results[:, intervals.BEST_FIT] * per_event,
-                **dict(zip(nuisances, results[:, intervals.NUISANCES :].T, strict=False)),
-                "status": [s.name for s in status],
-                "message": [
-                    MESSAGES[s].format(evidence=f"{e:.0f}")
-                    for s, e in zip(status, evidence, strict=True)
-                ],
+                **{f"best_fit_{name}": values for name, values in nuisances.items()},
+                "status": np.array([s.name for s in Status], dtype=object)[code],
+                "message": self._messages(code, results[:, intervals.EVIDENCE], data, problem),
                 "n_evaluations": results[:, intervals.EVALUATIONS].astype(np.int64),
             }
         )
 
-    def _at(self, interval: Interval) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Densities at an interval's anchors: all of them, or one, interpolated, if fixed."""
-        if not self.study.shapes:
-            return self.density, np.zeros(1)
-        shape = self.study.shapes[0]
-        anchors = np.array(shape.anchors, dtype=float)
-        if shape.name not in interval.fixed:
-            return self.density, anchors
-        value = interval.fixed[shape.name]
-        k = min(max(int(np.searchsorted(anchors, value)) - 1, 0), len(anchors) - 2)
-        share = (value - anchors[k]) / (anchors[k + 1] - anchors[k])
-        mixed = (1 - share) * self.density[k] + share * self.density[k + 1]
-        return np.ascontiguousarray(mixed[np.newaxis]), np.array([float(value)])
+    def _messages(
+        self, code: NDArray[np.int64], evidence: NDArray[np.float64], data: Data, problem: Problem
+    ) -> NDArray[np.object_]:
+        texts = np.array([MESSAGES[s] for s in Status], dtype=object)[code]
+        for i in np.flatnonzero(code == Status.zero_density_event):
+            event = int(evidence[i])
+            d = int(np.searchsorted(data.first[i, 1:] - data.first[i, 0], event, side="right"))
+            name = list(self.templates)[d]
+            number = event - int(data.first[i, d] - data.first[i, 0])
+            texts[i] = texts[i].format(event=number, detector=name)
+        if problem.fault:
+            texts[:] = f"{problem.fault}: make the templates again"
+        return texts
 
 
-def load_model(study: Study, detector: str, mass_GeV: float, interaction: str = "SI") -> Model:
-    """Make the model of a WIMP mass in a detector.
+def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "SI") -> Model:
+    """Make the model of a WIMP mass in a detector or a combination.
 
     Templates are read from the study's results where they are there and of this configuration;
-    otherwise they are built in memory, which simulates the detector (about a minute).
+    otherwise they are built in memory, which simulates the detector (about a minute). So are
+    calibrated critical values, where the study asks for them.
 
     Parameters
     ----------
     study
         From `zeptobarn.load_study`.
-    detector
-        One of the study's detectors.
+    target
+        One of the study's detectors or combinations.
     mass_GeV
         One of the study's masses (GeV/c²).
     interaction
@@ -277,20 +521,43 @@ def load_model(study: Study, detector: str, mass_GeV: float, interaction: str = 
         The study has no such detector, mass or interaction.
     """
     for key, found, allowed in (
-        ("detector", detector, list(study.detectors)),
+        ("detector", target, list(study.targets)),
         ("mass_GeV", mass_GeV, list(study.masses_GeV)),
         ("interaction", interaction, list(study.interactions)),
     ):
         if found not in allowed:
             raise ValueError(f"{key}: found {found!r}; the study has {allowed}")
-    signal = paths.wimp_source(interaction, mass_GeV)
-    sources = [signal, *(source.name for source in study.detectors[detector].sources)]
-    files = {s: study.path(paths.TEMPLATE, detector=detector, source=s) for s in sources}
+    templates = {}
+    for detector in study.targets[target]:
+        sources = [
+            s for d, s in study.model_sources(target, interaction, mass_GeV) if d == detector
+        ]
+        files = {s: study.path(paths.TEMPLATE, detector=detector, source=s) for s in sources}
+        try:
+            templates[detector] = {s: read_template(study, detector, s, files[s]) for s in sources}
+        except (FileNotFoundError, StaleResultError):
+            templates[detector] = build_templates(study, detector, sources)
+    model = make_model(study, target, mass_GeV, interaction, templates)
+    if study.critical_values != "toys":
+        return model
+    values = {"detector": target, "interaction": interaction, "mass": paths.number(mass_GeV)}
+    file = study.path(paths.CALIBRATION, **values)
     try:
-        templates = {s: read_template(study, detector, s, files[s]) for s in sources}
+        return dataclasses.replace(model, critical_values=read_calibration(model, file))
     except (FileNotFoundError, StaleResultError):
-        templates = build_templates(study, detector, sources)
-    return make_model(study, detector, mass_GeV, interaction, templates)
+        return dataclasses.replace(model, critical_values=model.calibrate(os.cpu_count() or 1))
+
+
+def read_model(
+    study: Study, target: str, mass_GeV: float, interaction: str, files: Sequence[str | Path]
+) -> Model:
+    """Make a model from template files, in the order of `Study.model_sources`."""
+    templates: dict[str, dict[str, Template]] = {}
+    sources = study.model_sources(target, interaction, mass_GeV)
+    for (detector, source), file in zip(sources, files, strict=True):
+        template = read_template(study, detector, source, Path(file))
+        templates.setdefault(detector, {})[source] = template
+    return make_model(study, target, mass_GeV, interaction, templates)
 
 
 def build_templates(study: Study, detector: str, sources: list[str]) -> dict[str, Template]:
@@ -300,7 +567,7 @@ def build_templates(study: Study, detector: str, sources: list[str]) -> dict[str
     responses = {
         recoil: {
             anchor: simulate_response(study, detector, recoil, anchor, threads)
-            for anchor in study.anchors(recoil)
+            for anchor in study.anchors(detector, recoil)
         }
         for recoil in sorted(set(recoils.values()))
     }
@@ -308,7 +575,7 @@ def build_templates(study: Study, detector: str, sources: list[str]) -> dict[str
         s: fold(
             spectrum(study, study.spectrum_name(detector, s)),
             responses[recoil],
-            study.anchors(recoil),
+            study.anchors(detector, recoil),
             events_per_rate(study, detector, s),
         )
         for s, recoil in recoils.items()
@@ -317,34 +584,22 @@ def build_templates(study: Study, detector: str, sources: list[str]) -> dict[str
 
 def make_model(
     study: Study,
-    detector: str,
+    target: str,
     mass_GeV: float,
     interaction: str,
-    templates: dict[str, Template],
+    templates: Mapping[str, Mapping[str, Template]],
 ) -> Model:
-    """Make a model from the templates of a signal and of all backgrounds, by source name."""
-    signal = templates[paths.wimp_source(interaction, mass_GeV)]
-    backgrounds = study.detectors[detector].sources
-    n_anchors = len(study.anchors("nr")) if study.shapes else 1
+    """Make a model from the templates of a signal and of all backgrounds.
 
-    def spread(name: str) -> NDArray[np.float64]:
-        """Give a source every anchor, whether or not it depends on the shape."""
-        expected = templates[name].expected
-        return np.broadcast_to(expected, (n_anchors, expected.shape[1]))
-
-    events = float(signal.nominal.sum())
-    free = [spread(source.name) for source in backgrounds if source.free]
-    fixed = [spread(source.name) for source in backgrounds if not source.free]
-    parts = [signal.expected / (events or 1.0), *free, sum(fixed, np.zeros_like(signal.expected))]
-    return Model(
-        study=study,
-        detector=detector,
-        interaction=interaction,
-        mass_GeV=mass_GeV,
-        backgrounds={source.name: templates[source.name] for source in backgrounds},
-        density=np.ascontiguousarray(np.stack(parts, axis=1)),
-        signal_events=events,
-    )
+    Parameters
+    ----------
+    templates
+        By detector and source name; sources that the model does not have are left out.
+    """
+    kept: dict[str, dict[str, Template]] = {}
+    for detector, source in study.model_sources(target, interaction, mass_GeV):
+        kept.setdefault(detector, {})[source] = templates[detector][source]
+    return Model(study, target, interaction, mass_GeV, kept)
 
 
 def write_limits(model: Model, limits: pd.DataFrame, path: Path) -> None:
@@ -356,6 +611,42 @@ def write_limits(model: Model, limits: pd.DataFrame, path: Path) -> None:
         limits,
         path,
         units=units,
-        config_slice=limits_slice(model.study, model.detector, model.interaction, model.mass_GeV),
+        config_slice=limits_slice(model.study, model.target, model.interaction, model.mass_GeV),
+        seed=model.study.seed,
+    )
+
+
+def write_calibration(model: Model, table: pd.DataFrame, path: Path) -> None:
+    """Write critical values of `Model.calibrate`."""
+    place = model.study, model.target, model.interaction, model.mass_GeV
+    write_parquet(
+        table,
+        path,
+        units=CALIBRATION_UNITS,
+        config_slice=calibration_slice(*place),
+        seed=model.study.seed,
+    )
+
+
+def read_calibration(model: Model, path: Path) -> pd.DataFrame:
+    """Read the critical values of a model.
+
+    Raises
+    ------
+    StaleResultError
+        The file was made from another configuration.
+    """
+    place = model.study, model.target, model.interaction, model.mass_GeV
+    return read_parquet(path, config_slice=calibration_slice(*place))[0]
+
+
+def write_coverage(model: Model, table: pd.DataFrame, path: Path) -> None:
+    """Write a table of `Model.coverage`."""
+    place = model.study, model.target, model.interaction, model.mass_GeV
+    write_parquet(
+        table,
+        path,
+        units=COVERAGE_UNITS,
+        config_slice=coverage_slice(*place),
         seed=model.study.seed,
     )

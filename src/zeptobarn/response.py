@@ -80,16 +80,15 @@ def simulate_response(
         settings["response_max_keV"][recoil],
         study.energy_bin_width_log,
     )
-    shapes = study.shapes_of(recoil)
+    changed, nuisances = study.at(detector, study.anchors(detector, recoil)[anchor])
     sums, squares = histogram(
-        settings,
+        changed,
         recoil,
         found.space,
         edges,
         study.events_per_energy_bin,
         [stream(study.seed, "response", detector, recoil, i) for i in range(len(edges) - 1)],
-        study.anchors(recoil)[anchor],
-        shapes[0].low_energy if shapes else "constant",
+        nuisances,
         threads,
     )
     n = study.events_per_energy_bin

@@ -19,7 +19,7 @@ import numpy as np
 
 from zeptobarn.detector import AnalysisSpace, Recoil
 from zeptobarn.jit import Floats, inner_kernel, kernel
-from zeptobarn.yields import FANO, QUANTA_PER_KEV, mean_yields
+from zeptobarn.yields import FANO, NOMINAL, QUANTA_PER_KEV, Nuisances, mean_yields
 
 
 class Chain(NamedTuple):
@@ -35,6 +35,7 @@ class Chain(NamedTuple):
     z_top: float
     us_per_cm: float
     lifetime: float
+    correction_lifetime: float
     extraction: float
     electron_gain: float
     double_pe: float
@@ -54,8 +55,7 @@ def simulate(
     recoil: Recoil,
     energies_keV: Floats,
     rng: np.random.Generator,
-    shape_values: Mapping[str, float] | None = None,
-    low_energy: str = "constant",
+    nuisances: Nuisances = NOMINAL,
 ) -> tuple[Floats, Floats]:
     """Simulate recoils of given energies, uniform over the fiducial volume.
 
@@ -69,17 +69,15 @@ def simulate(
         Recoil energies (keV), shape (n,).
     rng
         Random generator.
-    shape_values
-        Shape parameters that are not 0, e.g. ``{"leff": -2}``.
-    low_energy
-        See `zeptobarn.yields.mean_yields`.
+    nuisances
+        Uncertain numbers of the yields.
 
     Returns
     -------
     cs1, cs2
         Corrected areas (the detector's area unit), shape (n,); NaN where a cut fails.
     """
-    means = _means(settings, recoil, energies_keV, shape_values or {}, low_energy)
+    means = _means(settings, recoil, energies_keV, nuisances)
     cutoff = settings["response_cutoff_keV"][recoil]
     cs1, cs2 = np.full((2, len(energies_keV)), np.nan)
     _simulate(rng, chain(settings, recoil), energies_keV, *means, cutoff, cs1, cs2)
@@ -93,8 +91,7 @@ def histogram(
     energy_edges_keV: Floats,
     events_per_bin: int,
     generators: Sequence[np.random.Generator],
-    shape_values: Mapping[str, float] | None = None,
-    low_energy: str = "constant",
+    nuisances: Nuisances = NOMINAL,
     threads: int = 1,
 ) -> tuple[Floats, Floats]:
     """Simulate recoils of every energy bin, uniform in it, and sort them into (cS1, cS2).
@@ -117,7 +114,7 @@ def histogram(
         Sum of the events' weights and of their squares in each bin of the analysis space,
         shape (n, cS1 bins × cS2 bins).
     """
-    photons, electrons = _means(settings, recoil, energy_edges_keV, shape_values or {}, low_energy)
+    photons, electrons = _means(settings, recoil, energy_edges_keV, nuisances)
     numbers = chain(settings, recoil)
     sums, squares = np.zeros((2, len(generators), np.prod(space.shape)))
     grid = (
@@ -155,6 +152,9 @@ def chain(settings: Mapping[str, Any], recoil: Recoil) -> Chain:
         z_top=float(z_top),
         us_per_cm=10.0 / settings["drift_velocity_mm_per_us"],
         lifetime=float(settings["electron_lifetime_us"]),
+        correction_lifetime=float(
+            settings.get("correction_lifetime_us", settings["electron_lifetime_us"])
+        ),
         extraction=float(settings["extraction_efficiency"]),
         electron_gain=float(settings["electron_gain"]),
         double_pe=float(double_pe),
@@ -181,15 +181,10 @@ def _means(
     settings: Mapping[str, Any],
     recoil: Recoil,
     energies_keV: Floats,
-    shape_values: Mapping[str, float],
-    low_energy: str,
+    nuisances: Nuisances,
 ) -> tuple[Floats, Floats]:
     found = mean_yields(
-        settings["yields"][recoil],
-        energies_keV,
-        settings["drift_field_V_per_cm"],
-        leff=shape_values.get("leff", 0.0),
-        leff_low_energy=low_energy,
+        settings["yields"][recoil], energies_keV, settings["drift_field_V_per_cm"], nuisances
     )
     return found.photons, found.electrons
 
@@ -298,7 +293,7 @@ def _event(
     s2 = (pe + c.pe_width * sqrt(pe) * rng.standard_normal()) / c.pe_per_area
     if s2 < c.s2_threshold:
         return nan, nan, 0.0
-    return cs1, s2 / survival, weight
+    return cs1, s2 * exp(-z * c.us_per_cm / c.correction_lifetime), weight
 
 
 @kernel()

@@ -7,13 +7,17 @@ rules give them to Snakemake as parameters, and result files carry their hash.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from zeptobarn import paths
 from zeptobarn.config import ConfigError, read_yaml, validate
 from zeptobarn.detector import Detector, Recoil, load_detector
 from zeptobarn.tables import digest
+
+if TYPE_CHECKING:
+    from zeptobarn.yields import Nuisances
 
 # km/s, km/s, GeV/cm³. xenon2017: XENON1T's papers; baxter2021: EPJC 81 (2021) 907.
 HALOS: Mapping[str, Mapping[str, float]] = {
@@ -21,30 +25,94 @@ HALOS: Mapping[str, Mapping[str, float]] = {
     "baxter2021": {"v0_km_s": 238, "v_esc_km_s": 544, "rho_GeV_cm3": 0.3},
 }
 
-# Which recoil types a shape parameter changes.
-_SHAPE_RECOILS: Mapping[str, tuple[Recoil, ...]] = {"leff": ("nr",)}
+# What a shape parameter may change: numbers of the yields, in standard deviations or relative to
+# their value, each for one recoil type, and numbers of a detector file.
+_YIELD_RECOILS: Mapping[str, Recoil] = {
+    "leff": "nr",
+    "lindhard_k": "nr",
+    "er_component_1": "er",
+    "er_component_2": "er",
+    "er_component_3": "er",
+}
+_PROBABILITIES = ("g1", "extraction_efficiency", "double_pe_probability")
+_MOST_ANCHORS = 125
+_IN_STANDARD_DEVIATIONS = ("leff", "er_component_1", "er_component_2", "er_component_3")
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A shape parameter: a unit-normal nuisance, with templates at its anchors."""
+    """A shape parameter: a nuisance in standard deviations, with templates at its anchors.
+
+    Attributes
+    ----------
+    parameter
+        What it changes.
+    relative_width
+        Relative change of the parameter by one standard deviation; 0 for those that are in
+        standard deviations by themselves.
+    constrained
+        Whether a unit-normal constraint holds it near 0.
+    detectors
+        Those it applies to; a shape of several detectors is one parameter of their combination.
+    low_energy
+        See `zeptobarn.yields.Nuisances.leff_low_energy`.
+    """
 
     name: str
     anchors: tuple[float, ...]
+    parameter: str
+    relative_width: float
+    constrained: bool
+    detectors: tuple[str, ...]
     low_energy: str
 
-    def touches(self, recoil: Recoil) -> bool:
-        """Whether templates of this recoil type depend on the parameter."""
-        return recoil in _SHAPE_RECOILS[self.name]
+    def touches(self, detector: str, recoil: Recoil) -> bool:
+        """Whether templates of a detector and recoil type depend on the parameter."""
+        return detector in self.detectors and _YIELD_RECOILS.get(self.parameter, recoil) == recoil
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A limit to set: shape parameters fixed at values, the others profiled."""
+    """An interval to set: shape parameters fixed at values, the others profiled.
+
+    Attributes
+    ----------
+    kind
+        ``upper`` (q̃), ``unified`` (t̃) or ``central`` (t̃, the same critical value everywhere).
+    cls
+        Whether an upper limit divides by the background's p-value (CLs).
+    """
 
     name: str
     fixed: Mapping[str, float]
     profiled: tuple[str, ...]
+    kind: Literal["upper", "unified", "central"] = "upper"
+    cls: bool = False
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How critical values are calibrated with toys.
+
+    Attributes
+    ----------
+    toys
+        Toys thrown at each signal.
+    expected_events
+        The signals, in expected events of all detectors.
+    """
+
+    toys: int
+    expected_events: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Where coverage is measured (of the study's masses), with how many toys at each point."""
+
+    toys: int
+    masses_GeV: tuple[float, ...]
+    expected_events: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -54,6 +122,7 @@ class Study:
     results: Path
     seed: int
     detectors: Mapping[str, Detector]
+    combined: Mapping[str, tuple[str, ...]]
     interactions: tuple[str, ...]
     masses_GeV: tuple[float, ...]
     halo: str
@@ -61,6 +130,11 @@ class Study:
     trials_per_batch: int
     constraint_centres: Literal["redrawn", "fixed"]
     confidence_level: float
+    critical_values: Literal["asymptotic", "toys"]
+    calibration: Calibration
+    coverage: Coverage
+    power_constraint: float
+    template_replicas: int
     intervals: tuple[Interval, ...]
     shapes: tuple[Shape, ...]
     reference_cross_section_cm2: float
@@ -78,16 +152,71 @@ class Study:
         """Put values into a pattern of `zeptobarn.paths`, below this study's results."""
         return self.results / paths.fill(pattern, **values)
 
-    def shapes_of(self, recoil: Recoil) -> tuple[Shape, ...]:
-        """The shape parameters that change templates of a recoil type."""
-        return tuple(shape for shape in self.shapes if shape.touches(recoil))
+    @property
+    def targets(self) -> dict[str, tuple[str, ...]]:
+        """What limits are set for, with its detectors: each detector and each combination."""
+        return {name: (name,) for name in self.detectors} | dict(self.combined)
 
-    def anchors(self, recoil: Recoil) -> dict[str, dict[str, float]]:
-        """Name and shape values of each anchor of a recoil type."""
-        shapes = self.shapes_of(recoil)
+    def title(self, target: str) -> str:
+        """Name a detector or a combination in figures."""
+        return " + ".join(self.detectors[name].title for name in self.targets[target])
+
+    def model_sources(
+        self, target: str, interaction: str, mass_GeV: float
+    ) -> list[tuple[str, str]]:
+        """Detector and source of each template of a mass's model, the signals first of each."""
+        return [
+            (detector, source)
+            for detector in self.targets[target]
+            for source in (
+                paths.wimp_source(interaction, mass_GeV),
+                *(source.name for source in self.detectors[detector].sources),
+            )
+        ]
+
+    def shapes_of(self, detector: str, recoil: Recoil) -> tuple[Shape, ...]:
+        """The shape parameters that change templates of a detector and recoil type."""
+        return tuple(shape for shape in self.shapes if shape.touches(detector, recoil))
+
+    def target_shapes(self, target: str) -> tuple[Shape, ...]:
+        """The shape parameters that change anything of a detector or combination."""
+        members = self.targets[target]
+        return tuple(s for s in self.shapes if any(name in s.detectors for name in members))
+
+    def anchors(self, detector: str, recoil: Recoil) -> dict[str, dict[str, float]]:
+        """Name and shape values of each anchor of a detector and recoil type, in grid order."""
+        shapes = self.shapes_of(detector, recoil)
         grid = product(*(shape.anchors for shape in shapes))
         points = [{s.name: v for s, v in zip(shapes, values, strict=True)} for values in grid]
         return {paths.anchor_name(point): point for point in points}
+
+    def at(
+        self, detector: str, shape_values: Mapping[str, float]
+    ) -> tuple[Mapping[str, Any], "Nuisances"]:
+        """Detector settings and yield nuisances at values of the shape parameters.
+
+        cS2 stays corrected with the nominal electron lifetime, as in an analysis that does not
+        know better.
+        """
+        from zeptobarn.yields import Nuisances
+
+        settings = dict(self.detectors[detector].settings)
+        changes: dict[str, Any] = {}
+        components = [0.0, 0.0, 0.0]
+        for shape in self.shapes:
+            value = shape_values.get(shape.name, 0.0)
+            factor = 1 + value * shape.relative_width
+            if shape.parameter == "leff":
+                changes |= {"leff": value, "leff_low_energy": shape.low_energy}
+            elif shape.parameter == "lindhard_k":
+                changes["lindhard_k"] = factor
+            elif shape.parameter.startswith("er_component"):
+                components[int(shape.parameter[-1]) - 1] = value
+            elif value:
+                settings.setdefault("correction_lifetime_us", settings["electron_lifetime_us"])
+                settings[shape.parameter] = settings[shape.parameter] * factor
+        c1, c2, c3 = components
+        return settings, Nuisances(er_components=(c1, c2, c3), **changes)
 
     def spectra(self) -> dict[str, Mapping[str, Any]]:
         """Every background spectrum by name, over all detectors."""
@@ -172,15 +301,18 @@ def study_from_settings(
     settings = dict(settings)
     response = settings.pop("response")
     names = settings.pop("detectors")
+    calibration, coverage = settings.pop("calibration"), settings.pop("coverage")
     study = Study(
         results=Path(settings.pop("results")),
         detectors={name: load_detector(folder / "detectors" / f"{name}.yaml") for name in names},
         interactions=tuple(settings.pop("interactions")),
         masses_GeV=tuple(settings.pop("masses_GeV")),
         intervals=tuple(_interval(interval) for interval in settings.pop("intervals")),
-        shapes=tuple(
-            Shape(shape["name"], tuple(shape["anchors"]), shape["low_energy"])
-            for shape in settings.pop("shapes")
+        shapes=tuple(_shape(shape, names) for shape in settings.pop("shapes")),
+        combined={k: tuple(v) for k, v in settings.pop("combined", {}).items()},
+        calibration=Calibration(calibration["toys"], tuple(calibration["expected_events"])),
+        coverage=Coverage(
+            coverage["toys"], tuple(coverage["masses_GeV"]), tuple(coverage["expected_events"])
         ),
         published={k: tuple(v) for k, v in settings.pop("published", {}).items()},
         **response,
@@ -192,23 +324,61 @@ def study_from_settings(
 
 def _interval(settings: Mapping[str, Any]) -> Interval:
     return Interval(
-        settings["name"], settings.get("fixed", {}), tuple(settings.get("profiled", ()))
+        settings["name"],
+        settings.get("fixed", {}),
+        tuple(settings.get("profiled", ())),
+        settings.get("kind", "upper"),
+        settings.get("cls", False),
+    )
+
+
+def _shape(settings: Mapping[str, Any], detectors: list[str]) -> Shape:
+    return Shape(
+        settings["name"],
+        tuple(settings["anchors"]),
+        settings.get("parameter", settings["name"]),
+        settings.get("relative_width", 0.0),
+        settings.get("constraint", "normal") == "normal",
+        tuple(settings.get("detectors", detectors)),
+        settings.get("low_energy", "constant"),
     )
 
 
 def _check(study: Study, origin: str) -> None:
     """What a schema cannot say."""
     shapes = {shape.name: shape for shape in study.shapes}
+    if len(shapes) < len(study.shapes):
+        names = [shape.name for shape in study.shapes]
+        raise ConfigError(f"{origin}: shapes: found {names}; allowed: each name once")
     for shape in study.shapes:
+        _check_shape(study, shape, origin)
         if list(shape.anchors) != sorted(shape.anchors) or 0 not in shape.anchors:
             raise ConfigError(
                 f"{origin}: shapes: anchors of {shape.name}: found {list(shape.anchors)}; "
                 "allowed: increasing, with 0 among them"
             )
+    for name, members in study.combined.items():
+        if name in study.detectors:
+            raise ConfigError(f"{origin}: combined: found {name}, which is a detector's name")
+        if unknown := [m for m in members if m not in study.detectors]:
+            raise ConfigError(
+                f"{origin}: combined: {name}: found {unknown[0]}; allowed: {list(study.detectors)}"
+            )
+    for key, values in (
+        ("calibration.expected_events", study.calibration.expected_events),
+        ("coverage.expected_events", study.coverage.expected_events),
+    ):
+        if list(values) != sorted(set(values)):
+            raise ConfigError(f"{origin}: {key}: found {list(values)}; allowed: increasing")
     names = [interval.name for interval in study.intervals]
     if len(set(names)) < len(names):
         raise ConfigError(f"{origin}: intervals: found {names}; allowed: each name once")
     for interval in study.intervals:
+        if interval.cls and interval.kind != "upper":
+            raise ConfigError(
+                f"{origin}: intervals: {interval.name}: found cls with kind {interval.kind}; "
+                "allowed: with kind upper"
+            )
         treated = sorted([*interval.fixed, *interval.profiled])
         if treated != sorted(shapes):
             raise ConfigError(
@@ -238,6 +408,35 @@ def _check(study: Study, origin: str) -> None:
                     f"no file {path} (paths are relative to the working directory)"
                 )
         _check_masses(study, detector, origin)
+
+
+def _check_shape(study: Study, shape: Shape, origin: str) -> None:
+    place = f"{origin}: shapes: {shape.name}"
+    if unknown := [name for name in shape.detectors if name not in study.detectors]:
+        raise ConfigError(
+            f"{place}: detectors: found {unknown[0]}; allowed: {list(study.detectors)}"
+        )
+    if (shape.parameter in _IN_STANDARD_DEVIATIONS) == (shape.relative_width > 0):
+        wanted = "no" if shape.relative_width > 0 else "a"
+        raise ConfigError(f"{place}: {shape.parameter} needs {wanted} relative_width")
+    lowest = 1 + min(shape.anchors) * shape.relative_width
+    if lowest <= 0:
+        raise ConfigError(
+            f"{place}: found anchor {min(shape.anchors)} and relative_width "
+            f"{shape.relative_width}: {shape.parameter} would not be positive"
+        )
+    largest = 1 + max(shape.anchors) * shape.relative_width
+    for name in shape.detectors:
+        value = study.detectors[name].settings.get(shape.parameter, 0.0)
+        if shape.parameter in _PROBABILITIES and value * largest > 1:
+            raise ConfigError(
+                f"{place}: {shape.parameter} of {name} would be {value * largest:.3g}; allowed: ≤ 1"
+            )
+    n = prod(len(s.anchors) for s in study.shapes if set(s.detectors) & set(shape.detectors))
+    if n > _MOST_ANCHORS:
+        raise ConfigError(
+            f"{origin}: shapes: found {n} anchors of all shapes together; allowed: {_MOST_ANCHORS}"
+        )
 
 
 def _check_masses(study: Study, detector: Detector, origin: str) -> None:
@@ -288,8 +487,14 @@ def response_slice(study: Study, detector: str, recoil: Recoil, anchor: str) -> 
         "seed": study.seed,
         "detector": study.detectors[detector].response_settings(recoil),
         "recoil": recoil,
-        "shape_values": study.anchors(recoil)[anchor],
-        "low_energy": {shape.name: shape.low_energy for shape in study.shapes_of(recoil)},
+        "shapes": {
+            shape.parameter: [
+                study.anchors(detector, recoil)[anchor][shape.name],
+                shape.relative_width,
+                shape.low_energy,
+            ]
+            for shape in study.shapes_of(detector, recoil)
+        },
         "events_per_energy_bin": study.events_per_energy_bin,
         "energy_bin_width_log": study.energy_bin_width_log,
     }
@@ -303,7 +508,7 @@ def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
         "spectrum": spectrum_slice(study, study.spectrum_name(detector, source)),
         "response": {
             anchor: digest(response_slice(study, detector, recoil, anchor))
-            for anchor in study.anchors(recoil)
+            for anchor in study.anchors(detector, recoil)
         },
         "exposure_kg_day": found.exposure_kg_day,
         "rate": study.reference_cross_section_cm2
@@ -322,24 +527,81 @@ def toys_slice(study: Study, detector: str) -> dict[str, Any]:
             [source.name, digest(template_slice(study, detector, source.name))]
             for source in study.detectors[detector].sources
         ],
-        "shapes": {shape.name: list(shape.anchors) for shape in study.shapes},
+        "rates": {
+            source.name: [source.rate, source.rate_width]
+            for source in study.detectors[detector].sources
+        },
+        "shapes": {shape.name: shape.constrained for shape in study.target_shapes(detector)},
         "constraint_centres": study.constraint_centres,
     }
 
 
-def limits_slice(study: Study, detector: str, interaction: str, mass_GeV: float) -> dict[str, Any]:
-    """Give the configuration that a mass's limits depend on (not how many they are)."""
+def model_slice(study: Study, target: str, interaction: str, mass_GeV: float) -> dict[str, Any]:
+    """Give the configuration that the likelihood of a mass depends on."""
+    signal = paths.wimp_source(interaction, mass_GeV)
     return {
-        "toys": digest(toys_slice(study, detector)),
-        "signal": digest(template_slice(study, detector, paths.wimp_source(interaction, mass_GeV))),
-        "free": [source.name for source in study.detectors[detector].sources if source.free],
+        "toys": {name: digest(toys_slice(study, name)) for name in study.targets[target]},
+        "signal": {
+            name: digest(template_slice(study, name, signal)) for name in study.targets[target]
+        },
         "confidence_level": study.confidence_level,
         "intervals": [
-            {"name": i.name, "fixed": dict(i.fixed), "profiled": list(i.profiled)}
+            {
+                "name": i.name,
+                "fixed": dict(i.fixed),
+                "profiled": list(i.profiled),
+                "kind": i.kind,
+                "cls": i.cls,
+            }
             for i in study.intervals
         ],
+        "shapes": [[s.name, s.anchors, s.constrained] for s in study.target_shapes(target)],
         "reference_cross_section_cm2": study.reference_cross_section_cm2,
         "search_bound_rate_multiplier": study.search_bound_rate_multiplier,
+    }
+
+
+def calibration_slice(
+    study: Study, target: str, interaction: str, mass_GeV: float
+) -> dict[str, Any]:
+    """Give the configuration that a mass's calibrated critical values depend on."""
+    return {
+        "name": target,
+        "seed": study.seed,
+        "model": digest(model_slice(study, target, interaction, mass_GeV)),
+        "toys": study.calibration.toys,
+        "expected_events": study.calibration.expected_events,
+    }
+
+
+def limits_slice(study: Study, target: str, interaction: str, mass_GeV: float) -> dict[str, Any]:
+    """Give the configuration that a mass's limits depend on (not how many they are)."""
+    found: dict[str, Any] = {"model": digest(model_slice(study, target, interaction, mass_GeV))}
+    if study.critical_values == "toys":
+        found["calibration"] = digest(calibration_slice(study, target, interaction, mass_GeV))
+    return found
+
+
+def coverage_slice(study: Study, target: str, interaction: str, mass_GeV: float) -> dict[str, Any]:
+    """Give the configuration that a mass's coverage depends on."""
+    return {
+        "calibration": digest(calibration_slice(study, target, interaction, mass_GeV)),
+        "toys": study.coverage.toys,
+        "expected_events": study.coverage.expected_events,
+    }
+
+
+def sensitivity_slice(study: Study, target: str) -> dict[str, Any]:
+    """Give the configuration that the Asimov limits of a detector or combination depend on."""
+    return {
+        "limits": {
+            f"{interaction}/{paths.number(mass)}": digest(
+                limits_slice(study, target, interaction, mass)
+            )
+            for interaction in study.interactions
+            for mass in study.masses_GeV
+        },
+        "template_replicas": study.template_replicas,
     }
 
 
@@ -347,13 +609,9 @@ def summary_slice(study: Study) -> dict[str, Any]:
     """Give the configuration that the summary depends on."""
     return {
         "trials": study.trials,
-        "limits": {
-            f"{detector}/{interaction}/{paths.number(mass)}": digest(
-                limits_slice(study, detector, interaction, mass)
-            )
-            for detector in study.detectors
-            for interaction in study.interactions
-            for mass in study.masses_GeV
+        "power_constraint": study.power_constraint,
+        "sensitivity": {
+            target: digest(sensitivity_slice(study, target)) for target in study.targets
         },
     }
 

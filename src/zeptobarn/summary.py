@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from zeptobarn import paths
-from zeptobarn.study import Study, limits_slice, summary_slice
+from zeptobarn.study import Study, limits_slice, sensitivity_slice, summary_slice
 from zeptobarn.tables import read_parquet, write_csv, write_parquet
 
 # Quantiles of the standard normal distribution at 0, ±1 and ±2 standard deviations.
@@ -19,6 +19,16 @@ QUANTILES = {
     "plus1sigma_cm2": 0.8413447460685429,
     "plus2sigma_cm2": 0.9772498680518208,
 }
+
+# Columns that come from `zeptobarn.sensitivity`.
+ASIMOV = (
+    "asimov_cm2",
+    "asimov_minus2sigma_cm2",
+    "asimov_minus1sigma_cm2",
+    "asimov_plus1sigma_cm2",
+    "asimov_plus2sigma_cm2",
+    "template_error_cm2",
+)
 
 # Above this share of failures other than `no_crossing`, quantiles would be biased.
 _MAX_FAILURES = 0.01
@@ -34,6 +44,9 @@ _UNITS = {
     "n_failed": "",
     "n_warnings": "",
     **dict.fromkeys(QUANTILES, "cm²"),
+    "power_constraint_cm2": "cm²",
+    "power_constrained_median_cm2": "cm²",
+    **dict.fromkeys(ASIMOV, "cm²"),
 }
 
 
@@ -47,7 +60,7 @@ def limit_files(study: Study) -> list[str]:
             mass=paths.number(mass),
             batch=batch,
         )
-        for detector in study.detectors
+        for detector in study.targets
         for interaction in study.interactions
         for mass in study.masses_GeV
         for batch in study.batches
@@ -75,7 +88,7 @@ def read_limits(study: Study, detector: str, interaction: str, mass_GeV: float) 
     )
 
 
-def summarise(limits: pd.DataFrame) -> pd.DataFrame:
+def summarise(limits: pd.DataFrame, power_constraint: float = 0.16) -> pd.DataFrame:
     """Median limit and ±1σ, ±2σ quantiles over trials.
 
     A trial without a crossing counts as an infinite limit. Where more than 1 % of the trials
@@ -86,18 +99,21 @@ def summarise(limits: pd.DataFrame) -> pd.DataFrame:
     ----------
     limits
         Rows of `zeptobarn.model.Model.limits`.
+    power_constraint
+        Quantile of the limits that a power-constrained limit is at least.
 
     Returns
     -------
     A row per detector, interaction, mass and interval, in order of appearance, with
-    ``n_trials``, ``n_failed``, ``n_warnings`` and the quantiles (cm²).
+    ``n_trials``, ``n_failed``, ``n_warnings``, the quantiles (cm²), and the power constraint
+    with the median of the limits under it. The quantiles are those of the raw limits.
     """
     keys = ["detector", "interaction", "mass_GeV", "interval"]
     rows = [
-        {**dict(zip(keys, key, strict=True)), **_summary(group)}
+        {**dict(zip(keys, key, strict=True)), **_summary(group, power_constraint)}
         for key, group in limits.groupby(keys, sort=False)
     ]
-    return pd.DataFrame(rows, columns=list(_UNITS))
+    return pd.DataFrame(rows, columns=[name for name in _UNITS if name not in ASIMOV])
 
 
 def quantile(values: NDArray[np.float64], probability: float) -> float:
@@ -117,17 +133,20 @@ def quantile(values: NDArray[np.float64], probability: float) -> float:
 
 
 def write_summary(study: Study, parquet_path: Path, csv_path: Path) -> pd.DataFrame:
-    """Summarise a study's limits into a Parquet and a CSV file."""
+    """Summarise a study's limits, and its Asimov limits, into a Parquet and a CSV file."""
     limits = pd.concat(
         [
             read_limits(study, detector, interaction, mass)
-            for detector in study.detectors
+            for detector in study.targets
             for interaction in study.interactions
             for mass in study.masses_GeV
         ],
         ignore_index=True,
     )
-    table = summarise(limits)
+    asimov = pd.concat([_read_sensitivity(study, target) for target in study.targets])
+    table = summarise(limits, study.power_constraint).merge(
+        asimov, how="left", on=["detector", "interaction", "mass_GeV", "interval"]
+    )[list(_UNITS)]
     write_parquet(
         table,
         parquet_path,
@@ -203,19 +222,29 @@ def print_trials(limits: pd.DataFrame, n: int) -> None:
         console.print(shown)
 
 
-def _summary(group: pd.DataFrame) -> dict[str, Any]:
+def _read_sensitivity(study: Study, target: str) -> pd.DataFrame:
+    file = study.path(paths.SENSITIVITY, detector=target)
+    table, _ = read_parquet(file, config_slice=sensitivity_slice(study, target))
+    return table.assign(detector=target)
+
+
+def _summary(group: pd.DataFrame, power_constraint: float) -> dict[str, Any]:
     good = group["status"].isin(_GOOD)
     open_end = group["status"] == "no_crossing"
     values = np.where(open_end, np.inf, group["limit_cm2"])[good | open_end]
-    biased = (~(good | open_end)).mean() > _MAX_FAILURES
+    withheld = (~(good | open_end)).mean() > _MAX_FAILURES or not len(values)
+    floor = np.nan if withheld else quantile(values, power_constraint)
+    constrained = np.maximum(values, floor)
     return {
         "n_trials": len(group),
         "n_failed": int((~good).sum()),
         "n_warnings": int((good & (group["status"] != "ok")).sum()),
         **{
-            name: np.nan if biased or not len(values) else quantile(values, probability)
+            name: np.nan if withheld else quantile(values, probability)
             for name, probability in QUANTILES.items()
         },
+        "power_constraint_cm2": floor,
+        "power_constrained_median_cm2": np.nan if withheld else quantile(constrained, 0.5),
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,9 @@ from zeptobarn.response import Response
 from zeptobarn.spectra import COLUMNS, CROSS_SECTION_CM2, integrate
 from zeptobarn.study import Study, template_slice
 from zeptobarn.tables import read_parquet, write_parquet
+
+if TYPE_CHECKING:
+    from zeptobarn.yields import Nuisances
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,7 @@ def sample(
     n_events: int,
     events_per_rate: float,
     rng: np.random.Generator,
-    shape_values: Mapping[str, float] | None = None,
-    low_energy: str = "constant",
+    nuisances: "Nuisances | None" = None,
 ) -> Template:
     """Make a template the conventional way: recoils drawn from the spectrum itself.
 
@@ -102,6 +104,7 @@ def sample(
     """
     from zeptobarn.density import bin_index
     from zeptobarn.simulate import simulate
+    from zeptobarn.yields import NOMINAL
 
     # Uniform inside bins of 0.2 %, far finer than the detector's resolution.
     low = max(settings["response_cutoff_keV"][recoil], spectrum[COLUMNS[0]].iloc[0])
@@ -110,12 +113,12 @@ def sample(
     rates = integrate(spectrum, edges)
     i = rng.choice(len(rates), size=n_events, p=rates / rates.sum())
     energies = edges[i] + rng.random(n_events) * np.diff(edges)[i]
-    cs1, cs2 = simulate(settings, recoil, energies, rng, shape_values, low_energy)
+    cs1, cs2 = simulate(settings, recoil, energies, rng, nuisances or NOMINAL)
     bins = bin_index(space, cs1, cs2)
     counts = np.bincount(bins[bins >= 0], minlength=int(np.prod(space.shape))).astype(float)
     weight = rates.sum() * events_per_rate / n_events
     return Template(
-        (shape_values or {},),
+        ({},),
         weight * counts[np.newaxis],
         weight**2 * (counts * (1 - counts / n_events))[np.newaxis],
     )
@@ -159,7 +162,7 @@ def read_template(study: Study, detector: str, source: str, path: Path) -> Templ
     StaleResultError
         The file was made from another configuration.
     """
-    anchors = tuple(study.anchors(study.recoil(detector, source)).values())
+    anchors = tuple(study.anchors(detector, study.recoil(detector, source)).values())
     table, _ = read_parquet(
         path,
         config_slice=template_slice(study, detector, source),

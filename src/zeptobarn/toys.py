@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from zeptobarn.config import ConfigError
-from zeptobarn.detector import AnalysisSpace
+from zeptobarn.detector import AnalysisSpace, Source
 from zeptobarn.streams import stream
-from zeptobarn.study import Study, toys_slice
+from zeptobarn.study import Shape, Study, toys_slice
 from zeptobarn.tables import read_csv, read_parquet, write_parquet
 from zeptobarn.templates import Template
 
@@ -56,7 +56,9 @@ def throw(
 ) -> Toys:
     """Throw background-only datasets from the nominal templates.
 
-    A trial's random numbers depend on the seed, the detector's name and the trial alone.
+    A trial's random numbers depend on the seed, the detector's name and the trial alone; those
+    of a shape parameter's constraint on its name in place of the detector's: detectors that
+    share the parameter share the measurement of it.
 
     Parameters
     ----------
@@ -73,12 +75,11 @@ def throw(
         name: np.cumsum(bins) / max(np.cumsum(bins)[-1], np.finfo(float).tiny)
         for name, bins in nominal.items()
     }
+    redrawn = study.constraint_centres == "redrawn"
     events, truth = [], []
     for trial in trials:
         rng = stream(study.seed, "toys", detector, trial)
         numbers = rng.poisson(means)
-        redrawn = study.constraint_centres == "redrawn"
-        centres = {shape.name: rng.standard_normal() for shape in study.shapes}
         bins = [
             np.searchsorted(cumulative[name], rng.random(n), side="right")
             for name, n in zip(sources, numbers, strict=True)
@@ -86,10 +87,13 @@ def throw(
         cs1, cs2 = _place(space, np.concatenate(bins), rng)
         events.append((np.full(len(cs1), trial), cs1, cs2, np.repeat(sources, numbers)))
         truth += [(trial, len(cs1), "wimp_rate", 0.0, np.nan)]
-        truth += [(trial, len(cs1), f"{name}_rate", 1.0, np.nan) for name in sources]
         truth += [
-            (trial, len(cs1), name, 0.0, centre if redrawn else 0.0)
-            for name, centre in centres.items()
+            (trial, len(cs1), f"{source.name}_rate", 1.0, _rate_centre(source, redrawn, rng))
+            for source in study.detectors[detector].sources
+        ]
+        truth += [
+            (trial, len(cs1), shape.name, 0.0, _shape_centre(study, shape, redrawn, trial))
+            for shape in study.target_shapes(detector)
         ]
     columns = [np.concatenate(column) for column in zip(*events, strict=True)]
     return Toys(
@@ -160,6 +164,21 @@ def check_events(table: pd.DataFrame, origin: str) -> pd.DataFrame:
         found = ", ".join(f"{name}={table[name].iloc[row]}" for name in ("cs1", "cs2"))
         raise ConfigError(f"{origin}: row {row + 2}: found {found}; allowed: finite numbers")
     return values
+
+
+def _rate_centre(source: Source, redrawn: bool, rng: np.random.Generator) -> float:
+    if source.rate in ("free", "fixed"):
+        return np.nan
+    pull = source.rate_width * rng.standard_normal() if redrawn else 0.0
+    return float(np.exp(pull)) if source.rate == "log_normal" else 1.0 + pull
+
+
+def _shape_centre(study: Study, shape: Shape, redrawn: bool, trial: int) -> float:
+    if not shape.constrained:
+        return np.nan
+    if not redrawn:
+        return 0.0
+    return float(stream(study.seed, "constraint", shape.name, trial).standard_normal())
 
 
 def _place(

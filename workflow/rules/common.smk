@@ -6,8 +6,11 @@ from pathlib import Path
 from zeptobarn import paths
 from zeptobarn.spectra import check_files
 from zeptobarn.study import (
+    calibration_slice,
+    coverage_slice,
     limits_slice,
     response_slice,
+    sensitivity_slice,
     spectrum_slice,
     study_from_settings,
     summary_slice,
@@ -47,6 +50,59 @@ def log_of(name):
 def mass_of(wildcards):
     """Give the mass of a job as the configuration has it."""
     return next(m for m in STUDY.masses_GeV if paths.number(m) == wildcards.mass)
+
+
+def template_files(target, interaction, mass):
+    """Give the templates of a mass's model."""
+    return [
+        STUDY.path(paths.TEMPLATE, detector=detector, source=source)
+        for detector, source in STUDY.model_sources(target, interaction, mass)
+    ]
+
+
+def model_templates(wildcards):
+    """Give the templates of a job's model."""
+    return template_files(wildcards.detector, wildcards.interaction, mass_of(wildcards))
+
+
+def toy_files(wildcards, name):
+    """Give a batch's datasets of each detector of a job."""
+    return [
+        STUDY.path(name, detector=detector, batch=wildcards.batch)
+        for detector in STUDY.targets[wildcards.detector]
+    ]
+
+
+def model_place(wildcards):
+    """Give the values of a job's wildcards that name its model."""
+    return {
+        "detector": wildcards.detector,
+        "interaction": wildcards.interaction,
+        "mass": wildcards.mass,
+    }
+
+
+def target_sources(target):
+    """Give detector and name of every source of a detector or combination."""
+    return [
+        (detector, source)
+        for detector in STUDY.targets[target]
+        for source in [
+            *STUDY.signals(),
+            *(s.name for s in STUDY.detectors[detector].sources),
+        ]
+    ]
+
+
+def target_responses(target):
+    """Give detector, recoil type and anchor of every response of a detector or combination."""
+    return [
+        (detector, recoil, anchor)
+        for detector in STUDY.targets[target]
+        for recoil in ("nr", "er")
+        if any(STUDY.recoil(d, s) == recoil for d, s in target_sources(detector))
+        for anchor in STUDY.anchors(detector, recoil)
+    ]
 
 
 def print_table():

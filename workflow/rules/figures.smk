@@ -2,7 +2,7 @@ FIGURES = [
     *(figure(f"spectra_{i}") for i in STUDY.interactions),
     *(figure(f"templates_{d}") for d in STUDY.detectors),
     *(figure(f"bands_{d}") for d in STUDY.detectors),
-    *(figure(f"limits_{d}_{i}") for d in STUDY.detectors for i in STUDY.interactions),
+    *(figure(f"limits_{d}_{i}") for d in STUDY.targets for i in STUDY.interactions),
     *(figure(f"limits_{i}") for i in STUDY.interactions),
 ]
 
@@ -91,13 +91,13 @@ rule figure_limits:
     """Draw a detector's limit curves with their bands."""
     input:
         summary=SUMMARY[0],
-        published=lambda w: published_files([w.detector]),
+        published=lambda w: published_files(STUDY.targets[w.detector]),
     output:
         figure("limits_{detector}_{interaction}"),
     log:
         log_of("figures/limits_{detector}_{interaction}"),
     params:
-        config=lambda w: STUDY.detectors[w.detector].title,
+        config=lambda w: STUDY.title(w.detector),
         code=code_digest(
             "config",
             "detector",

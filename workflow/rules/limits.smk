@@ -1,15 +1,14 @@
 rule limits:
     """Set every limit of a mass on a batch of datasets."""
     input:
-        templates=lambda w: [
-            STUDY.path(paths.TEMPLATE, detector=w.detector, source=source)
-            for source in [
-                paths.wimp_source(w.interaction, mass_of(w)),
-                *(s.name for s in STUDY.detectors[w.detector].sources),
-            ]
-        ],
-        events=pattern(paths.TOYS),
-        truth=pattern(paths.TRUTH),
+        templates=model_templates,
+        events=lambda w: toy_files(w, paths.TOYS),
+        truth=lambda w: toy_files(w, paths.TRUTH),
+        calibration=lambda w: (
+            [paths.fill(pattern(paths.CALIBRATION), **model_place(w))]
+            if STUDY.critical_values == "toys"
+            else []
+        ),
     output:
         pattern(paths.LIMITS),
     log:
@@ -21,6 +20,7 @@ rule limits:
     params:
         config=lambda w: limits_slice(STUDY, w.detector, w.interaction, mass_of(w)),
         code=code_digest(
+            "calibration",
             "config",
             "density",
             "detector",
@@ -30,6 +30,7 @@ rule limits:
             "likelihood",
             "model",
             "paths",
+            "problem",
             "response",
             "spectra",
             "streams",
@@ -37,6 +38,7 @@ rule limits:
             "tables",
             "templates",
             "toys",
+            "yields",
         ),
     script:
         "../scripts/limits.py"

@@ -4,7 +4,10 @@ SUMMARY = [STUDY.path(paths.SUMMARY, suffix=suffix) for suffix in ("parquet", "c
 rule summary:
     """Take medians and bands over the trials."""
     input:
-        [STUDY.results / file for file in limit_files(STUDY)],
+        limits=[STUDY.results / file for file in limit_files(STUDY)],
+        sensitivity=[
+            STUDY.path(paths.SENSITIVITY, detector=target) for target in STUDY.targets
+        ],
     output:
         SUMMARY,
     log:

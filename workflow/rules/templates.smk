@@ -11,7 +11,7 @@ rule template:
                 recoil=STUDY.recoil(w.detector, w.source),
                 anchor=anchor,
             )
-            for anchor in STUDY.anchors(STUDY.recoil(w.detector, w.source))
+            for anchor in STUDY.anchors(w.detector, STUDY.recoil(w.detector, w.source))
         ],
     output:
         pattern(paths.TEMPLATE),

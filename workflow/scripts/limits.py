@@ -1,23 +1,23 @@
+import dataclasses
+
 from zeptobarn import paths
 from zeptobarn.joblog import keep_log
-from zeptobarn.model import make_model, write_limits
+from zeptobarn.model import read_calibration, read_model, write_limits
 from zeptobarn.study import study_from_settings
-from zeptobarn.templates import read_template
 from zeptobarn.toys import read_toys
 
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-detector, interaction = snakemake.wildcards.detector, snakemake.wildcards.interaction
+target, interaction = snakemake.wildcards.detector, snakemake.wildcards.interaction
 mass = next(m for m in study.masses_GeV if paths.number(m) == snakemake.wildcards.mass)
-sources = [
-    paths.wimp_source(interaction, mass),
-    *(source.name for source in study.detectors[detector].sources),
-]
-templates = {
-    source: read_template(study, detector, source, path)
-    for source, path in zip(sources, snakemake.input.templates, strict=True)
+model = read_model(study, target, mass, interaction, snakemake.input.templates)
+for file in snakemake.input.calibration:
+    model = dataclasses.replace(model, critical_values=read_calibration(model, file))
+toys = {
+    detector: read_toys(study, detector, events, truth)
+    for detector, events, truth in zip(
+        study.targets[target], snakemake.input.events, snakemake.input.truth, strict=True
+    )
 }
-model = make_model(study, detector, mass, interaction, templates)
-toys = read_toys(study, detector, snakemake.input.events, snakemake.input.truth)
 write_limits(model, model.limits(toys, threads=snakemake.threads), snakemake.output[0])

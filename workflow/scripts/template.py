@@ -9,7 +9,7 @@ keep_log(snakemake.log[0])
 study = study_from_settings(snakemake.config)
 detector, source = snakemake.wildcards.detector, snakemake.wildcards.source
 recoil = study.recoil(detector, source)
-anchors = study.anchors(recoil)
+anchors = study.anchors(detector, recoil)
 template = fold(
     read_spectrum(snakemake.input.spectrum),
     {

@@ -9,8 +9,11 @@ import pandas as pd
 
 from zeptobarn.figures.style import (
     BLACK,
+    GREEN,
     INTERVAL_COLOURS,
     INTERVAL_LINES,
+    ORANGE,
+    PURPLE,
     interaction_label,
     interval_label,
     new_figure,
@@ -50,13 +53,13 @@ def draw_detector(
             _decorate(axis, study, interaction)
             axis.set_title(interval_label(interval.name))
             handles, labels = axis.get_legend_handles_labels()
-            axis.legend(handles[:3], labels[:3], loc="upper right")
+            axis.legend(handles[:4], labels[:4], loc="upper right")
         for axis in axes[1:]:
             axis.set_ylabel("")
-        if labels[3:]:
-            figure.legend(handles[3:], labels[3:], loc="outside lower center", ncols=3)
+        if labels[4:]:
+            figure.legend(handles[4:], labels[4:], loc="outside lower center", ncols=3)
         figure.suptitle(
-            f"{study.detectors[detector].title}: {_level(study)} upper limits, background only",
+            f"{study.title(detector)}: {_level(study)} upper limits, background only",
             fontsize=10,
         )
 
@@ -72,18 +75,18 @@ def draw_together(
     published = list(published)
     with new_figure(5.6, 5.4, files) as figure:
         axis = figure.subplots()
-        for name, detector in study.detectors.items():
+        for name, colour in _colours(study).items():
             rows = summary[(summary["detector"] == name) & (summary["interaction"] == interaction)]
             for i, interval in enumerate(reversed(study.intervals)):
                 chosen = rows[rows["interval"] == interval.name].sort_values("mass_GeV")
                 if i == 0:
-                    _band(axis, chosen, detector.colour, with_label=False)
+                    _band(axis, chosen, colour, with_label=False)
                 axis.plot(
                     chosen["mass_GeV"],
                     chosen["median_cm2"],
-                    color=detector.colour,
+                    color=colour,
                     ls=INTERVAL_LINES[i % len(INTERVAL_LINES)],
-                    label=f"{detector.title}, {interval_label(interval.name)}",
+                    label=f"{study.title(name)}, {interval_label(interval.name)}",
                 )
         _published(axis, published, interaction)
         _decorate(axis, study, interaction)
@@ -92,6 +95,13 @@ def draw_together(
             f"{interval_label(study.intervals[-1].name)}"
         )
         figure.legend(loc="outside lower center", fontsize=7, ncols=2)
+
+
+def _colours(study: Study) -> dict[str, str]:
+    """Colour of each detector, and of each combination."""
+    spare = (GREEN, PURPLE, ORANGE, BLACK)
+    colours = {name: detector.colour for name, detector in study.detectors.items()}
+    return colours | {name: spare[i % 4] for i, name in enumerate(study.combined)}
 
 
 def _band(axis: Any, rows: pd.DataFrame, colour: str, with_label: bool) -> None:
@@ -108,6 +118,7 @@ def _band(axis: Any, rows: pd.DataFrame, colour: str, with_label: bool) -> None:
         )
     if with_label:
         axis.plot(mass, rows["median_cm2"], color=colour, marker=".", label="median")
+        axis.plot(mass, rows["asimov_cm2"], color=BLACK, ls="--", lw=1, label="Asimov")
 
 
 def _published(axis: Any, tables: Iterable[pd.DataFrame], interaction: str) -> None:

@@ -1,0 +1,65 @@
+"""Coverage: how often intervals hold the true cross section."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from zeptobarn import paths
+from zeptobarn.figures.style import BLUE, RED, interval_label, new_figure
+from zeptobarn.study import Study
+
+_LOOKS = {"toys": (BLUE, "o", "toy-calibrated"), "asymptotic": (RED, "s", "asymptotic")}
+
+
+def draw_coverage(
+    study: Study,
+    target: str,
+    tables: Mapping[float, pd.DataFrame],
+    files: Iterable[str | Path],
+) -> None:
+    """Draw coverage against the true signal: a row per interval, a column per mass.
+
+    Parameters
+    ----------
+    tables
+        Tables of `zeptobarn.model.Model.coverage`, by mass (GeV/c²).
+    """
+    n, m = len(study.intervals), len(tables)
+    with new_figure(2.6 * m + 0.6, 1.9 * n + 0.9, files) as figure:
+        axes = figure.subplots(n, m, sharex=True, sharey=True, squeeze=False)
+        for row, interval in zip(axes, study.intervals, strict=True):
+            for axis, (mass, table) in zip(row, tables.items(), strict=True):
+                axis.axhline(study.confidence_level, color="0.6", lw=1)
+                axis.axhspan(
+                    study.confidence_level - 0.01, study.confidence_level + 0.01, color="0.92"
+                )
+                for kind, (colour, marker, label) in _LOOKS.items():
+                    chosen = table[
+                        (table["interval"] == interval.name) & (table["calibration"] == kind)
+                    ]
+                    share = chosen["n_covered"] / chosen["n_trials"]
+                    axis.errorbar(
+                        chosen["expected_events"],
+                        share,
+                        np.sqrt(share * (1 - share) / chosen["n_trials"]),
+                        color=colour,
+                        marker=marker,
+                        ms=4,
+                        lw=1,
+                        label=label,
+                    )
+                axis.set_xscale("log")
+                axis.set_title(f"{paths.number(mass)} GeV/c², {interval_label(interval.name)}")
+        for axis in axes[-1]:
+            axis.set_xlabel("true signal [expected events]")
+        for row in axes:
+            row[0].set_ylabel("coverage")
+        handles, labels = axes[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+        figure.suptitle(
+            f"{study.title(target)}: coverage of the {100 * study.confidence_level:g} % CL "
+            "intervals; grey: ± 0.01",
+            fontsize=10,
+        )

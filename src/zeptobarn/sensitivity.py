@@ -1,0 +1,226 @@
+"""Median limit and bands without toys (Asimov), and the templates' error on the limit."""
+
+import dataclasses
+from collections.abc import Mapping
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.sparse import csr_array
+
+from zeptobarn import intervals, paths
+from zeptobarn.calibration import cls, one_sided, two_sided, unified
+from zeptobarn.detector import Recoil
+from zeptobarn.model import Model, load_model, make_model
+from zeptobarn.problem import Data, Problem, solve
+from zeptobarn.response import Response, read_response
+from zeptobarn.spectra import read_spectrum
+from zeptobarn.streams import stream
+from zeptobarn.study import Interval, Study, sensitivity_slice
+from zeptobarn.tables import write_parquet
+from zeptobarn.templates import Template, events_per_rate, fold
+
+# Best fits of the Asimov bands, in standard deviations of the signal.
+BANDS = {
+    "asimov_cm2": 0.0,
+    "asimov_minus2sigma_cm2": -2.0,
+    "asimov_minus1sigma_cm2": -1.0,
+    "asimov_plus1sigma_cm2": 1.0,
+    "asimov_plus2sigma_cm2": 2.0,
+}
+
+_UNITS = {
+    "interaction": "",
+    "mass_GeV": "GeV/c²",
+    "interval": "",
+    **dict.fromkeys([*BANDS, "template_error_cm2"], "cm²"),
+}
+
+
+def asimov_limits(model: Model, interval: Interval) -> dict[str, float]:
+    """Upper ends for the background-only Asimov dataset, and for best fits ±1σ, ±2σ off (cm²).
+
+    Asymptotic: with σ from the Asimov dataset and x = μ/σ, a best fit of Nσ has the statistic
+    (x − N)² or, where N < 0, x² − 2xN (EPJC 71 (2011) 1554); the limit is where that is the
+    asymptotic critical value at x. With toy-calibrated critical values, the Asimov dataset's own
+    limit uses these, and there are no bands (NaN).
+    """
+    problem = model.problem(interval)
+    per_event = model.study.reference_cross_section_cm2 / (model.signal_events or np.nan)
+    level, data = model.study.confidence_level, _asimov(model, problem)
+    if problem.fault or not problem.signal_efficiency > 0 or _critical(interval, level, 1.0) <= 0:
+        return dict.fromkeys(BANDS, np.nan)
+    if model.study.critical_values == "toys":
+        found = _limit(problem, data, model.critical(interval, problem))
+        return dict.fromkeys(BANDS, np.nan) | {"asimov_cm2": found * per_event}
+    return {
+        name: per_event
+        * _limit(problem, data, np.array([[0.0, _reach(interval, level, best) ** 2]]))
+        for name, best in BANDS.items()
+    }
+
+
+def replica(response: Response, normal: NDArray[np.float64]) -> Response:
+    """Vary a response within its simulation error: each probability by a log-normal factor.
+
+    Parameters
+    ----------
+    normal
+        Standard normal numbers, shape (energy bins, cS1 bins × cS2 bins). Anchors of a response
+        share them, for they were simulated with the same random numbers.
+    """
+    filled = response.probability.tocoo()
+    squared = np.asarray(response.variance[filled.row, filled.col]).ravel() / filled.data**2
+    width = np.sqrt(np.log1p(squared))
+    factor = np.exp(width * normal[filled.row, filled.col] - 0.5 * width**2)
+    varied = csr_array((filled.data * factor, (filled.row, filled.col)), shape=filled.shape)
+    return Response(response.energy_edges_keV, varied, response.variance)
+
+
+def replica_templates(
+    study: Study,
+    detector: str,
+    spectra: Mapping[str, pd.DataFrame],
+    responses: Mapping[Recoil, Mapping[str, Response]],
+    number: int,
+) -> dict[str, Template]:
+    """Fold the spectra of all sources with one replica of the responses.
+
+    Parameters
+    ----------
+    spectra
+        By source.
+    responses
+        By recoil type and anchor.
+    number
+        Which replica.
+    """
+    varied: dict[Recoil, dict[str, Response]] = {}
+    for recoil, anchors in responses.items():
+        rng = stream(study.seed, "replica", detector, recoil, number)
+        normal = rng.standard_normal(next(iter(anchors.values())).probability.shape)
+        varied[recoil] = {name: replica(found, normal) for name, found in anchors.items()}
+    return {
+        source: fold(
+            table,
+            varied[recoil],
+            study.anchors(detector, recoil),
+            events_per_rate(study, detector, source),
+        )
+        for source, table in spectra.items()
+        for recoil in [study.recoil(detector, source)]
+    }
+
+
+def sensitivity(study: Study, target: str) -> pd.DataFrame:
+    """Asimov limits of a detector or combination, and their error from finite simulation.
+
+    Reads templates, spectra, responses and calibrations from the study's results.
+
+    Returns
+    -------
+    A row per interaction, mass and interval: `BANDS` and ``template_error_cm2``, the standard
+    deviation of the Asimov limit over replicas of the responses.
+    """
+    n = study.template_replicas
+    inputs = {name: _inputs(study, name) for name in study.targets[target]} if n else {}
+    replicas = [
+        {name: replica_templates(study, name, *found, i) for name, found in inputs.items()}
+        for i in range(n)
+    ]
+    rows = []
+    for interaction, mass in product(study.interactions, study.masses_GeV):
+        model = load_model(study, target, mass, interaction)
+        varied = [make_model(study, target, mass, interaction, each) for each in replicas]
+        for interval in study.intervals:
+            found = asimov_limits(model, interval)
+            others = [_replica_limit(other, interval) for other in varied]
+            error = float(np.std(others, ddof=1)) if len(others) > 1 else np.nan
+            names = {"interaction": interaction, "mass_GeV": float(mass), "interval": interval.name}
+            rows.append({**names, **found, "template_error_cm2": error})
+    return pd.DataFrame(rows)
+
+
+def _inputs(
+    study: Study, detector: str
+) -> tuple[dict[str, pd.DataFrame], dict[Recoil, dict[str, Response]]]:
+    """Read the spectra of all sources, and the responses that they need."""
+    sources = [*study.signals(), *(s.name for s in study.detectors[detector].sources)]
+    spectra: dict[str, pd.DataFrame] = {}
+    responses: dict[Recoil, dict[str, Response]] = {}
+    for source in sources:
+        recoil, name = study.recoil(detector, source), study.spectrum_name(detector, source)
+        spectra[source] = read_spectrum(study.path(paths.SPECTRUM, spectrum=name))
+        if recoil not in responses:
+            place = {"detector": detector, "recoil": recoil}
+            responses[recoil] = {
+                anchor: read_response(
+                    study,
+                    detector,
+                    recoil,
+                    anchor,
+                    study.path(paths.RESPONSE, **place, anchor=anchor),
+                )
+                for anchor in study.anchors(detector, recoil)
+            }
+    return spectra, responses
+
+
+def write_sensitivity(study: Study, target: str, table: pd.DataFrame, path: Path) -> None:
+    """Write a table of `sensitivity`."""
+    write_parquet(
+        table,
+        path,
+        units=_UNITS,
+        config_slice=sensitivity_slice(study, target),
+        seed=study.seed,
+    )
+
+
+def _replica_limit(model: Model, interval: Interval) -> float:
+    """Asymptotic Asimov limit (cm²)."""
+    problem = model.problem(interval)
+    if not problem.signal_efficiency > 0:
+        return np.nan
+    reach = _reach(interval, model.study.confidence_level, 0.0)
+    found = _limit(problem, _asimov(model, problem), np.array([[0.0, reach**2]]))
+    return found / model.signal_events * model.study.reference_cross_section_cm2
+
+
+def _asimov(model: Model, problem: Problem) -> Data:
+    """The Asimov dataset of the nominal background, where this interval's sources have a density.
+
+    With shapes fixed elsewhere, a few bins at the rim may hold nothing; toys hardly ever hit them.
+    """
+    data = model.asimov()
+    kept = problem.structure.density[data.bins].max(axis=1) > 0
+    first = np.append(0, np.cumsum(kept))[data.first]
+    return dataclasses.replace(data, bins=data.bins[kept], weights=data.weights[kept], first=first)
+
+
+def _limit(problem: Problem, data: Data, critical: NDArray[np.float64]) -> float:
+    row = np.full((1, intervals.NUISANCES + len(problem.parameters)), np.nan)
+    solve(problem, data, critical, False, 1e300, row)
+    return float(row[0, intervals.LIMIT])
+
+
+def _critical(interval: Interval, level: float, x: float) -> float:
+    """Asymptotic critical value at μ/σ = x."""
+    if interval.kind == "unified":
+        return unified(level, x)
+    if interval.kind == "central":
+        return two_sided(level)
+    return cls(level, x) if interval.cls and level > 0.5 else one_sided(level)
+
+
+def _reach(interval: Interval, level: float, best: float) -> float:
+    """μ/σ at the upper end, for a best fit of ``best`` standard deviations."""
+
+    def excess(x: float) -> float:
+        statistic = (x - best) ** 2 if best >= 0 else x * x - 2 * x * best
+        return statistic - _critical(interval, level, x)
+
+    return float(brentq(excess, max(best, 0.0) + 1e-6, max(best, 0.0) + 20, xtol=1e-10))

@@ -1,0 +1,61 @@
+rule sensitivity:
+    """Compute the Asimov limits, and the templates' error on them."""
+    input:
+        templates=lambda w: [
+            file
+            for interaction in STUDY.interactions
+            for mass in STUDY.masses_GeV
+            for file in template_files(w.detector, interaction, mass)
+        ],
+        spectra=lambda w: [
+            STUDY.path(paths.SPECTRUM, spectrum=STUDY.spectrum_name(detector, source))
+            for detector, source in target_sources(w.detector)
+        ],
+        responses=lambda w: [
+            STUDY.path(paths.RESPONSE, detector=detector, recoil=recoil, anchor=anchor)
+            for detector, recoil, anchor in target_responses(w.detector)
+        ],
+        calibration=lambda w: (
+            [
+                STUDY.path(
+                    paths.CALIBRATION,
+                    detector=w.detector,
+                    interaction=interaction,
+                    mass=paths.number(mass),
+                )
+                for interaction in STUDY.interactions
+                for mass in STUDY.masses_GeV
+            ]
+            if STUDY.critical_values == "toys"
+            else []
+        ),
+    output:
+        pattern(paths.SENSITIVITY),
+    log:
+        log_of(paths.SENSITIVITY),
+    params:
+        config=lambda w: sensitivity_slice(STUDY, w.detector),
+        code=code_digest(
+            "calibration",
+            "config",
+            "density",
+            "detector",
+            "fit",
+            "intervals",
+            "jit",
+            "likelihood",
+            "model",
+            "paths",
+            "problem",
+            "response",
+            "sensitivity",
+            "spectra",
+            "streams",
+            "study",
+            "tables",
+            "templates",
+            "toys",
+            "yields",
+        ),
+    script:
+        "../scripts/sensitivity.py"

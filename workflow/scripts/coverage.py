@@ -1,0 +1,16 @@
+import dataclasses
+
+from zeptobarn import paths
+from zeptobarn.joblog import keep_log
+from zeptobarn.model import read_calibration, read_model, write_coverage
+from zeptobarn.study import study_from_settings
+
+keep_log(snakemake.log[0])
+
+study = study_from_settings(snakemake.config)
+target, interaction = snakemake.wildcards.detector, snakemake.wildcards.interaction
+mass = next(m for m in study.masses_GeV if paths.number(m) == snakemake.wildcards.mass)
+model = read_model(study, target, mass, interaction, snakemake.input.templates)
+values = read_calibration(model, snakemake.input.calibration)
+model = dataclasses.replace(model, critical_values=values)
+write_coverage(model, model.coverage(threads=snakemake.threads), snakemake.output[0])

@@ -1,0 +1,15 @@
+from zeptobarn.figures.coverage import draw_coverage
+from zeptobarn.joblog import keep_log
+from zeptobarn.study import coverage_slice, study_from_settings
+from zeptobarn.tables import read_parquet
+
+keep_log(snakemake.log[0])
+
+study = study_from_settings(snakemake.config)
+target, interaction = snakemake.wildcards.detector, snakemake.wildcards.interaction
+masses = [m for m in study.coverage.masses_GeV if m in study.masses_GeV]
+tables = {
+    mass: read_parquet(file, config_slice=coverage_slice(study, target, interaction, mass))[0]
+    for mass, file in zip(masses, snakemake.input, strict=True)
+}
+draw_coverage(study, target, tables, snakemake.output)
