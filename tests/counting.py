@@ -44,3 +44,47 @@ def counting_limit(
         results,
     )
     return results[0]
+
+
+def shaped_structure(density, anchors=(-2.0, -1.0, 0.0, 1.0, 2.0)):
+    """One dataset with one shape; density: expected events, shape (bins, anchors, sources).
+
+    The first source is the signal, the last has a fixed rate, those between are free.
+    """
+    density = np.array(density, dtype=float)
+    n_bins, n_anchors, n_sources = density.shape
+    rows = density.transpose(0, 2, 1).reshape(n_bins, -1)
+    rates = [*range(n_sources - 1), -1]
+    return Structure(
+        density=np.ascontiguousarray(rows),
+        rows=np.array([0, rows.shape[1]]),
+        expected=rows.sum(axis=0),
+        sources=np.array([[0, rate, s * n_anchors, 1] for s, rate in enumerate(rates)]),
+        anchors=np.array([anchors], dtype=float),
+        cells=np.array([n_anchors - 1]),
+        constraints=np.array([[UNCONSTRAINED, 1.0]] * (n_sources - 1) + [[NORMAL, 1.0]]),
+    )
+
+
+def shaped_limit(
+    events, density, centre=0.0, bound=1e9, two_sided=False, critical=ONE_SIDED_90, **k
+):
+    """Interval of events, given by their bins; see `shaped_structure`."""
+    model = shaped_structure(density, **k)
+    size = len(model.constraints)
+    results = np.full((1, NUISANCES + size - 1), np.nan)
+    centres = np.ones((1, size))
+    centres[0, -1] = centre
+    intervals.intervals(
+        model,
+        np.array(events, dtype=np.int64),
+        np.ones(len(events)),
+        np.array([[0, len(events)]]),
+        np.ones((1, 1)),
+        centres,
+        np.asarray(critical, dtype=float),
+        two_sided,
+        bound,
+        results,
+    )
+    return results[0]

@@ -22,9 +22,7 @@ def summary(small_study, small_templates):
     toys = {d: throw(small_study, d, t, range(1, 21)) for d, t in small_templates.items()}
     return summarise(
         pd.concat(
-            make_model(small_study, detector, mass, "SI", small_templates[detector]).limits(
-                toys[detector]
-            )
+            make_model(small_study, detector, mass, "SI", small_templates).limits(toys[detector])
             for detector in small_study.detectors
             for mass in small_study.masses_GeV
         )

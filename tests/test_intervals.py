@@ -4,15 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from counting import counting_limit
-from zeptobarn import intervals
-from zeptobarn.intervals import BEST_FIT, EVIDENCE, LIMIT, NUISANCES, STATUS, Status, critical_value
-
-
-def test_critical_value():
-    assert critical_value(0.9) == pytest.approx(1.6424, abs=5e-5)
-    assert critical_value(0.95) == pytest.approx(2.7055, abs=5e-5)
-    assert critical_value(0.5) == critical_value(0.3) == 0
+from counting import counting_limit, shaped_limit
+from zeptobarn.calibration import one_sided
+from zeptobarn.intervals import BEST_FIT, EVIDENCE, LIMIT, LOW, NUISANCES, STATUS, Status
 
 
 @settings(max_examples=60, deadline=None)
@@ -23,16 +17,16 @@ def test_one_bin_limits_solve_their_equation(n, b, cl):
 
     def q(s):
         terms = n * np.log((best + b) / (s + b)) if n else 0.0
-        return 2 * (s - best + terms) - critical_value(cl)
+        return 2 * (s - best + terms) - one_sided(cl)
 
     high = best + 10
     while q(high) < 0:
         high *= 2
     expected = optimize.bisect(q, best, high, xtol=1e-12, rtol=1e-12)
-    row = counting_limit(n, b, critical=critical_value(cl))
+    row = counting_limit(n, b, critical=[[0.0, one_sided(cl)]])
     assert row[STATUS] == Status.ok
-    assert row[LIMIT] == pytest.approx(expected, rel=1e-6)
-    assert row[BEST_FIT] == pytest.approx(best, abs=1e-4 * (1 + best))
+    assert row[LIMIT] == pytest.approx(expected, rel=1e-5)
+    assert row[BEST_FIT] == pytest.approx(best, abs=1e-2 * (1 + best))
 
 
 @settings(max_examples=30, deadline=None)
@@ -58,32 +52,10 @@ def test_no_crossing_if_the_best_fit_is_beyond_the_bound():
     assert counting_limit(30, 1.0, bound=2.5)[STATUS] == Status.no_crossing
 
 
-def shaped(events, density, centres=(0.0,), anchors=(-2.0, -1.0, 0.0, 1.0, 2.0), bound=1e9):
-    """Limits with a shape parameter; density has the shape (bins, anchors, sources)."""
-    density = np.array(density, dtype=float)
-    free = density.shape[2] - 1
-    first = np.array([0, len(events)])
-    results = np.full((1, NUISANCES + free), np.nan)
-    intervals.upper_limits(
-        np.array(events, dtype=np.int64),
-        first,
-        density,
-        density.sum(axis=0),
-        np.ones(free),
-        np.full(free, np.inf),
-        np.array(anchors),
-        np.array(centres),
-        critical_value(0.9),
-        bound,
-        results,
-    )
-    return results[0]
-
-
 def test_zero_density_event_is_named():
     density = np.ones((3, 5, 3))
     density[1] = 0.0
-    row = shaped([0, 2, 2, 1, 0], density)
+    row = shaped_limit([0, 2, 2, 1, 0], density)
     assert row[STATUS] == Status.zero_density_event
     assert row[EVIDENCE] == 3
     assert np.isnan(row[LIMIT])
@@ -94,7 +66,7 @@ def test_an_event_with_density_at_some_anchors_only():
     density = np.ones((2, 5, 3))
     density[1, :, :] = 0.0
     density[1, 2:, 2] = 0.05  # the fixed background explains it at leff ≥ −1 alone
-    row = shaped([0, 0, 1], density, centres=(-2.0,))
+    row = shaped_limit([0, 0, 1], density, centre=-2.0)
     assert row[STATUS] in (Status.ok, Status.at_boundary)
     assert row[NUISANCES + 1] > -1
     assert row[LIMIT] > 0
@@ -103,14 +75,14 @@ def test_an_event_with_density_at_some_anchors_only():
 def test_no_events_at_all():
     density = np.ones((2, 5, 3))
     density[:, :, 0] = 0.5  # one signal event at every anchor
-    row = shaped([], density)
+    row = shaped_limit([], density)
     # No background can be fitted: it sits at its bound, 0, and the limit is c/2.
     assert row[STATUS] == Status.at_boundary
-    assert row[LIMIT] == pytest.approx(critical_value(0.9) / 2, rel=1e-6)
+    assert row[LIMIT] == pytest.approx(one_sided(0.9) / 2, rel=1e-6)
 
 
 def test_a_shape_at_the_end_of_its_anchors_is_a_warning():
-    row = shaped([0, 1, 1], np.ones((2, 5, 3)), centres=(3.5,))
+    row = shaped_limit([0, 1, 1], np.ones((2, 5, 3)), centre=3.5)
     assert row[STATUS] == Status.at_boundary
     assert row[NUISANCES + 1] == 2
 
@@ -127,7 +99,7 @@ def test_two_crossings_are_found_and_the_outermost_reported():
     density[:, :, 0] = signal.T
     density[:, :, 1] = 1e-3
     density[:, :, 2] = 0.2
-    row = shaped([0] * 4, density, anchors=anchors)
+    row = shaped_limit([0] * 4, density, anchors=anchors)
 
     leff = np.linspace(0, 1, 2001)
     shares = np.array([np.interp(leff, anchors, column) for column in signal.T])
@@ -138,7 +110,69 @@ def test_two_crossings_are_found_and_the_outermost_reported():
 
     signals = np.geomspace(0.1, 3000, 6000)
     q = np.array([minus2lnl(s) for s in signals])
-    above = q - q.min() > critical_value(0.9)
+    above = q - q.min() > one_sided(0.9)
     assert (np.diff(above.astype(int)) == 1).sum() == 2
     assert row[STATUS] == Status.multiple_crossings
     assert row[LIMIT] == pytest.approx(signals[~above].max(), rel=0.01)
+
+
+@settings(max_examples=60, deadline=None)
+@given(n=st.integers(0, 300), b=st.floats(0.01, 200), critical=st.floats(0.1, 12))
+def test_two_sided_one_bin_intervals_solve_their_equation(n, b, critical):
+    """Both ends by bisection; the lower one is 0 where the statistic of no signal is accepted."""
+    best = max(n - b, 0.0)
+
+    def t(s):
+        terms = n * np.log((best + b) / (s + b)) if n else 0.0
+        return 2 * (s - best + terms) - critical
+
+    high = best + 10
+    while t(high) < 0:
+        high *= 2
+    row = counting_limit(n, b, critical=[[0.0, critical]], two_sided=True)
+    assert row[STATUS] == Status.ok
+    assert row[LIMIT] == pytest.approx(optimize.brentq(t, best, high), rel=1e-5)
+    low = optimize.brentq(t, 0, best) if t(0) > 0 else 0.0
+    assert row[LOW] == pytest.approx(low, rel=1e-5, abs=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    n=st.integers(0, 60),
+    b=st.floats(0.1, 40),
+    values=st.lists(st.floats(0.5, 4.0), min_size=3, max_size=8),
+)
+def test_critical_values_in_a_table(n, b, values):
+    """The outermost accepted signals of a dense scan, whatever the table's shape."""
+    table = np.column_stack([np.linspace(0, 3 * (n + b) + 30, len(values)), values])
+    best = max(n - b, 0.0)
+
+    def accepted(s):
+        terms = n * np.log((best + b) / (s + b)) if n else 0.0
+        return 2 * (s - best + terms) <= np.interp(s, *table.T)
+
+    signals = np.linspace(0, table[-1, 0], 40001)
+    inside = signals[accepted(signals)]
+    row = counting_limit(n, b, critical=table, two_sided=True)
+    if len(inside) == 0 or best >= table[-1, 0] or inside[-1] == signals[-1]:
+        assert row[STATUS] == Status.no_crossing
+        return
+    assert row[STATUS] == Status.ok
+    assert row[LIMIT] == pytest.approx(inside[-1], abs=2 * signals[1])
+    assert row[LOW] == pytest.approx(inside[0], abs=2 * signals[1])
+
+
+def test_nothing_is_extrapolated_beyond_a_table():
+    short = [[0.0, 2.0], [3.0, 2.0]]
+    assert counting_limit(1, 1.0, critical=short)[STATUS] == Status.ok
+    assert counting_limit(8, 1.0, critical=short)[STATUS] == Status.no_crossing
+    assert counting_limit(20, 1.0, critical=short)[STATUS] == Status.no_crossing
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_densities_that_are_not_finite_never_give_a_limit(bad):
+    density = np.ones((3, 5, 3))
+    density[1, 2, 0] = bad
+    row = shaped_limit([0, 1, 1, 2], density)
+    assert row[STATUS] == Status.not_converged
+    assert np.isnan(row[LIMIT])

@@ -5,16 +5,20 @@ import subprocess
 import sys
 
 _LIMITS = """
+import sys
+sys.path.insert(0, "tests")
 import numpy as np
+from counting import shaped_structure
 from zeptobarn import intervals
 rng = np.random.default_rng(1)
-density = rng.exponential(size=(500, 5, 3))
-first = np.append(0, np.cumsum(rng.integers(0, 200, size=100)))
+model = shaped_structure(rng.exponential(size=(500, 5, 3)))
+last = np.cumsum(rng.integers(0, 200, size=100))
+first = np.column_stack([np.append(0, last[:-1]), last])
 results = np.full((100, intervals.NUISANCES + 2), np.nan)
-intervals.upper_limits(
-    rng.integers(0, 500, size=first[-1]), first, density, 0.1 * density.sum(axis=0),
-    np.ones(2), np.full(2, np.inf), np.array([-2.0, -1.0, 0.0, 1.0, 2.0]),
-    rng.normal(size=100), 1.64, 1e6, results,
+centres = np.column_stack([np.ones((100, 2)), rng.normal(size=100)])
+intervals.intervals(
+    model, rng.integers(0, 500, size=last[-1]), np.ones(last[-1]), first, np.ones((100, 1)),
+    centres, np.array([[0.0, 1.64]]), False, 1e6, results,
 )
 print(results.tobytes().hex())
 """

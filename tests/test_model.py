@@ -11,7 +11,7 @@ from zeptobarn.toys import Toys, throw
 
 @pytest.fixture(scope="module")
 def model(small_study, small_templates):
-    return make_model(small_study, "xenon1t", 50, "SI", small_templates["xenon1t"])
+    return make_model(small_study, "xenon1t", 50, "SI", small_templates)
 
 
 @pytest.fixture(scope="module")
@@ -99,16 +99,33 @@ def test_a_repr_that_a_person_can_read(model):
     assert "backgrounds: er 6" in repr(model)
 
 
+def with_template(model, source, change):
+    """The model with a change to a template's expected events."""
+    templates = {name: dict(found) for name, found in model.templates.items()}
+    for found in templates.values():
+        found[source] = dataclasses.replace(
+            found[source], expected=change(found[source].expected.copy())
+        )
+    return dataclasses.replace(model, templates=templates)
+
+
 def test_empty_template(model, toys):
-    empty = dataclasses.replace(
-        model,
-        density=np.concatenate([0 * model.density[:, :1], model.density[:, 1:]], axis=1),
-        signal_events=0.0,
-    )
-    limits = empty.limits(toys)
+    limits = with_template(model, model.signal, lambda expected: 0 * expected).limits(toys)
     assert (limits["status"] == "empty_template").all()
     assert limits["limit_cm2"].isna().all()
     assert "expects no event" in limits["message"][0]
+
+
+def test_a_template_that_is_not_finite(model, toys):
+    def spoil(expected):
+        expected[2, 100] = np.nan
+        return expected
+
+    limits = with_template(model, "er", lambda e: np.where(e < e.max(), e, np.nan)).limits(toys)
+    for found in (limits, with_template(model, model.signal, spoil).limits(toys)):
+        assert (found["status"] == "not_converged").all()
+        assert found["limit_cm2"].isna().all()
+        assert "values that are not ≥ 0: make the templates again" in found["message"][0]
 
 
 @pytest.mark.parametrize("level", [0.5, 0.45])

@@ -70,6 +70,17 @@ def test_quantile_between_infinities():
     assert quantile(np.array([np.inf, np.inf]), 0.3) == np.inf
 
 
+def test_power_constraint():
+    """No limit below the 16 % quantile; the bands stay those of the raw limits."""
+    values = np.arange(1.0, 102.0)
+    row = summarise(limits(values), 0.16).iloc[0]
+    assert row["power_constraint_cm2"] == 17.0
+    assert row["power_constrained_median_cm2"] == row["median_cm2"] == 51.0
+    row = summarise(limits(values), 0.8).iloc[0]
+    assert row["power_constrained_median_cm2"] == row["power_constraint_cm2"] == 81.0
+    assert row["median_cm2"] == 51.0
+
+
 def test_printed_tables(capsys):
     parts = [limits([1e-45, 2e-45], interval=i) for i in ("leff_nominal", "profiled")]
     parts.append(limits([np.nan, 3e-45], ["empty_template", "ok"], "leff_low"))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from zeptobarn.yields import QUANTA_PER_KEV, mean_yields
+from zeptobarn.yields import QUANTA_PER_KEV, Nuisances, mean_yields
 
 ENERGIES = np.geomspace(0.1, 100, 60)
 
@@ -33,7 +33,8 @@ def test_er_quanta_add_up_and_clip():
 
 def test_leff_scales_light_alone():
     low, mean, high = (
-        mean_yields("lenardo2015", [1.0, 3.0, 10.0, 80.0], 117, leff) for leff in (-2, 0, 1)
+        mean_yields("lenardo2015", [1.0, 3.0, 10.0, 80.0], 117, Nuisances(leff))
+        for leff in (-2, 0, 1)
     )
     np.testing.assert_allclose(
         low.photons / mean.photons, 1 - 2 * np.array([0.135, 0.135, 0.058, 0.048])
@@ -46,12 +47,39 @@ def test_leff_scales_light_alone():
 
 def test_leff_without_light_below_2_keV():
     low, high = (
-        mean_yields("lenardo2015", [1.9, 2.1], 117, leff, "zero_below_2keV") for leff in (-1, 1)
+        mean_yields("lenardo2015", [1.9, 2.1], 117, Nuisances(leff, "zero_below_2keV"))
+        for leff in (-1, 1)
     )
     assert low.photons[0] == 0 < low.photons[1]
     assert (high.photons > 0).all()
 
 
-def test_leff_of_electronic_recoils_is_refused():
-    with pytest.raises(ValueError, match="nuclear recoils alone"):
-        mean_yields("er_polynomial", 5.0, 117, leff=1)
+def test_nuisances_of_the_other_recoil_type_change_nothing():
+    assert mean_yields("er_polynomial", 5.0, 117, Nuisances(leff=1)) == mean_yields(
+        "er_polynomial", 5.0, 117
+    )
+    changed = mean_yields("lenardo2015", 5.0, 117, Nuisances(er_components=(1.0, 1.0, 1.0)))
+    assert changed == mean_yields("lenardo2015", 5.0, 117)
+
+
+def test_er_components_turn_light_into_charge():
+    """One standard deviation of each, by hand from the published matrix, at 5 keV."""
+    nominal = mean_yields("er_polynomial", 5.0, 117)
+    for component, shift in (
+        (0, 1.32333778 * 0.693707206 * 0.289709323),
+        (1, 0.973308940 * -0.0368675868 * 0.289709323),
+        (2, 0.549041719 * 0.71931293 * 0.289709323),
+    ):
+        values = [0.0, 0.0, 0.0]
+        values[component] = 1.0
+        found = mean_yields("er_polynomial", 5.0, 117, Nuisances(er_components=tuple(values)))
+        assert found.electrons - nominal.electrons == pytest.approx(5 * shift, rel=1e-9)
+        assert found.photons + found.electrons == pytest.approx(365)
+
+
+def test_lindhard_k_scales_the_quanta():
+    nominal, more = (
+        mean_yields("lenardo2015", 10.0, 117, Nuisances(lindhard_k=k)) for k in (1.0, 1.1)
+    )
+    assert 1.05 < (more.photons / nominal.photons) < 1.1
+    assert more.electrons > nominal.electrons

@@ -3,14 +3,19 @@
 import dataclasses
 
 from zeptobarn.model import build_templates, make_model
-from zeptobarn.study import load_study
+from zeptobarn.study import Calibration, load_study
 from zeptobarn.toys import throw
 
+study = load_study("config/config.yaml")
 study = dataclasses.replace(
-    load_study("config/config.yaml"), events_per_energy_bin=100, energy_bin_width_log=0.1
+    study,
+    events_per_energy_bin=100,
+    energy_bin_width_log=0.1,
+    calibration=Calibration(1, (0.0, 1.0)),
 )
 detector, mass = "xenon1t", study.masses_GeV[0]
 sources = [*study.signals()[:1], *(source.name for source in study.detectors[detector].sources)]
-templates = build_templates(study, detector, sources)
+templates = {detector: build_templates(study, detector, sources)}
 model = make_model(study, detector, mass, study.interactions[0], templates)
-model.limits(throw(study, detector, templates, [1]))
+model.limits(throw(study, detector, templates[detector], [1]))
+model.calibrate()

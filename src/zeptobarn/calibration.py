@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from zeptobarn import intervals
-from zeptobarn.intervals import Structure, scans
+from zeptobarn.intervals import SLACK, Structure, scans
 from zeptobarn.jit import Floats, Ints, kernel
 from zeptobarn.likelihood import LOG_NORMAL, UNCONSTRAINED
 from zeptobarn.problem import Problem, asimov, predict, scan, solve
@@ -213,7 +213,7 @@ def covered(
         values = _statistic(interval, best, signals[[k]], found)[:, 0]
         for name, table in critical.items():
             cut = np.interp(signal, table[:, 0], table[:, 1])
-            inside = int((values <= cut).sum())
+            inside = int((values <= cut + SLACK).sum())
             rows.append((name, signal, n, inside, int(np.isnan(values).sum())))
     return pd.DataFrame(
         rows, columns=["calibration", "signal", "n_trials", "n_covered", "n_failed"]

@@ -88,10 +88,10 @@ def start(terms: Terms, theta: Floats, cell: Ints) -> None:
 
 
 @inner_kernel()
-def maximise(terms: Terms, held: bool, theta: Floats, cell: Ints, scratch: Scratch) -> float:
+def maximise(terms: Terms, signal: float, theta: Floats, cell: Ints, scratch: Scratch) -> float:
     """Maximise ln L over all cells, from a point (overwritten by the maximum).
 
-    ``held`` says whether the signal rate stays as it is.
+    ``signal`` is the rate that the signal is held at; NaN lets it free.
 
     Returns
     -------
@@ -99,9 +99,10 @@ def maximise(terms: Terms, held: bool, theta: Floats, cell: Ints, scratch: Scrat
     """
     s = scratch
     size, shapes = len(theta), len(cell)
-    rates = size - shapes
-    s.done[:] = False
-    value = maximise_anyhow(terms, held, theta, cell, s)
+    rates, held = size - shapes, not np.isnan(signal)
+    for k in range(len(s.done)):
+        s.done[k] = False
+    value = maximise_anyhow(terms, signal, theta, cell, s)
     here = cell_number(terms.cells, cell)
     s.done[here], s.signal[here], s.value[here] = True, theta[0], value
     _keep_best(s)
@@ -128,26 +129,26 @@ def maximise(terms: Terms, held: bool, theta: Floats, cell: Ints, scratch: Scrat
         s.signal[there], s.value[there] = s.theta[0] + s.step[0], ceiling
         if ceiling > value:
             if found == -inf:
-                found = maximise_anyhow(terms, held, s.theta, s.cell, s)
+                found = maximise_anyhow(terms, signal, s.theta, s.cell, s)
             else:
-                found = maximise_cell(terms, s.cell, held, s.theta, s)
+                found = maximise_cell(terms, s.cell, signal, s.theta, s)
             if np.isnan(found):
                 return nan
             s.signal[there], s.value[there] = s.theta[0], found
             if found > value:
                 value = found
-                for p in range(size):
-                    theta[p] = s.theta[p]
-                for p in range(shapes):
-                    cell[p] = s.cell[p]
+                copy_point(s.theta, s.cell, theta, cell)
                 _keep_best(s)
     return value if value > -inf else nan
 
 
 @inner_kernel()
-def maximise_anyhow(terms: Terms, held: bool, theta: Floats, cell: Ints, scratch: Scratch) -> float:
+def maximise_anyhow(
+    terms: Terms, signal: float, theta: Floats, cell: Ints, scratch: Scratch
+) -> float:
     """Maximise inside a cell; where the start has no density, from inside it."""
-    value = maximise_cell(terms, cell, held, theta, scratch)
+    held = not np.isnan(signal)
+    value = maximise_cell(terms, cell, signal, theta, scratch)
     if value == -inf:
         rates = len(theta) - len(cell)
         for p in range(len(theta)):
@@ -155,12 +156,14 @@ def maximise_anyhow(terms: Terms, held: bool, theta: Floats, cell: Ints, scratch
                 theta[p] = 0.5
             elif p > 0 or not held:
                 theta[p] = max(terms.centres[p], 1e-3)
-        value = maximise_cell(terms, cell, held, theta, scratch)
+        value = maximise_cell(terms, cell, signal, theta, scratch)
     return value
 
 
 @inner_kernel()
-def maximise_cell(terms: Terms, cell: Ints, held: bool, theta: Floats, scratch: Scratch) -> float:
+def maximise_cell(
+    terms: Terms, cell: Ints, signal: float, theta: Floats, scratch: Scratch
+) -> float:
     """Maximise ln L inside one cell, rates ≥ 0, from ``theta`` (overwritten by the maximum).
 
     Returns
@@ -171,7 +174,9 @@ def maximise_cell(terms: Terms, cell: Ints, held: bool, theta: Floats, scratch: 
     gradient, hessian, work = scratch.gradient, scratch.hessian, scratch.work
     factor, step, before, active = scratch.factor, scratch.step, scratch.before, scratch.active
     size = len(theta)
-    rates = size - len(cell)
+    rates, held = size - len(cell), not np.isnan(signal)
+    if held:
+        theta[0] = signal
     # Each pass evaluates once: at the start, after a Newton step, or after half of one that was
     # too long.
     old, length, hit, promise, halvings = -inf, 0.0, -1, 0.0, 0
@@ -228,8 +233,8 @@ def follow(theta: Floats, rates: int, scratch: Scratch) -> tuple[float, float, f
     s = scratch
     activate(theta, rates, s.gradient, True, s.active)
     if not _cholesky(s.hessian, s.active, 0.0, s.factor):
-        s.step[:] = 0.0
-        s.before[:] = 0.0
+        for p in range(len(theta)):
+            s.step[p] = s.before[p] = 0.0
         return inf, 0.0, 0.0
     gain = solve(s.gradient, s.active, s.factor, s.step)
     slope = float(s.gradient[0])
@@ -245,6 +250,24 @@ def _keep_best(s: Scratch) -> None:
         s.best_gradient[p] = s.gradient[p]
         for q in range(len(s.gradient)):
             s.best_hessian[p, q] = s.hessian[p, q]
+
+
+@inner_kernel(inline="always")
+def recall_best(s: Scratch) -> None:
+    """Put back the gradient and Hessian at the maximum that `maximise` found."""
+    for p in range(len(s.gradient)):
+        s.gradient[p] = s.best_gradient[p]
+        for q in range(len(s.gradient)):
+            s.hessian[p, q] = s.best_hessian[p, q]
+
+
+@inner_kernel(inline="always")
+def copy_point(theta: Floats, cell: Ints, to: Floats, to_cell: Ints) -> None:
+    """Copy parameters and their cell."""
+    for p in range(len(theta)):
+        to[p] = theta[p]
+    for p in range(len(cell)):
+        to_cell[p] = cell[p]
 
 
 @inner_kernel(inline="always")
@@ -292,7 +315,8 @@ def _decrement(theta: Floats, rates: int, held: bool, s: Scratch) -> float:
         s.before[p] = s.gradient[p] if s.active[p] else 0.0
         s.active[p] = not (held and p == 0)
     if not _cholesky(s.hessian, s.active, 0.0, s.factor):
-        s.step[:] = 0.0
+        for p in range(size):
+            s.step[p] = 0.0
         return inf
     return sqrt(solve(s.before, s.active, s.factor, s.step))
 

@@ -21,9 +21,11 @@ from zeptobarn.fit import (
     Scratch,
     allocate,
     cell_number,
+    copy_point,
     follow,
     maximise,
     maximise_anyhow,
+    recall_best,
     start,
 )
 from zeptobarn.jit import Floats, Ints, inner_kernel, kernel
@@ -69,6 +71,10 @@ _TOLERANCE = 1e-3
 _NEARLY = 1e-2
 _MAX_SEARCH = 200
 
+# Statistics that differ by less are the same: toys and data with the same few events must fall on
+# the same side of a critical value.
+SLACK = 1e-6
+
 _OK = int(Status.ok)
 _AT_BOUNDARY = int(Status.at_boundary)
 _MULTIPLE_CROSSINGS = int(Status.multiple_crossings)
@@ -105,15 +111,15 @@ def interval(terms: Terms, critical: Floats, two_sided: bool, bound: float, resu
     start(terms, theta, cell)
     low, high, status = nan, nan, _NOT_CONVERGED
     for _ in range(10):
-        top = maximise(terms, False, theta, cell, scratch)
+        top = maximise(terms, nan, theta, cell, scratch)
         if np.isnan(top):
             break
-        best[:], best_cell[:] = theta, cell
+        copy_point(theta, cell, best, best_cell)
         maxima, depths = scratch.signal.copy(), scratch.value.copy()
         high, status = _upper_end(terms, critical, bound, top, maxima, depths, theta, cell, scratch)
         at_bound = status < _NO_CROSSING and _at_bound(terms, theta, cell)
         if two_sided and 0 <= status < _NO_CROSSING:
-            theta[:], cell[:] = best, best_cell
+            copy_point(best, best_cell, theta, cell)
             low, lower = _lower_end(terms, critical, top, theta, cell, scratch)
             status = lower if lower != _OK else status
         if status != _HIGHER:
@@ -155,8 +161,8 @@ def _upper_end(
     s = scratch
     last = len(critical) - 1
     far = min(bound, critical[last, 0]) if last > 0 else bound
-    best, largest = theta[0], critical[:, 1].max()
-    s.gradient[:], s.hessian[:] = s.best_gradient, s.best_hessian
+    best, largest = theta[0], _largest(critical)
+    recall_best(s)
     end, status = _crossing(terms, largest, 0.0, best, nan, far, 1.0, top, top, theta, cell, s)
     if status == _OK:
         # Beyond, a cell may have a maximum of its own, where the statistic is low again.
@@ -170,18 +176,20 @@ def _upper_end(
         return end, status
     if best >= far:
         return nan, _NO_CROSSING
+    if status != _NO_CROSSING and largest <= _critical_at(critical, end) + SLACK:
+        return end, status
     if status == _NO_CROSSING:
         end, status = far, _OK
-        if _statistic(terms, end, top, theta, cell, s) <= _critical_at(critical, end):
+        if _statistic(terms, end, top, theta, cell, s) <= _critical_at(critical, end) + SLACK:
             return nan, _NO_CROSSING
     # Down the table to the first signal that is accepted.
     inside, outside = best, end
     for k in range(last, -1, -1):
         if best < critical[k, 0] < end:
             q = _statistic(terms, critical[k, 0], top, theta, cell, s)
-            if not q >= -1e-6:
+            if not q >= -SLACK:
                 return nan, (_NOT_CONVERGED if np.isnan(q) else _HIGHER)
-            if q <= critical[k, 1]:
+            if q <= critical[k, 1] + SLACK:
                 inside = critical[k, 0]
                 break
             outside = critical[k, 0]
@@ -198,24 +206,25 @@ def _lower_end(
     best = theta[0]
     if best <= 0.0:
         return 0.0, _OK
-    largest = critical[:, 1].max()
+    largest = _largest(critical)
     q = _statistic(terms, 0.0, top, theta, cell, s)
-    if not q >= -1e-6:
+    if not q >= -SLACK:
         return nan, (_NOT_CONVERGED if np.isnan(q) else _HIGHER)
-    if q <= _critical_at(critical, 0.0):
+    if q <= _critical_at(critical, 0.0) + SLACK:
         return 0.0, _OK
     inside, outside = best, 0.0
     if q > largest:
-        flat = np.array([[0.0, largest]])
+        flat = np.empty((1, 2))
+        flat[0, 0], flat[0, 1] = 0.0, largest
         outside, status = _between(terms, flat, best, 0.0, -1.0, top, theta, cell, s)
         if len(critical) == 1 or status != _OK:
             return outside, status
     for k in range(len(critical)):
         if outside < critical[k, 0] < best:
             q = _statistic(terms, critical[k, 0], top, theta, cell, s)
-            if not q >= -1e-6:
+            if not q >= -SLACK:
                 return nan, (_NOT_CONVERGED if np.isnan(q) else _HIGHER)
-            if q <= critical[k, 1]:
+            if q <= critical[k, 1] + SLACK:
                 inside = critical[k, 0]
                 break
             outside = critical[k, 0]
@@ -255,6 +264,14 @@ def _between(
 
 
 @inner_kernel()
+def _largest(critical: Floats) -> float:
+    largest = 0.0
+    for k in range(len(critical)):
+        largest = max(largest, critical[k, 1])
+    return largest
+
+
+@inner_kernel()
 def _critical_at(critical: Floats, signal: float) -> float:
     """Critical value at a signal: linear in the table, constant beyond its ends."""
     last = len(critical) - 1
@@ -272,9 +289,8 @@ def _statistic(
     terms: Terms, signal: float, top: float, theta: Floats, cell: Ints, scratch: Scratch
 ) -> float:
     """t̃ at a signal, from the point ``theta``, which moves to the fit there."""
-    theta[0] = signal
-    value = maximise(terms, True, theta, cell, scratch)
-    scratch.gradient[:], scratch.hessian[:] = scratch.best_gradient, scratch.best_hessian
+    value = maximise(terms, signal, theta, cell, scratch)
+    recall_best(scratch)
     return 2.0 * (top - value)
 
 
@@ -325,17 +341,18 @@ def _crossing(
         gain, slope, curvature = follow(theta, rates, s)
         if not profiled and not (value > -inf and gain < 0.05):
             # Too far from the profile for the quadratic model.
-            value = maximise_anyhow(terms, True, theta, cell, s)
+            value = maximise_anyhow(terms, theta[0], theta, cell, s)
             if not value > -inf:
                 return nan, _NOT_CONVERGED
             profiled = True
             gain, slope, curvature = follow(theta, rates, s)
         if profiled:
             gain = 0.0
-            s.step[:] = 0.0
+            for p in range(len(theta)):
+                s.step[p] = 0.0
         x = theta[0]
         q = 2.0 * (top - value) - gain
-        if q < -1e-6:
+        if q < -SLACK:
             return nan, _HIGHER
         missing = line + incline * x - q
         if missing > gain:
@@ -343,6 +360,8 @@ def _crossing(
         elif missing < -gain:
             outside = x
         step = _root_of_model(missing, -sign * slope - 0.5 * sign * incline, curvature)
+        if np.isnan(step) and abs(missing) <= SLACK:
+            step = 0.0  # the statistic runs along the line
         target = x + sign * step
         if missing > 0.0 and (far - x) * sign <= 0.0:
             if certified:
@@ -367,12 +386,12 @@ def _crossing(
         theta[0] = target
         if certify:
             number = cell_number(terms.cells, cell)
-            value = maximise(terms, True, theta, cell, s)
+            value = maximise(terms, target, theta, cell, s)
             if np.isnan(value):
                 return nan, _NOT_CONVERGED
             if number != cell_number(terms.cells, cell):
                 outside = known_outside
-            s.gradient[:], s.hessian[:] = s.best_gradient, s.best_hessian
+            recall_best(s)
         else:
             value = evaluate(terms, cell, theta, s.gradient, s.hessian, s.work)
             s.evaluations[0] += 1
@@ -459,32 +478,33 @@ def _scan(terms: Terms, signals: Floats, found: Floats) -> float:
     theta, cell = np.empty(size), np.zeros(shapes, dtype=np.int64)
     start(terms, best, best_cell)
     for _ in range(10):
-        top = maximise(terms, False, best, best_cell, s)
+        top = maximise(terms, nan, best, best_cell, s)
         if np.isnan(top):
             break
-        s.gradient[:], s.hessian[:] = s.best_gradient, s.best_hessian
+        recall_best(s)
         follow(best, rates, s)
         response = s.before.copy()
         lowest = 0.0
         for k in range(len(signals)):
-            theta[:], cell[:] = best, best_cell
+            copy_point(best, best_cell, theta, cell)
             for p in range(1, size):
                 to = max(theta[p] + response[p] * (signals[k] - best[0]), 0.0)
                 theta[p] = to if p < rates else min(to, 1.0)
             found[k, 0] = _statistic(terms, signals[k], top, theta, cell, s)
             lowest = min(lowest, found[k, 0])
-            if lowest < -1e-6:
+            if lowest < -SLACK:
                 break
             found[k, 0] = max(found[k, 0], 0.0)
             for p in range(size):
                 found[k, 1 + p] = theta[p]
                 if p >= rates:
                     found[k, 1 + p] = _shape_value(terms, p - rates, cell[p - rates], theta[p])
-        if lowest >= -1e-6:
+        if lowest >= -SLACK:
             return float(best[0])
         # A better maximum came up: fit again from there.
-        best[:], best_cell[:] = theta, cell
-    found[:] = nan
+        copy_point(theta, cell, best, best_cell)
+    for k in range(len(signals)):
+        found[k, 0] = nan
     return nan
 
 
@@ -536,7 +556,8 @@ def gather(
 
     Returns
     -------
-    The likelihood's terms, and the first event without any density (−1: all have some).
+    The likelihood's terms, and the first event without any density; −1: all have some, −2: a
+    density or an expectation is not finite.
     """
     datasets = len(exposure)
     rows = structure.rows
@@ -546,7 +567,7 @@ def gather(
     density = np.empty((rows[datasets], most))
     roots = np.empty((datasets, most))
     counts = np.empty((datasets, 2), dtype=np.int64)
-    missing = -1
+    missing = -1 if structure.expected.sum() < inf else -2
     for d in range(datasets):
         for i in range(first[d], first[d + 1]):
             found[bins[i]] += weights[i]
@@ -560,11 +581,15 @@ def gather(
                     continue
                 found[b] = 0.0
                 rates = structure.density[b]
-                largest = 0.0
+                largest, total = 0.0, 0.0
                 for r in range(rows[d + 1] - rows[d]):
                     largest = max(largest, rates[r])
+                    total += rates[r]
+                if not total < inf:
+                    missing = -2
+                    continue
                 if not largest > 0.0:
-                    missing = i if missing < 0 else min(missing, i)
+                    missing = i if missing == -1 else min(missing, i)
                     continue
                 # About one per event, so that products of several neither overflow nor vanish.
                 scale = 1.0 / largest
@@ -621,6 +646,9 @@ def intervals(
             results[d, STATUS] = _ZERO_DENSITY_EVENT
             results[d, EVIDENCE] = missing - first[d, 0]
             results[d, EVALUATIONS] = 0
+        elif missing == -2:
+            results[d, STATUS] = _NOT_CONVERGED
+            results[d, EVALUATIONS] = 0
         else:
             interval(terms, critical, two_sided, bound, results[d])
 
@@ -656,5 +684,6 @@ def scans(
         terms, missing = gather(
             structure, bins, weights, first[d], exposure[d], centres[d], scratch
         )
-        found[d] = nan
-        best[d] = nan if missing >= 0 else _scan(terms, signals, found[d])
+        for k in range(len(signals)):
+            found[d, k, 0] = nan
+        best[d] = nan if missing != -1 else _scan(terms, signals, found[d])

@@ -88,7 +88,9 @@ def read_limits(study: Study, detector: str, interaction: str, mass_GeV: float) 
     )
 
 
-def summarise(limits: pd.DataFrame, power_constraint: float = 0.16) -> pd.DataFrame:
+def summarise(
+    limits: pd.DataFrame, power_constraint: float = 0.16, asimov: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Median limit and ±1σ, ±2σ quantiles over trials.
 
     A trial without a crossing counts as an infinite limit. Where more than 1 % of the trials
@@ -101,6 +103,8 @@ def summarise(limits: pd.DataFrame, power_constraint: float = 0.16) -> pd.DataFr
         Rows of `zeptobarn.model.Model.limits`.
     power_constraint
         Quantile of the limits that a power-constrained limit is at least.
+    asimov
+        Tables of `zeptobarn.sensitivity` with a column ``detector``, to join; NaN without.
 
     Returns
     -------
@@ -113,7 +117,10 @@ def summarise(limits: pd.DataFrame, power_constraint: float = 0.16) -> pd.DataFr
         {**dict(zip(keys, key, strict=True)), **_summary(group, power_constraint)}
         for key, group in limits.groupby(keys, sort=False)
     ]
-    return pd.DataFrame(rows, columns=[name for name in _UNITS if name not in ASIMOV])
+    table = pd.DataFrame(rows)
+    if asimov is None:
+        return table.reindex(columns=list(_UNITS))
+    return table.merge(asimov, how="left", on=keys)[list(_UNITS)]
 
 
 def quantile(values: NDArray[np.float64], probability: float) -> float:
@@ -144,9 +151,7 @@ def write_summary(study: Study, parquet_path: Path, csv_path: Path) -> pd.DataFr
         ignore_index=True,
     )
     asimov = pd.concat([_read_sensitivity(study, target) for target in study.targets])
-    table = summarise(limits, study.power_constraint).merge(
-        asimov, how="left", on=["detector", "interaction", "mass_GeV", "interval"]
-    )[list(_UNITS)]
+    table = summarise(limits, study.power_constraint, asimov)
     write_parquet(
         table,
         parquet_path,

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from counting import counting_limit
+from counting import ONE_SIDED_90, counting_limit
 from zeptobarn.intervals import LIMIT
 from zeptobarn.model import make_model
 from zeptobarn.response import simulate_response
@@ -100,7 +100,8 @@ def test_7_GeV_acceptance(small_study, small_templates):
 )
 def test_counting_experiments(n, b, b_width, critical, limit):
     """Asymptotic upper limits; 1.6424 is the one-sided cut, 2.7055 the two-sided one."""
-    assert counting_limit(n, b, b_width, critical)[LIMIT] == pytest.approx(limit, abs=0.006)
+    table = ONE_SIDED_90 if critical is None else [[0.0, critical]]
+    assert counting_limit(n, b, b_width, table)[LIMIT] == pytest.approx(limit, abs=0.006)
 
 
 @pytest.fixture(scope="module")
@@ -110,13 +111,13 @@ def toys(small_study, small_templates):
 
 def test_limit_in_cm2_does_not_depend_on_the_reference(small_study, small_templates, toys):
     templates = dict(small_templates["xenon1t"])
-    expected = make_model(small_study, "xenon1t", 10, "SI", templates).limits(toys)
+    expected = make_model(small_study, "xenon1t", 10, "SI", {"xenon1t": templates}).limits(toys)
     study = dataclasses.replace(small_study, reference_cross_section_cm2=1.0e-47)
     signal = templates["wimp_SI_10GeV"]
     templates["wimp_SI_10GeV"] = dataclasses.replace(
         signal, expected=signal.expected * 0.01, variance=signal.variance * 1e-4
     )
-    found = make_model(study, "xenon1t", 10, "SI", templates).limits(toys)
+    found = make_model(study, "xenon1t", 10, "SI", {"xenon1t": templates}).limits(toys)
     np.testing.assert_allclose(found["limit_cm2"], expected["limit_cm2"], rtol=1e-6)
     np.testing.assert_allclose(
         found["limit_rate_multiplier"], 100 * expected["limit_rate_multiplier"], rtol=1e-6
@@ -138,7 +139,7 @@ def test_without_events_the_limit_is_a_number_of_signal_events(small_study, smal
     import pandas as pd
 
     nothing = pd.DataFrame({"cs1": [], "cs2": []})
-    model = make_model(small_study, "xenon1t", 50, "SI", small_templates["xenon1t"])
+    model = make_model(small_study, "xenon1t", 50, "SI", small_templates)
     limit = model.limit(nothing, "leff_nominal")
     assert limit.rate_multiplier * model.signal_events == pytest.approx(0.821, abs=5e-4)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from reference import Reference
+from zeptobarn.calibration import one_sided
 from zeptobarn.density import bin_index
-from zeptobarn.intervals import critical_value
 from zeptobarn.model import make_model
 from zeptobarn.toys import throw
 
@@ -18,7 +18,7 @@ def fitted(request, small_study, small_templates):
     detector, mass = request.param, 50 if request.param == "xenon1t" else 10
     templates = small_templates[detector]
     toys = throw(small_study, detector, templates, range(1, N_TOYS + 1))
-    model = make_model(small_study, detector, mass, "SI", templates)
+    model = make_model(small_study, detector, mass, "SI", small_templates)
     limits = model.interval_limits(toys, "profiled")
     space = small_study.detectors[detector].space
     fixed = [s.name for s in small_study.detectors[detector].sources if not s.free]
@@ -46,7 +46,7 @@ def test_best_fit_is_nowhere_above_the_reference(fitted):
 
 def test_statistic_at_the_limit_is_the_critical_value(fitted):
     model, limits, references = fitted
-    critical = critical_value(model.study.confidence_level)
+    critical = one_sided(model.study.confidence_level)
     for (_, row), reference in list(zip(limits.iterrows(), references, strict=True))[:40]:
         best = reference.minus2lnl(
             row["best_fit_rate_multiplier"] * model.signal_events,

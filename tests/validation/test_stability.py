@@ -27,7 +27,7 @@ def limits(request):
         templates = build_templates(study, request.param, [*study.signals(), *backgrounds])
         toys = toys or throw(study, request.param, templates, range(1, 1001))
         for mass in study.masses_GeV:
-            model = make_model(study, request.param, mass, "SI", templates)
+            model = make_model(study, request.param, mass, "SI", {request.param: templates})
             for interval in INTERVALS:
                 table = model.interval_limits(toys, interval, threads=os.cpu_count() or 1)
                 found[seed, interval, mass] = table["limit_cm2"]

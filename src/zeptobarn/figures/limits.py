@@ -118,7 +118,7 @@ def _band(axis: Any, rows: pd.DataFrame, colour: str, with_label: bool) -> None:
         )
     if with_label:
         axis.plot(mass, rows["median_cm2"], color=colour, marker=".", label="median")
-        axis.plot(mass, rows["asimov_cm2"], color=BLACK, ls="--", lw=1, label="Asimov")
+        axis.plot(mass, rows["asimov_cm2"], color=BLACK, ls="--", lw=1, label="Asimov median")
 
 
 def _published(axis: Any, tables: Iterable[pd.DataFrame], interaction: str) -> None:
