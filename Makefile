@@ -1,6 +1,7 @@
 # make        set up .venv and run the default study       make quick  a small study, for a first look
 # make test   set up .venv and run the tests               make lint   formatting, lint, types
 # make bench  events and limits per second, beside peers
+# make bench-inference  limits per second beside blueice, in an environment of its own
 .DEFAULT_GOAL := run
 PYTHON ?= python3
 CORES  ?= all
@@ -15,7 +16,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml tools/make_venv.sh
 	$(BIN)/python tools/compile_kernels.py
 	touch $@
 
-.PHONY: setup run quick test lint bench lock
+.PHONY: setup run quick test lint bench bench-inference lock
 setup: $(VENV)/.ready
 
 # Snakemake prints the table itself, but not when there is nothing to be done; under make, make does.
@@ -39,6 +40,14 @@ lint: setup
 
 bench: setup
 	python benchmarks/speed.py
+
+.venv-blueice/.ready: benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv .venv-blueice
+	.venv-blueice/bin/pip install --quiet -r $<
+	touch $@
+
+bench-inference: setup .venv-blueice/.ready
+	python benchmarks/inference.py .venv-blueice/bin/python
 
 # Pins every dependency with its hashes; needs uv on the PATH.
 lock:

@@ -69,8 +69,12 @@ def iminuit_limit(model: Model, toys: Toys, trial: int) -> float:
     space = model.study.detectors[model.detector].space
     events = toys.events[toys.events["trial"] == trial]
     bins = bin_index(space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
-    density = model.density[:, :, bins]
-    expected = model.density.sum(axis=2)
+    templates = model.templates[model.target]
+    signal = templates[model.signal].expected / model.signal_events
+    er = np.broadcast_to(templates["er"].expected, signal.shape)
+    others = [t.expected for name, t in templates.items() if name not in (model.signal, "er")]
+    table = np.stack([signal, er, sum(np.broadcast_to(t, signal.shape) for t in others)], axis=1)
+    density, expected = table[:, :, bins], table.sum(axis=2)
     centre = toys.constraint_centres("leff")[list(toys.trials).index(trial)]
 
     def minus2lnl(signal: float, rate: float, leff: float) -> float:
@@ -105,7 +109,7 @@ def limits(study: Study, table: Table) -> None:
     """Limits per second of the whole public call, and of iminuit on a few of the same toys."""
     for name in study.detectors:
         model = load_model(study, name, 50)
-        toys = throw(study, name, model.backgrounds, range(1, 1001))
+        toys = throw(study, name, model.templates[name], range(1, 1001))
         mean = len(toys.events) / 1000
         found = model.interval_limits(toys, "profiled").set_index("trial")
         trials = range(1, 6)

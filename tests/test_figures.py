@@ -3,10 +3,11 @@
 import pandas as pd
 import pytest
 
+from zeptobarn.figures import coverage as coverage_figures
 from zeptobarn.figures import limits as limit_figures
 from zeptobarn.figures import spectra as spectrum_figures
 from zeptobarn.figures import templates as template_figures
-from zeptobarn.model import make_model
+from zeptobarn.model import COVERAGE_UNITS, make_model
 from zeptobarn.spectra import spectrum
 from zeptobarn.summary import summarise
 from zeptobarn.toys import throw
@@ -109,3 +110,19 @@ def test_published_tables_name_their_sources():
         ]  # fmt: skip
         assert table.notna().all(axis=None)
         assert table["cross_section_cm2"].between(1e-49, 1e-42).all()
+
+
+def test_coverage(tmp_path, small_study):
+    rows = [
+        (interval.name, kind, events, 2 * events, 1000, 900 + k, 0)
+        for interval in small_study.intervals
+        for k, kind in enumerate(("asymptotic", "toys"))
+        for events in (1.0, 3.0)
+    ]
+    table = pd.DataFrame(rows, columns=list(COVERAGE_UNITS))
+    draw_twice(
+        tmp_path,
+        lambda files: coverage_figures.draw_coverage(
+            small_study, "lz", {10: table, 50: table}, files
+        ),
+    )

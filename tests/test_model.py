@@ -3,9 +3,10 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from zeptobarn.model import load_model, make_model
-from zeptobarn.study import Interval
+from zeptobarn.study import Calibration, Interval
 from zeptobarn.toys import Toys, throw
 
 
@@ -166,3 +167,50 @@ def test_built_in_memory(small_study, monkeypatch, tmp_path):
     model = load_model(study, "xenon1t", 50)
     assert model.signal_events == pytest.approx(18.6, rel=0.05)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_calibrated_limits(small_study, small_templates, toys):
+    """Critical values from toys: near the asymptotic one for strong signals, above it for weak."""
+    study = dataclasses.replace(
+        small_study,
+        critical_values="toys",
+        calibration=Calibration(500, (0.0, 1.0, 2.3, 5.0, 10.0, 20.0, 40.0)),
+    )
+    model = make_model(study, "xenon1t", 50, "SI", small_templates)
+    with pytest.raises(ValueError, match="xenon1t at 50 GeV/c² is not calibrated"):
+        model.limits(toys)
+    table = model.calibrate()
+    pd.testing.assert_frame_equal(table, model.calibrate(threads=3))
+    assert list(table["interval"].unique()) == ["leff_nominal", "leff_low", "profiled"]
+    wide = table.pivot(index="interval", columns="rate_multiplier", values="critical_value")
+    assert (table["n_failed"] == 0).all()
+    assert wide.iloc[:, 0].dropna().max() < 1e-6
+    strong = table[table["rate_multiplier"] * model.signal_events > 15]
+    assert strong["critical_value"].mean() == pytest.approx(1.6424, rel=0.15)
+    limits = dataclasses.replace(model, critical_values=table).limits(toys)
+    assert limits["status"].isin(["ok", "at_boundary"]).all()
+    asymptotic = dataclasses.replace(
+        model, study=dataclasses.replace(study, critical_values="asymptotic")
+    )
+    assert (limits["limit_cm2"].median()) > 1.1 * asymptotic.limits(toys)["limit_cm2"].median()
+
+
+@pytest.mark.parametrize("kind", ["unified", "central"])
+def test_two_sided_intervals_of_a_signal(model, kind):
+    """Six events where the signal is: a lower end above 0, and a discovery."""
+    study = dataclasses.replace(model.study, intervals=(Interval("two", {}, ("leff",), kind),))
+    two_sided = dataclasses.replace(model, study=study)
+    toy = model.toy(seed=2)
+    space = study.detectors["xenon1t"].space
+    signal = model.templates["xenon1t"][model.signal].nominal
+    i, j = np.divmod(signal.argmax(), space.shape[1])
+    event = pd.DataFrame({"cs1": [space.cs1_edges[i] + 0.5], "cs2": [space.cs2_edges[j] * 1.01]})
+    found = two_sided.limit(pd.concat([toy, *[event] * 6]), "two")
+    assert 0 < found.low_cm2 < found.best_fit["rate_multiplier"] * 1e-45 < found.cm2
+    assert "≤ σ ≤" in str(found)
+    none = two_sided.limit(toy, "two")
+    assert none.low_cm2 == 0
+    test = two_sided.discovery(pd.concat([toy, *[event] * 6]), "two")
+    assert test.significance > 3
+    assert test.p_value == pytest.approx(stats.norm.sf(test.significance))
+    assert two_sided.discovery(toy, "two").significance < 2

@@ -47,8 +47,8 @@ class Status(IntEnum):
 
 MESSAGES = {
     Status.ok: "",
-    Status.at_boundary: "a nuisance parameter ends at its bound: widen the anchors if it is a "
-    "shape",
+    Status.at_boundary: "a nuisance parameter ends at its bound (widen the anchors if it is a "
+    "shape), or the limit at the calibration's first signal (below, nothing is excluded)",
     Status.multiple_crossings: "the statistic crosses the critical value more than once; the "
     "outermost crossing is the limit",
     Status.no_crossing: "the statistic stays below the critical value up to the end of the "
@@ -182,7 +182,9 @@ def _upper_end(
         end, status = far, _OK
         if _statistic(terms, end, top, theta, cell, s) <= _critical_at(critical, end) + SLACK:
             return nan, _NO_CROSSING
-    # Down the table to the first signal that is accepted.
+    # Down the table to the first signal that is accepted. Where the critical value of no signal
+    # is 0, the table says nothing below its next signal: what lies there is not excluded.
+    floor = critical[1, 0] if critical[0, 1] <= SLACK else 0.0
     inside, outside = best, end
     for k in range(last, -1, -1):
         if best < critical[k, 0] < end:
@@ -193,6 +195,8 @@ def _upper_end(
                 inside = critical[k, 0]
                 break
             outside = critical[k, 0]
+    if inside < floor:
+        return floor, _AT_BOUNDARY
     end, found = _between(terms, critical, inside, outside, 1.0, top, theta, cell, s)
     return end, (status if found == _OK else found)
 

@@ -303,9 +303,7 @@ class Model:
                     rate_multiplier=table["signal"] / self.signal_events,
                 )
             )
-        return pd.concat([pd.DataFrame(columns=list(CALIBRATION_UNITS)), *found])[
-            list(CALIBRATION_UNITS)
-        ].reset_index(drop=True)
+        return _joined(found, CALIBRATION_UNITS)
 
     def coverage(self, threads: int = 1) -> pd.DataFrame:
         """How often the study's intervals hold the truth, at the study's coverage signals.
@@ -331,9 +329,7 @@ class Model:
                     true_rate_multiplier=table["signal"] / self.signal_events,
                 )
             )
-        return pd.concat([pd.DataFrame(columns=list(COVERAGE_UNITS)), *found])[
-            list(COVERAGE_UNITS)
-        ].reset_index(drop=True)
+        return _joined(found, COVERAGE_UNITS)
 
     def critical(
         self, interval: Interval, problem: Problem, kind: str | None = None
@@ -495,6 +491,12 @@ class Model:
         if problem.fault:
             texts[:] = f"{problem.fault}: make the templates again"
         return texts
+
+
+def _joined(tables: list[pd.DataFrame], units: Mapping[str, str]) -> pd.DataFrame:
+    if not tables:
+        return pd.DataFrame(columns=list(units))
+    return pd.concat(tables, ignore_index=True)[list(units)]
 
 
 def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "SI") -> Model:

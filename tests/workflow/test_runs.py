@@ -41,6 +41,7 @@ def test_a_run_leaves_the_contract(finished):
         "toys/xenon1t/1-20.parquet",
         "toys/xenon1t/1-20.truth.parquet",
         "limits/xenon1t/SI/50GeV/1-20.parquet",
+        "sensitivity/xenon1t.parquet",
         "summary/limits.parquet",
         "summary/limits.csv",
         *(
@@ -155,3 +156,50 @@ def test_batches_cores_and_threads_change_nothing(tmp_path):
     for other in ("ten", "threads"):
         pd.testing.assert_frame_equal(found["one"][0], found[other][0], check_exact=True)
         assert found["one"][1] == found[other][1]
+
+
+def test_calibrated_limits_of_a_combination_and_their_coverage(tmp_path):
+    """Two detectors and both together, critical values from toys, every kind of interval."""
+    from conftest import Workflow
+
+    workflow = Workflow(tmp_path)
+    intervals = [
+        {"name": "low", "fixed": {"leff": -2}},
+        {"name": "cls", "profiled": ["leff"], "cls": True},
+        {"name": "unified", "profiled": ["leff"], "kind": "unified"},
+        {"name": "central", "profiled": ["leff"], "kind": "central"},
+    ]
+    changes = {
+        "detectors": ["xenon1t", "lz"],
+        "combined": {"both": ["xenon1t", "lz"]},
+        "masses_GeV": [50],
+        "trials": 5,
+        "trials_per_batch": 5,
+        "critical_values": "toys",
+        "intervals": intervals,
+        "calibration": {"toys": 100, "expected_events": [0, 1, 2.5, 5, 10, 20, 40]},
+        "coverage": {"toys": 100, "masses_GeV": [50], "expected_events": [3, 6]},
+    }
+    done = workflow.run("all", "coverage", **changes)
+    assert done.returncode == 0, done.stderr
+    results = tmp_path / "results"
+    table = pd.read_csv(results / "summary/limits.csv").set_index(["detector", "interval"])
+    assert len(table) == 3 * 4
+    assert (table["median_cm2"] > 0).all()
+    assert (table["template_error_cm2"] < table["asimov_cm2"]).all()
+    medians = table["median_cm2"].unstack()
+    assert (medians.loc["both"] < medians.loc["xenon1t"]).all()
+    assert medians.loc["both"].to_numpy() == pytest.approx(medians.loc["lz"].to_numpy(), rel=0.5)
+    for name in ("xenon1t", "lz", "both"):
+        calibration = pd.read_parquet(results / f"calibration/{name}/SI/50GeV.parquet")
+        assert list(calibration["interval"].unique()) == ["low", "cls", "unified"]
+        assert (calibration["n_failed"] == 0).all()
+        found = pd.read_parquet(results / f"limits/{name}/SI/50GeV/1-5.parquet")
+        ends = found.set_index(["interval", "trial"])["limit_low_rate_multiplier"].unstack()
+        assert ends.loc[["low", "cls"]].isna().all(axis=None)
+        assert (ends.loc[["unified", "central"]] >= 0).all(axis=None)
+        coverage = pd.read_parquet(results / f"coverage/{name}/SI/50GeV.parquet")
+        share = coverage["n_covered"] / coverage["n_trials"]
+        assert share[coverage["calibration"] == "toys"].min() > 0.75
+        assert (results / f"figures/coverage_{name}_SI.png").is_file()
+    assert workflow.planned(**changes) == {}
