@@ -113,10 +113,7 @@ def at_leff(leff, anchors, density, expected):
 @numba.njit(nogil=True, error_model="numpy")
 def possible(density):
     """Whether some source explains each event."""
-    for i in range(density.shape[1]):
-        if not density[0, i] + density[1, i] + density[2, i] > 0:
-            return False
-    return True
+    return density.sum(axis=0).min() > 0 if density.shape[1] else True
 
 
 @numba.njit(nogil=True, error_model="numpy")

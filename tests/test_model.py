@@ -214,3 +214,44 @@ def test_two_sided_intervals_of_a_signal(model, kind):
     assert test.significance > 3
     assert test.p_value == pytest.approx(stats.norm.sf(test.significance))
     assert two_sided.discovery(toy, "two").significance < 2
+
+
+@pytest.mark.parametrize(
+    "interval",
+    [Interval("x", {}, ("leff",), "upper", True), Interval("x", {"leff": 0.0}, (), "unified")],
+)
+def test_twice_the_livetime_is_as_good_as_twice_the_templates(model, interval):
+    """Critical values that depend on the signal's strength follow the data's livetime."""
+    study = dataclasses.replace(model.study, intervals=(interval,))
+    single = dataclasses.replace(model, study=study)
+    double = single
+    for source in model.templates["xenon1t"]:
+        double = with_template(double, source, lambda expected: 2 * expected)
+    toy = pd.concat([model.toy(seed=3), model.toy(seed=4)])
+    one = single.limit(toy, "x", livetime_day=2 * 34.2)
+    two = double.limit(toy, "x")
+    assert one.rate_multiplier == pytest.approx(two.rate_multiplier, rel=1e-6)
+
+
+def test_calibrated_values_hold_for_the_detectors_livetime_only(model):
+    study = dataclasses.replace(model.study, critical_values="toys")
+    table = pd.DataFrame(
+        {"interval": "profiled", "rate_multiplier": [0.0, 1.0], "critical_value": [1.0, 2.0]}
+    )
+    calibrated = dataclasses.replace(model, study=study, critical_values=table)
+    assert calibrated.limit(model.toy(1)).status in ("ok", "at_boundary")
+    with pytest.raises(ValueError, match="calibrated for the detector's livetime"):
+        calibrated.limit(model.toy(1), livetime_day=10)
+
+
+def test_trials_of_a_combination_must_match(small_study, small_templates):
+    study = dataclasses.replace(small_study, combined={"both": ("xenon1t", "lz")})
+    both = make_model(study, "both", 50, "SI", small_templates)
+    toys = {
+        name: throw(study, name, templates, trials)
+        for (name, templates), trials in zip(small_templates.items(), ([1, 2], [2, 3]), strict=True)
+    }
+    with pytest.raises(ValueError, match="hold different trials"):
+        both.limits(toys)
+    with pytest.raises(ValueError, match="needed, by name: xenon1t, lz"):
+        both.limits({"xenon1t": toys["xenon1t"]})

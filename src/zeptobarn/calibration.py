@@ -118,8 +118,15 @@ def cls_quantile(
     return float(kept[-1]), quantile(signal, confidence_level)[1]
 
 
-def asymptotic(problem: Problem, interval: Interval, confidence_level: float) -> Floats:
+def asymptotic(
+    problem: Problem, interval: Interval, confidence_level: float, exposure: Floats | None = None
+) -> Floats:
     """Critical values of a unified or CLs interval, from the background-only Asimov dataset.
+
+    Parameters
+    ----------
+    exposure
+        Factor on each detector's livetime, shape (detectors,).
 
     Returns
     -------
@@ -127,7 +134,7 @@ def asymptotic(problem: Problem, interval: Interval, confidence_level: float) ->
     no signal to where it is that of a large one.
     """
     value = cls if interval.cls else unified
-    data = asimov(problem, np.append(0.0, problem.nominal[1:]))
+    data = asimov(problem, np.append(0.0, problem.nominal[1:]), exposure)
     row = np.full((1, intervals.NUISANCES + len(problem.parameters)), np.nan)
     solve(problem, data, np.array([[0.0, 1.0]]), False, 1e300, row)
     signals = row[0, intervals.LIMIT] * np.geomspace(0.02, 12.0, 161)

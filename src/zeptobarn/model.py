@@ -252,8 +252,10 @@ class Model:
         self, toys: Toys | Mapping[str, Toys], interval: str, threads: int = 1
     ) -> pd.DataFrame:
         """Set one of the study's limits on many datasets; see `limits`."""
-        members = {self.target: toys} if isinstance(toys, Toys) else dict(toys)
+        members: dict[str, Toys] = self._by_detector("toys", toys)
         trials = members[next(iter(self.templates))].trials
+        if any(not np.array_equal(other.trials, trials) for other in members.values()):
+            raise ValueError("toys: the detectors of a combination hold different trials")
         return self._table(self._thrown(members, trials), trials, self.interval(interval), threads)
 
     def asimov(self, signal: float = 0.0) -> Data:
@@ -332,7 +334,11 @@ class Model:
         return _joined(found, COVERAGE_UNITS)
 
     def critical(
-        self, interval: Interval, problem: Problem, kind: str | None = None
+        self,
+        interval: Interval,
+        problem: Problem,
+        kind: str | None = None,
+        exposure: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
         """Critical values of an interval: rows of signal (expected events) and value.
 
@@ -340,6 +346,8 @@ class Model:
         ----------
         kind
             ``asymptotic`` or ``toys``; the study's own when not given.
+        exposure
+            Factor on each detector's livetime, shape (detectors,).
 
         Raises
         ------
@@ -352,7 +360,12 @@ class Model:
         if (kind or self.study.critical_values) == "asymptotic":
             if interval.kind == "upper" and not interval.cls:
                 return np.array([[0.0, one_sided(level)]])
-            return asymptotic(problem, interval, level)
+            return asymptotic(problem, interval, level, exposure)
+        if exposure is not None and not (exposure == 1).all():
+            raise ValueError(
+                "livetime_day: the critical values are calibrated for the detector's livetime; "
+                "write the data's livetime into the detector file and calibrate again"
+            )
         if self.critical_values is None:
             raise ValueError(
                 f"critical_values: toys, but {self.target} at {self.mass_GeV:g} GeV/c² is not "
@@ -447,7 +460,7 @@ class Model:
         elif not self._answers(interval, problem):
             results[:, intervals.STATUS] = Status.critical_value_zero
         else:
-            critical = self.critical(interval, problem)
+            critical = self.critical(interval, problem, exposure=data.exposure[0])
             bound = self.study.search_bound_rate_multiplier * self.signal_events
             solve(problem, data, critical, interval.kind != "upper", bound, results, threads)
         per_event = 1 / self.signal_events if self.signal_events > 0 else np.nan

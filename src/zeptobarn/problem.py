@@ -221,13 +221,26 @@ def scan(
     return best, found
 
 
-def asimov(problem: Problem, parameters: NDArray[np.float64]) -> Data:
-    """Give the Asimov dataset at values of a problem's parameters."""
-    weights = np.concatenate(predict(problem, parameters))
+def asimov(
+    problem: Problem,
+    parameters: NDArray[np.float64],
+    exposure: NDArray[np.float64] | None = None,
+) -> Data:
+    """Give the Asimov dataset at values of a problem's parameters.
+
+    Parameters
+    ----------
+    parameters
+        See `predict`.
+    exposure
+        Factor on each detector's livetime, shape (detectors,).
+    """
+    factors = np.ones(len(problem.first_bin) - 1) if exposure is None else exposure
+    found = predict(problem, parameters)
+    weights = np.concatenate([f * bins for f, bins in zip(factors, found, strict=True)])
     filled = np.flatnonzero(weights > 0)
     first = np.searchsorted(filled, problem.first_bin)
-    exposure = np.ones((1, len(first) - 1))
-    return Data(filled, weights[filled], first[np.newaxis], exposure, {})
+    return Data(filled, weights[filled], first[np.newaxis], factors[np.newaxis], {})
 
 
 def _at_interval(

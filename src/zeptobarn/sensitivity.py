@@ -137,7 +137,8 @@ def sensitivity(study: Study, target: str) -> pd.DataFrame:
         varied = [make_model(study, target, mass, interaction, each) for each in replicas]
         for interval in study.intervals:
             found = asimov_limits(model, interval)
-            others = [_replica_limit(other, interval) for other in varied]
+            answered = not np.isnan(found["asimov_cm2"])
+            others = [_replica_limit(other, interval) for other in varied if answered]
             error = float(np.std(others, ddof=1)) if len(others) > 1 else np.nan
             names = {"interaction": interaction, "mass_GeV": float(mass), "interval": interval.name}
             rows.append({**names, **found, "template_error_cm2": error})
