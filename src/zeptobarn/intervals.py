@@ -364,8 +364,8 @@ def _crossing(
         elif missing < -gain:
             outside = x
         step = _root_of_model(missing, -sign * slope - 0.5 * sign * incline, curvature)
-        if np.isnan(step) and abs(missing) <= SLACK:
-            step = 0.0  # the statistic runs along the line
+        if abs(missing) <= SLACK or abs(outside - inside) <= 0.1 * _TOLERANCE * x:
+            step = 0.0  # also where the statistic runs along the line
         target = x + sign * step
         if missing > 0.0 and (far - x) * sign <= 0.0:
             if certified:
