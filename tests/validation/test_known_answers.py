@@ -5,11 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from counting import ONE_SIDED_90, counting_limit
+from counting import ONE_SIDED_90, counting_limit, counting_structure
+from zeptobarn.calibration import asymptotic
 from zeptobarn.intervals import LIMIT
 from zeptobarn.model import make_model
+from zeptobarn.problem import Data, Problem, scan
 from zeptobarn.response import simulate_response
 from zeptobarn.spectra import integrate, read_spectrum, spectrum, wimp_spectrum
+from zeptobarn.study import Interval
 from zeptobarn.templates import events_per_rate, fold
 from zeptobarn.toys import throw
 from zeptobarn.yields import mean_yields
@@ -102,6 +105,25 @@ def test_counting_experiments(n, b, b_width, critical, limit):
     """Asymptotic upper limits; 1.6424 is the one-sided cut, 2.7055 the two-sided one."""
     table = ONE_SIDED_90 if critical is None else [[0.0, critical]]
     assert counting_limit(n, b, b_width, table)[LIMIT] == pytest.approx(limit, abs=0.006)
+
+
+def counting_problem(b):
+    return Problem(counting_structure(b), (), np.array([1.0]), np.array([0, 1]), 1.0, "")
+
+
+@pytest.mark.parametrize(("n", "limit"), [(0, 1.752), (3, 4.989)])
+def test_asymptotic_cls(n, limit):
+    critical = asymptotic(counting_problem(1.0), Interval("cls", {}, (), "upper", True), 0.9)
+    assert counting_limit(n, 1.0, critical=critical)[LIMIT] == pytest.approx(limit, abs=1e-3)
+
+
+def test_discovery():
+    """Five events over one: Z = 2.845."""
+    ones = np.ones((1, 1))
+    data = Data(np.array([0]), np.array([5.0]), np.array([[0, 1]]), ones, {})
+    best, found = scan(counting_problem(1.0), data, np.zeros(1))
+    assert best[0] == pytest.approx(4.0, abs=1e-3)
+    assert found[0, 0, 0] ** 0.5 == pytest.approx(2.845, abs=1e-3)
 
 
 @pytest.fixture(scope="module")
