@@ -81,13 +81,23 @@ def test_nothing_to_do_a_second_time(finished):
         # More trials: no response, no template.
         ({"trials": 40}, {"toys", "limits", "summary", "figures"}),
         # Another mass: its own spectrum, template and limits.
-        ({"masses_GeV": [10, 50, 200]}, {"spectrum", "template", "limits", "summary", "figures"}),
-        ({"confidence_level": 0.95}, {"limits", "summary", "figures"}),
-        ({"halo": "xenon2017"}, {"spectrum", "template", "limits", "summary", "figures"}),
+        (
+            {"masses_GeV": [10, 50, 200]},
+            {"spectrum", "template", "limits", "sensitivity", "summary", "figures"},
+        ),
+        ({"confidence_level": 0.95}, {"limits", "sensitivity", "summary", "figures"}),
+        (
+            {"halo": "xenon2017"},
+            {"spectrum", "template", "limits", "sensitivity", "summary", "figures"},
+        ),
         (
             {"seed": 2},
-            {"response", "template", "toys", "limits", "summary", "figures"},
+            {"response", "template", "toys", "limits", "sensitivity", "summary", "figures"},
         ),
+        ({"power_constraint": 0.5}, {"summary", "figures"}),
+        ({"template_replicas": 2}, {"sensitivity", "summary", "figures"}),
+        # Asymptotic limits do not depend on it.
+        ({"calibration": {"toys": 10, "expected_events": [0, 3]}}, set()),
         ({"published": {"xenon1t": []}}, {"figures"}),
     ],
 )
