@@ -66,7 +66,7 @@ def simulator(study: Study, table: Table) -> None:
 
 def iminuit_limit(model: Model, toys: Toys, trial: int) -> float:
     """The profiled limit of one dataset, in units of the rate multiplier."""
-    space = model.study.detectors[model.detector].space
+    space = model.study.detectors[model.target].space
     events = toys.events[toys.events["trial"] == trial]
     bins = bin_index(space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
     templates = model.templates[model.target]
