@@ -432,11 +432,13 @@ def _outermost(
         # It is not: the maximum that was suspected there is none.
         _statistic(terms, first, top, theta, cell, scratch)
         return first, _OK
+    if q < -SLACK:
+        return nan, _HIGHER
     while high == inf or high - low > 1e-9 * high:
         x = min(2.0 * low + 1.0, bound) if high == inf else 0.5 * (low + high)
         q = _statistic(terms, x, top, theta, cell, scratch)
-        if np.isnan(q):
-            return nan, _NOT_CONVERGED
+        if not q >= -SLACK:
+            return nan, (_NOT_CONVERGED if np.isnan(q) else _HIGHER)
         if q > critical:
             high = x
         elif x >= bound:

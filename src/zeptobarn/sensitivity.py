@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from zeptobarn import intervals, paths
 from zeptobarn.calibration import cls, one_sided, two_sided, unified
 from zeptobarn.detector import Recoil
-from zeptobarn.model import Model, load_model, make_model
+from zeptobarn.model import Model, make_model, read_calibration, read_model
 from zeptobarn.problem import Data, Problem, solve
 from zeptobarn.response import Response, read_response
 from zeptobarn.spectra import read_spectrum
@@ -133,7 +133,7 @@ def sensitivity(study: Study, target: str) -> pd.DataFrame:
     ]
     rows = []
     for interaction, mass in product(study.interactions, study.masses_GeV):
-        model = load_model(study, target, mass, interaction)
+        model = _read_model(study, target, mass, interaction)
         varied = [make_model(study, target, mass, interaction, each) for each in replicas]
         for interval in study.intervals:
             found = asimov_limits(model, interval)
@@ -143,6 +143,18 @@ def sensitivity(study: Study, target: str) -> pd.DataFrame:
             names = {"interaction": interaction, "mass_GeV": float(mass), "interval": interval.name}
             rows.append({**names, **found, "template_error_cm2": error})
     return pd.DataFrame(rows)
+
+
+def _read_model(study: Study, target: str, mass_GeV: float, interaction: str) -> Model:
+    """Read a model from the study's results; a file that is missing or stale is an error."""
+    sources = study.model_sources(target, interaction, mass_GeV)
+    files = [study.path(paths.TEMPLATE, detector=d, source=s) for d, s in sources]
+    model = read_model(study, target, mass_GeV, interaction, files)
+    if study.critical_values != "toys":
+        return model
+    place = {"detector": target, "interaction": interaction, "mass": paths.number(mass_GeV)}
+    values = read_calibration(model, study.path(paths.CALIBRATION, **place))
+    return dataclasses.replace(model, critical_values=values)
 
 
 def _inputs(
