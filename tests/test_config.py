@@ -96,7 +96,7 @@ def test_study_mistakes(key, value, message):
         (["sources", 0, "rate"], {"constraint": "normal"}, r"sources\[0\]\.rate: "),
         (["drift_field_V_per_cm"], 0.117, r"drift_field.*found 0.117; allowed: ≥ 5 .*not kV"),
         (["fiducial_z_cm"], [-13.0, -83.0], r"fiducial_z_cm: .*the bottom below the top"),
-        (["fiducial_mass_kg"], 5600, r"fiducial_mass_kg: found 5600; .*about 999 kg"),
+        (["fiducial_mass_kg"], 5600, r"fiducial_mass_kg: found 5600; .*about 1013 kg"),
         (["apply_bias"], "yes", r"apply_bias: found 'yes'; allowed: boolean"),
         (["sources", 1, "name"], "er", r"name 'er' is used twice"),
         (["sources", 0, "recoil"], "gamma", r"sources\[0\]\.recoil: found 'gamma'; allowed: nr"),

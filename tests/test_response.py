@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from zeptobarn.config import ConfigError
-from zeptobarn.response import energy_edges, read_response, simulate_response, write_response
+from zeptobarn.response import compute_response, energy_edges, read_response, write_response
+from zeptobarn.study import response_slice
 from zeptobarn.tables import StaleResultError
 
 
@@ -27,7 +28,12 @@ def test_only_low_energies_or_only_high_ones():
 
 @pytest.fixture(scope="module")
 def response(small_study):
-    return simulate_response(small_study, "xenon1t", "nr", "leff_0")
+    return compute_response(small_study, "xenon1t", "nr", "leff_0")
+
+
+@pytest.fixture(scope="module")
+def simulated_study(small_study):
+    return dataclasses.replace(small_study, response_method="simulation")
 
 
 def test_probabilities(response):
@@ -37,11 +43,13 @@ def test_probabilities(response):
     assert response.acceptance[-1] < 1e-3
 
 
-def test_variance_is_that_of_repetition(small_study):
+def test_variance_is_that_of_repetition(simulated_study):
     """Twenty responses of other seeds scatter as their variances say."""
-    study = dataclasses.replace(small_study, events_per_energy_bin=3000, energy_bin_width_log=0.1)
+    study = dataclasses.replace(
+        simulated_study, events_per_energy_bin=3000, energy_bin_width_log=0.1
+    )
     runs = [
-        simulate_response(dataclasses.replace(study, seed=seed), "xenon1t", "nr", "leff_0")
+        compute_response(dataclasses.replace(study, seed=seed), "xenon1t", "nr", "leff_0")
         for seed in range(20)
     ]
     values = np.array([r.probability.toarray().ravel() for r in runs])
@@ -53,17 +61,29 @@ def test_variance_is_that_of_repetition(small_study):
     assert ratio == pytest.approx(1, abs=6 * np.sqrt(2 / degrees) + 0.02)
 
 
-def test_another_seed_is_another_draw(small_study, response):
-    other = simulate_response(dataclasses.replace(small_study, seed=99), "xenon1t", "nr", "leff_0")
-    pulls = (other.acceptance - response.acceptance) / np.sqrt(
-        np.asarray(other.variance.sum(axis=1) + response.variance.sum(axis=1)).ravel() + 1e-9
+def test_simulation_scatters_around_quadrature(simulated_study, response):
+    runs = [
+        compute_response(dataclasses.replace(simulated_study, seed=s), "xenon1t", "nr", "leff_0")
+        for s in (1, 99)
+    ]
+    assert (runs[0].acceptance != runs[1].acceptance).any()
+    for run in runs:
+        error = np.sqrt(np.asarray(run.variance.sum(axis=1)).ravel() + 1e-12)
+        pulls = (run.acceptance - response.acceptance) / error
+        seen = (response.acceptance > 0.01) & (response.acceptance < 0.99)
+        assert stats.kstest(pulls[seen], "norm").pvalue > 1e-4
+
+
+def test_quadrature_needs_no_seed(small_study, response):
+    other = dataclasses.replace(small_study, seed=99, events_per_energy_bin=1)
+    assert response_slice(other, "xenon1t", "nr", "leff_0") == response_slice(
+        small_study, "xenon1t", "nr", "leff_0"
     )
-    assert (other.acceptance != response.acceptance).any()
-    assert stats.kstest(pulls[response.acceptance > 0.01], "norm").pvalue > 1e-4
+    assert response.variance.nnz == 0
 
 
 def test_less_light_is_seen_less(small_study, response):
-    dim = simulate_response(small_study, "xenon1t", "nr", "leff_-2")
+    dim = compute_response(small_study, "xenon1t", "nr", "leff_-2")
     threshold = (response.acceptance > 0.02) & (response.acceptance < 0.8)
     assert (dim.acceptance < response.acceptance)[threshold][:10].all()
 
@@ -77,7 +97,7 @@ def test_too_small_an_energy_range_is_refused(small_study):
         detectors={"xenon1t": dataclasses.replace(detector, settings=narrow)},
     )
     with pytest.raises(ConfigError, match=r"response_max_keV\.nr: found 20; .*raise it"):
-        simulate_response(study, "xenon1t", "nr", "leff_0")
+        compute_response(study, "xenon1t", "nr", "leff_0")
 
 
 def test_round_trip(tmp_path, small_study, response):

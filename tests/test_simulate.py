@@ -12,6 +12,8 @@ from zeptobarn.yields import FANO, QUANTA_PER_KEV, mean_yields
 
 N = 200_000
 
+TOY_YIELDS = {"nr": "lenardo2015", "er": "er_polynomial"}
+
 
 def chain_in_numpy(settings, recoil, energy, rng, n=N):
     """Every step as MODEL.md lists it: no multinomial shortcut, no conditional draw."""
@@ -20,7 +22,9 @@ def chain_in_numpy(settings, recoil, energy, rng, n=N):
     quanta = np.rint(rng.normal(mean, np.sqrt(FANO * mean), n)).clip(0).astype(int)
     total = found.photons + found.electrons
     quanta = rng.binomial(quanta, min(total / mean, 1.0))
-    share = rng.normal(found.electrons / total, found.electron_probability_width, n).clip(0, 1)
+    share = rng.normal(
+        found.electrons / total, found.fluctuations.electron_probability_width, n
+    ).clip(0, 1)
     electrons = rng.binomial(quanta, share)
     photons = quanta - electrons
     r2 = settings["fiducial_radius_cm"] ** 2 * rng.random(n)
@@ -49,8 +53,14 @@ def chain_in_numpy(settings, recoil, energy, rng, n=N):
 
 @pytest.mark.parametrize("detector", ["xenon1t", "lz"])
 @pytest.mark.parametrize(("recoil", "energy"), [("nr", 2.0), ("nr", 10.0), ("er", 3.0)])
-def test_agrees_with_the_chain_step_by_step(small_study, detector, recoil, energy):
-    settings = small_study.detectors[detector].settings
+@pytest.mark.parametrize("apply_bias", [False, True])
+def test_agrees_with_the_chain_step_by_step(small_study, detector, recoil, energy, apply_bias):
+    """With a bias the generator draws photons and electrons, without it takes the shortcut."""
+    settings = dict(small_study.detectors[detector].settings, yields=TOY_YIELDS)
+    if apply_bias:
+        # No bias at all, but its way through the generator.
+        none = [[1.0, 0.0], [1e5, 0.0]]
+        settings |= {"apply_bias": True, "s1_bias": none, "s2_bias": none}
     expected = chain_in_numpy(settings, recoil, energy, stream(1, "numpy"))
     cs1, cs2 = simulate(settings, recoil, np.full(N, energy), stream(1, "kernel"))
     kept = ~np.isnan(cs1)
@@ -119,17 +129,77 @@ def test_bias_shifts_the_signals(small_study):
 def test_histogram_counts_what_the_generator_makes(small_study):
     detector = small_study.detectors["lz"]
     edges = np.array([8.0, 8.0 * (1 + 1e-9)])
-    sums, squares = histogram(
+    probability, variance, events = histogram(
         detector.settings, "nr", detector.space, edges, N, [stream(1, "histogram")]
     )
     cs1, cs2 = simulate(detector.settings, "nr", np.full(N, 8.0), stream(1, "events"))
-    seen = np.histogram2d(cs1, cs2, (detector.space.cs1_edges, detector.space.cs2_edges))[0]
-    total = sums.sum()
-    assert abs(total - seen.sum()) < 4 * np.sqrt(total + seen.sum())
-    by_cs1, error = (x.reshape(detector.space.shape).sum(axis=1) for x in (sums, squares))
-    big = seen.sum(axis=1) > 25
-    pulls = (by_cs1 - seen.sum(axis=1))[big] / np.sqrt(error[big] + seen.sum(axis=1)[big])
+    seen = np.histogram2d(cs1, cs2, (detector.space.cs1_edges, detector.space.cs2_edges))[0] / N
+    assert events[0] >= N
+    total, error = probability.sum(), np.sqrt(variance.sum() + seen.sum() / N)
+    assert abs(total - seen.sum()) < 4 * error
+    by_cs1, error = (x.reshape(detector.space.shape).sum(axis=1) for x in (probability, variance))
+    expected = seen.sum(axis=1)
+    big = expected * N > 25
+    pulls = (by_cs1 - expected)[big] / np.sqrt(error[big] + expected[big] / N)
     assert stats.chi2.sf((pulls**2).sum(), big.sum()) > 1e-3
+
+
+def test_events_follow_the_acceptance(small_study):
+    """A bin of which one recoil in a thousand is seen gets more of them, up to twenty times."""
+    detector = small_study.detectors["xenon1t"]
+    _, _, events = histogram(
+        detector.settings,
+        "nr",
+        detector.space,
+        np.array([1.5, 1.52, 8.0, 8.1, 30.0, 30.5]),
+        1000,
+        [stream(1, "bin", i) for i in range(5)],
+    )
+    assert events[0] == 20_000
+    assert events[4] == pytest.approx(1000, rel=0.05)
+    assert events[0] > events[2] > events[4]
+
+
+def test_light_yield_map_is_the_polynomial_it_was_made_from(small_study):
+    """A fine map of XENON1T's polynomial gives the polynomial's S1s."""
+    settings = dict(small_study.detectors["xenon1t"].settings)
+    radii = np.linspace(0, 40, 81)
+    z = np.linspace(-84, -13, 72)
+    values = relative_light_yield(settings, radii[:, np.newaxis] ** 2, z)
+    as_map = {"radius_cm": radii, "z_cm": z, "relative_yield": values}
+    found = [
+        simulate(
+            {**settings, "s1_relative_light_yield": one}, "er", np.full(N, 5.0), stream(1, "m")
+        )
+        for one in (settings["s1_relative_light_yield"], as_map)
+    ]
+    # Where a few photons more or less are drawn the events part; the others agree.
+    same = np.isclose(found[0][0], found[1][0], rtol=1e-3)
+    assert np.mean(same) > 0.9
+    assert np.nanmean(found[1][0]) == pytest.approx(np.nanmean(found[0][0]), rel=2e-3)
+
+
+def test_spread_of_the_lifetime_and_of_the_gain_widen_the_s2(small_study):
+    detector = small_study.detectors["lz"]
+    nominal = dict(detector.settings)
+    logarithms = {}
+    for name, change in (
+        ("nominal", {}),
+        ("lifetime", {"electron_lifetime_spread": 0.2}),
+        ("gain", {"s2_fano": 20.0}),
+    ):
+        _, cs2 = simulate({**nominal, **change}, "nr", np.full(N, 20.0), stream(1, "spread"))
+        logarithms[name] = np.log(cs2[~np.isnan(cs2)])
+    variances = {name: values.var() for name, values in logarithms.items()}
+    # ln S2 moves by drift time / lifetime × spread: mean square over the drift times.
+    drift = np.linspace(13.2, 144.2, 1001) * 10 / 1.88 / 850
+    extra = np.mean((0.2 * drift) ** 2)
+    assert variances["lifetime"] - variances["nominal"] == pytest.approx(extra, rel=0.15)
+    # Relative variance of photoelectrons: 19 more times their inverse mean.
+    electrons = np.exp(logarithms["nominal"]).mean() / 83 * np.exp(-drift).mean()
+    assert variances["gain"] - variances["nominal"] == pytest.approx(
+        19 / (electrons * 83 * 1.23), rel=0.25
+    )
 
 
 def test_threads_change_nothing(small_study):
@@ -148,4 +218,5 @@ def test_threads_change_nothing(small_study):
         for threads in (1, 2, 5)
     ]
     for other in runs[1:]:
-        np.testing.assert_array_equal(runs[0], other)
+        for one, same in zip(runs[0], other, strict=True):
+            np.testing.assert_array_equal(one, same)

@@ -7,15 +7,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from zeptobarn.config import ConfigError, read_yaml, validate
+from zeptobarn.tables import read_table
 
 Recoil = Literal["nr", "er"]
 Rate = Literal["free", "fixed", "normal", "log_normal"]
 
-# Liquid xenon; only to refuse a fiducial volume that does not match its mass.
-_DENSITY_KG_PER_CM3 = 2.86e-3
+# Of the keys that a detector file may leave out.
+_DEFAULTS: Mapping[str, Any] = {
+    "apply_bias": False,
+    "electron_lifetime_spread": 0.0,
+    "liquid_density_g_per_cm3": 2.9,
+    "s2_fano": 1.0,
+}
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,9 @@ def load_detector(path: str | Path, schema: str | Path | None = None) -> Detecto
     path = Path(path)
     settings = read_yaml(path)
     validate(settings, schema or path.parent.parent / "schemas" / "detector.schema.yaml", str(path))
-    settings = {"apply_bias": False, **settings}
+    settings = {**_DEFAULTS, **settings}
+    if "map" in settings["s1_relative_light_yield"]:
+        settings["s1_relative_light_yield"] = _read_map(settings["s1_relative_light_yield"]["map"])
     _check(settings, str(path))
     axes = settings["analysis_space"]
     return Detector(
@@ -140,6 +149,42 @@ def load_detector(path: str | Path, schema: str | Path | None = None) -> Detecto
         signal=Signal(**settings["signal"]),
         settings=settings,
     )
+
+
+def _read_map(path: str) -> dict[str, Any]:
+    """Read a map of the relative light yield: a rectangular grid in radius and z.
+
+    Raises
+    ------
+    ConfigError
+        A column is missing, a value is no finite number, or a point of the grid is missing.
+    """
+    columns = ["radius_cm", "z_cm", "relative_yield"]
+    table = read_table(path)
+    if sorted(table.columns) != sorted(columns):
+        raise ConfigError(
+            f"{path}: found columns {', '.join(map(str, table.columns))}; "
+            f"allowed: {', '.join(columns)}"
+        )
+    numbers = table[columns].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
+    if (bad := ~np.isfinite(numbers).all(axis=1)).any():
+        raise ConfigError(f"{path}: row {int(np.argmax(bad)) + 2}: not a finite number")
+    grid = pd.DataFrame(numbers, columns=columns)
+    if grid.duplicated(columns[:2]).any():
+        row = int(np.argmax(grid.duplicated(columns[:2])))
+        raise ConfigError(f"{path}: row {row + 2}: a point that is there already")
+    wide = grid.pivot(index="radius_cm", columns="z_cm", values="relative_yield")
+    if wide.isna().to_numpy().any() or min(wide.shape) < 2:
+        raise ConfigError(
+            f"{path}: found {len(grid)} points of {wide.shape[0]} radii × {wide.shape[1]} z; "
+            "allowed: every combination, and at least two of each"
+        )
+    return {
+        "map": path,
+        "radius_cm": wide.index.tolist(),
+        "z_cm": wide.columns.tolist(),
+        "relative_yield": wide.to_numpy().tolist(),
+    }
 
 
 def _source(settings: Mapping[str, Any]) -> Source:
@@ -166,7 +211,7 @@ def _check(settings: Mapping[str, Any], origin: str) -> None:
             f"{origin}: fiducial_z_cm: found [{bottom}, {top}]; allowed: the bottom below the top"
         )
     volume = pi * settings["fiducial_radius_cm"] ** 2 * (top - bottom)
-    mass = _DENSITY_KG_PER_CM3 * volume
+    mass = 1e-3 * settings["liquid_density_g_per_cm3"] * volume
     if not 0.5 < mass / settings["fiducial_mass_kg"] < 2:
         raise ConfigError(
             f"{origin}: fiducial_mass_kg: found {settings['fiducial_mass_kg']}; the fiducial "
@@ -190,7 +235,8 @@ def _check(settings: Mapping[str, Any], origin: str) -> None:
     for key in ("s1_bias", "s2_bias"):
         if np.any(np.diff([row[0] for row in settings.get(key, [[1], [2]])]) <= 0):
             raise ConfigError(f"{origin}: {key}: sizes must increase from row to row")
-    if len({len(row) for row in settings["s1_relative_light_yield"]["coefficients"]}) > 1:
+    coefficients = settings["s1_relative_light_yield"].get("coefficients", [])
+    if len({len(row) for row in coefficients}) > 1:
         raise ConfigError(
             f"{origin}: s1_relative_light_yield.coefficients: rows of different length"
         )
@@ -222,19 +268,40 @@ def relative_light_yield(
     radius_squared_cm2: NDArray[np.float64],
     z_cm: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """S1 light yield relative to the detector's mean, at positions (cm², cm).
+    """S1 light yield relative to the detector's mean, at positions (cm², cm) that broadcast.
 
-    The polynomial of the detector file in u = r²/radius_squared_scale, w = −z/depth_scale.
+    The polynomial of the detector file in u = r²/radius_squared_scale, w = −z/depth_scale, or its
+    map, linear in r and z between the points.
     """
     light_yield = settings["s1_relative_light_yield"]
-    u = np.asarray(radius_squared_cm2) / light_yield["radius_squared_scale_cm2"]
-    w = -np.asarray(z_cm) / light_yield["depth_scale_cm"]
+    r2, z = np.broadcast_arrays(np.asarray(radius_squared_cm2, float), np.asarray(z_cm, float))
+    if "relative_yield" in light_yield:
+        from scipy.interpolate import RegularGridInterpolator
+
+        points = np.array(light_yield["radius_cm"]), np.array(light_yield["z_cm"])
+        found = RegularGridInterpolator(points, np.array(light_yield["relative_yield"]))
+        return np.asarray(found(np.stack([np.sqrt(r2), z], axis=-1)))
+    u = r2 / light_yield["radius_squared_scale_cm2"]
+    w = -z / light_yield["depth_scale_cm"]
     coefficients = np.array(light_yield["coefficients"], dtype=float)
     return np.asarray(np.polynomial.polynomial.polyval2d(u, w, coefficients))
 
 
 def _check_light_yield(settings: Mapping[str, Any], origin: str) -> None:
     bottom, top = settings["fiducial_z_cm"]
+    light_yield = settings["s1_relative_light_yield"]
+    if "map" in light_yield:
+        for name, low, high in (
+            ("radius_cm", 0, settings["fiducial_radius_cm"]),
+            ("z_cm", bottom, top),
+        ):
+            first, last = light_yield[name][0], light_yield[name][-1]
+            if not first <= low < high <= last:
+                raise ConfigError(
+                    f"{origin}: s1_relative_light_yield: {light_yield['map']}: {name} reaches from "
+                    f"{first:g} to {last:g}; needed: the fiducial volume, {low:g} to {high:g} "
+                    "(nothing is extrapolated)"
+                )
     r2, z = np.meshgrid(
         np.linspace(0, settings["fiducial_radius_cm"] ** 2, 51), np.linspace(bottom, top, 51)
     )

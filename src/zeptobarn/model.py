@@ -18,7 +18,7 @@ from zeptobarn.density import bin_index
 from zeptobarn.detector import Recoil
 from zeptobarn.intervals import MESSAGES, Status
 from zeptobarn.problem import Data, Problem, asimov, assemble, scan, solve
-from zeptobarn.response import simulate_response
+from zeptobarn.response import compute_response
 from zeptobarn.spectra import spectrum
 from zeptobarn.study import Interval, Study, calibration_slice, coverage_slice, limits_slice
 from zeptobarn.tables import StaleResultError, read_parquet, write_parquet
@@ -581,7 +581,7 @@ def build_templates(study: Study, detector: str, sources: list[str]) -> dict[str
     recoils: dict[str, Recoil] = {s: study.recoil(detector, s) for s in sources}
     responses = {
         recoil: {
-            anchor: simulate_response(study, detector, recoil, anchor, threads)
+            anchor: compute_response(study, detector, recoil, anchor, threads)
             for anchor in study.anchors(detector, recoil)
         }
         for recoil in sorted(set(recoils.values()))

@@ -1,4 +1,4 @@
-"""Response matrices: recoil energy → (cS1, cS2), simulated once for all spectra."""
+"""Response matrices: recoil energy → (cS1, cS2), computed once for all spectra."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,9 @@ _UNITS = {"energy_bin": "", "cs1_bin": "", "cs2_bin": "", "probability": "", "va
 _FINE_BELOW_KEV = 5.0
 _COARSE_FACTOR = 4
 
+# Probabilities of a recoil that quadrature need not keep.
+_NEGLIGIBLE = 1e-14
+
 
 @dataclass(frozen=True)
 class Response:
@@ -31,7 +34,8 @@ class Response:
     energy_edges_keV
         Shape (n + 1,).
     probability, variance
-        Shape (n, cS1 bins × cS2 bins), sparse; the variance is that of finite simulation.
+        Shape (n, cS1 bins × cS2 bins), sparse; the variance is that of finite simulation, 0 where
+        nothing was simulated.
     """
 
     energy_edges_keV: NDArray[np.float64]
@@ -58,42 +62,46 @@ def energy_edges(low_keV: float, high_keV: float, width_log: float) -> NDArray[n
     return np.concatenate([fine[:-1], coarse])
 
 
-def simulate_response(
+def compute_response(
     study: Study, detector: str, recoil: Recoil, anchor: str, threads: int = 1
 ) -> Response:
-    """Simulate the response of a detector to a recoil type at an anchor.
+    """Compute the response of a detector to a recoil type at an anchor.
 
-    The random numbers depend on the seed, the detector's name, the recoil type and the energy
-    bin: they are the same at all anchors.
+    The study's method says how: ``quadrature`` or ``simulation``. The random numbers of a
+    simulation depend on the seed, the detector's name, the recoil type and the energy bin: they
+    are the same at all anchors.
 
     Raises
     ------
     ConfigError
         Recoils at the upper end of the energy range are still accepted.
     """
-    from zeptobarn.simulate import histogram
-
     found = study.detectors[detector]
-    settings = found.settings
     edges = energy_edges(
-        settings["response_cutoff_keV"][recoil],
-        settings["response_max_keV"][recoil],
+        found.settings["response_cutoff_keV"][recoil],
+        found.settings["response_max_keV"][recoil],
         study.energy_bin_width_log,
     )
-    changed, nuisances = study.at(detector, study.anchors(detector, recoil)[anchor])
-    sums, squares = histogram(
-        changed,
-        recoil,
-        found.space,
-        edges,
-        study.events_per_energy_bin,
-        [stream(study.seed, "response", detector, recoil, i) for i in range(len(edges) - 1)],
-        nuisances,
-        threads,
-    )
-    n = study.events_per_energy_bin
-    probability = sums / n
-    variance = (squares / n - probability**2) / n
+    settings, nuisances = study.at(detector, study.anchors(detector, recoil)[anchor])
+    if study.response_method == "quadrature":
+        from zeptobarn import quadrature
+
+        probability = quadrature.response(settings, recoil, found.space, edges, nuisances, threads)
+        probability[probability < _NEGLIGIBLE] = 0.0
+        variance = np.zeros_like(probability)
+    else:
+        from zeptobarn.simulate import histogram
+
+        probability, variance, _ = histogram(
+            settings,
+            recoil,
+            found.space,
+            edges,
+            study.events_per_energy_bin,
+            [stream(study.seed, "response", detector, recoil, i) for i in range(len(edges) - 1)],
+            nuisances,
+            threads,
+        )
     response = Response(edges, csr_array(probability), csr_array(variance))
     last, largest = response.acceptance[-1], response.acceptance.max()
     if last > 1e-3 * largest:

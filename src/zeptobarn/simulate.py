@@ -1,9 +1,11 @@
 """Event generator: recoil energy → (cS1, cS2), one event at a time, compiled.
 
-The quanta of a recoil go separate, independent ways: heat, light that is seen or lost, charge
-that reaches the gas or does not. So the photons detected and the electrons extracted are
-multinomial given the number of quanta, and two binomial draws take the place of the chain of
-detectable quanta, electrons, detected photons and surviving electrons.
+With the older yield models the quanta of a recoil go separate, independent ways: heat, light that
+is seen or lost, charge that reaches the gas or does not. So the photons detected and the
+electrons extracted are multinomial given the number of quanta, and two binomial draws take the
+place of the chain of detectable quanta, electrons, detected photons and surviving electrons.
+NEST's yields, and an S1 bias that depends on the number of photons, need the photons and
+electrons themselves; detection is then two binomial draws from these.
 
 Where few photons are seen, the number detected is drawn from those that pass the coincidence
 cut, and the event carries the probability of passing as its weight: a recoil of 1 keV that is
@@ -12,22 +14,43 @@ seen once in ten thousand times then costs no more than one of 10 keV.
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from math import exp, inf, log, log1p, nan, sqrt
+from math import exp, floor, inf, log, log1p, nan, pi, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from zeptobarn.detector import AnalysisSpace, Recoil
-from zeptobarn.jit import Floats, inner_kernel, kernel
-from zeptobarn.yields import FANO, NOMINAL, QUANTA_PER_KEV, Nuisances, mean_yields
+from zeptobarn.jit import Bools, Floats, Ints, inner_kernel, kernel
+from zeptobarn.yields import (
+    FANO,
+    NOMINAL,
+    QUANTA_PER_KEV,
+    Nuisances,
+    Recombination,
+    detector_yields,
+)
+
+# How `quanta` columns are to be read: shares of 73 quanta/keV, or NEST's ions and excitons.
+_SPLIT, _NUCLEAR, _ELECTRONIC = 0, 1, 2
+
+_ROOT_2_OVER_PI = sqrt(2.0 / pi)
+
+# Recoils per energy bin that find out how many are accepted.
+_PILOT_EVENTS = 2000
+# At most this many times the events asked for, where few are accepted.
+_MOST_OVER_ACCEPTED = 20
 
 
 class Chain(NamedTuple):
     """A detector's numbers as the kernel takes them (lengths in cm, times in µs)."""
 
+    model: int
     electron_probability_width: float
     g1: float
     light_yield: Floats
+    map_radius: Floats
+    map_z: Floats
+    map_values: Floats
     radius_squared_scale: float
     depth_scale: float
     radius_squared_max: float
@@ -35,9 +58,11 @@ class Chain(NamedTuple):
     z_top: float
     us_per_cm: float
     lifetime: float
+    lifetime_spread: float
     correction_lifetime: float
     extraction: float
     electron_gain: float
+    s2_fano: float
     double_pe: float
     pe_width: float
     pe_per_area: float
@@ -77,10 +102,10 @@ def simulate(
     cs1, cs2
         Corrected areas (the detector's area unit), shape (n,); NaN where a cut fails.
     """
-    means = _means(settings, recoil, energies_keV, nuisances)
-    cutoff = settings["response_cutoff_keV"][recoil]
+    table = _quanta_table(settings, recoil, energies_keV, nuisances)
     cs1, cs2 = np.full((2, len(energies_keV)), np.nan)
-    _simulate(rng, chain(settings, recoil), energies_keV, *means, cutoff, cs1, cs2)
+    accepted = energies_keV >= settings["response_cutoff_keV"][recoil]
+    _simulate(rng, chain(settings, recoil), table, accepted, cs1, cs2)
     return cs1, cs2
 
 
@@ -93,15 +118,19 @@ def histogram(
     generators: Sequence[np.random.Generator],
     nuisances: Nuisances = NOMINAL,
     threads: int = 1,
-) -> tuple[Floats, Floats]:
-    """Simulate recoils of every energy bin, uniform in it, and sort them into (cS1, cS2).
+) -> tuple[Floats, Floats, Ints]:
+    """Simulate recoils of every energy bin and sort them into (cS1, cS2).
+
+    The energies of a bin are stratified: each recoil has an equal share of the bin to itself.
+    A bin of which few recoils are accepted gets more, as a first pass of 2000 recoils that is
+    thrown away tells, but not more than twenty times as many.
 
     Parameters
     ----------
     energy_edges_keV
         Edges of the energy bins (keV), shape (n + 1,).
     events_per_bin
-        Recoils simulated in each energy bin.
+        Recoils to be accepted in each energy bin.
     generators
         One random generator per energy bin, so that the result depends neither on the number
         of threads nor on the other bins.
@@ -110,13 +139,17 @@ def histogram(
 
     Returns
     -------
-    sums, squares
-        Sum of the events' weights and of their squares in each bin of the analysis space,
-        shape (n, cS1 bins × cS2 bins).
+    probability, variance
+        Probability to land in each bin of the analysis space and its variance, shape
+        (n, cS1 bins × cS2 bins).
+    events
+        Recoils simulated in each energy bin, shape (n,).
     """
-    photons, electrons = _means(settings, recoil, energy_edges_keV, nuisances)
+    table = _quanta_table(settings, recoil, energy_edges_keV, nuisances)
     numbers = chain(settings, recoil)
-    sums, squares = np.zeros((2, len(generators), np.prod(space.shape)))
+    n_bins = len(generators)
+    sums, squares = np.zeros((2, n_bins, np.prod(space.shape)))
+    events = np.zeros(n_bins, dtype=np.int64)
     grid = (
         space.cs1_edges[0],
         space.cs1_edges[-1],
@@ -127,36 +160,53 @@ def histogram(
     )
 
     def fill(i: int) -> None:
-        ends = energy_edges_keV[i : i + 2], photons[i : i + 2], electrons[i : i + 2]
-        _histogram(generators[i], numbers, *ends, events_per_bin, grid, sums[i], squares[i])
+        ends, into = table[i : i + 2], (sums[i], squares[i])
+        accepted = _histogram(generators[i], numbers, ends, _PILOT_EVENTS, grid, *into)
+        share = max(accepted / _PILOT_EVENTS, 1 / _MOST_OVER_ACCEPTED)
+        events[i] = round(events_per_bin / share)
+        sums[i] = squares[i] = 0.0
+        _histogram(generators[i], numbers, ends, events[i], grid, *into)
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(fill, range(len(generators))))
-    return sums, squares
+        list(pool.map(fill, range(n_bins)))
+    n = events[:, np.newaxis]
+    probability = sums / n
+    return probability, (squares / n - probability**2) / n, events
 
 
 def chain(settings: Mapping[str, Any], recoil: Recoil) -> Chain:
     """Turn a detector file's numbers into the kernel's."""
     light_yield = settings["s1_relative_light_yield"]
+    is_map = "relative_yield" in light_yield
     z_bottom, z_top = settings["fiducial_z_cm"]
     double_pe = settings["double_pe_probability"]
-    one = mean_yields(settings["yields"][recoil], 1.0, settings["drift_field_V_per_cm"])
+    fluctuations = detector_yields(settings, recoil, np.ones(1)).fluctuations
+    if isinstance(fluctuations, Recombination):
+        model, width = (_NUCLEAR if fluctuations.separate else _ELECTRONIC), 0.0
+    else:
+        model, width = _SPLIT, fluctuations.electron_probability_width
     return Chain(
-        electron_probability_width=one.electron_probability_width,
+        model=model,
+        electron_probability_width=width,
         g1=float(settings["g1"]),
-        light_yield=np.array(light_yield["coefficients"], dtype=float),
-        radius_squared_scale=float(light_yield["radius_squared_scale_cm2"]),
-        depth_scale=float(light_yield["depth_scale_cm"]),
+        light_yield=np.array(light_yield.get("coefficients", [[1.0]]), dtype=float),
+        radius_squared_scale=float(light_yield.get("radius_squared_scale_cm2", 1.0)),
+        depth_scale=float(light_yield.get("depth_scale_cm", 1.0)),
+        map_radius=np.array(light_yield["radius_cm"] if is_map else [], dtype=float),
+        map_z=np.array(light_yield["z_cm"] if is_map else [], dtype=float),
+        map_values=np.array(light_yield["relative_yield"] if is_map else [[]], dtype=float),
         radius_squared_max=float(settings["fiducial_radius_cm"] ** 2),
         z_bottom=float(z_bottom),
         z_top=float(z_top),
         us_per_cm=10.0 / settings["drift_velocity_mm_per_us"],
         lifetime=float(settings["electron_lifetime_us"]),
+        lifetime_spread=float(settings["electron_lifetime_spread"]),
         correction_lifetime=float(
             settings.get("correction_lifetime_us", settings["electron_lifetime_us"])
         ),
         extraction=float(settings["extraction_efficiency"]),
         electron_gain=float(settings["electron_gain"]),
+        s2_fano=float(settings["s2_fano"]),
         double_pe=float(double_pe),
         pe_width=float(settings["single_pe_width"]),
         pe_per_area=1.0 + double_pe if settings["area_unit"] == "phd" else 1.0,
@@ -177,16 +227,22 @@ def _bias_table(rows: Sequence[Sequence[float]] | None) -> Floats:
     return table
 
 
-def _means(
+def _quanta_table(
     settings: Mapping[str, Any],
     recoil: Recoil,
     energies_keV: Floats,
     nuisances: Nuisances,
-) -> tuple[Floats, Floats]:
-    found = mean_yields(
-        settings["yields"][recoil], energies_keV, settings["drift_field_V_per_cm"], nuisances
-    )
-    return found.photons, found.electrons
+) -> Floats:
+    """A row per energy: what `_SPLIT` or the models of recombination draw quanta from."""
+    found = detector_yields(settings, recoil, energies_keV, nuisances)
+    drawn = found.fluctuations
+    if isinstance(drawn, Recombination):
+        columns = [drawn.ions, drawn.excitons, drawn.recombination]
+        columns += [drawn.omega, drawn.skewness, drawn.fano]
+    else:
+        columns = [QUANTA_PER_KEV * energies_keV, found.photons, found.electrons]
+        columns += 3 * [np.zeros(len(energies_keV))]
+    return np.stack(columns, axis=1)
 
 
 @inner_kernel()
@@ -233,14 +289,68 @@ def _binomial_from(rng: np.random.Generator, n: int, p: float, least: int) -> tu
 
 
 @inner_kernel(forceinline=True)
+def _rounded(x: float) -> int:
+    """To the nearest; numba's round() is slow."""
+    return floor(x + 0.5)
+
+
+@inner_kernel(forceinline=True)
+def _recombine(rng: np.random.Generator, c: Chain, row: Floats) -> tuple[int, int]:
+    """Photons and electrons of NEST's model, see `zeptobarn.yields.Recombination`."""
+    mean_ions, mean_excitons, recombination = row[0], row[1], row[2]
+    omega, skewness, fano = row[3], row[4], row[5]
+    if c.model == _NUCLEAR:
+        ions = _rounded(mean_ions + sqrt(fano * mean_ions) * rng.standard_normal())
+        ions = max(ions, 0)
+        excitons = _rounded(mean_excitons + sqrt(fano * mean_excitons) * rng.standard_normal())
+        quanta = ions + max(excitons, 0)
+    else:
+        mean = mean_ions + mean_excitons
+        quanta = max(_rounded(mean + sqrt(fano * mean) * rng.standard_normal()), 0)
+        ions = rng.binomial(quanta, mean_ions / mean) if quanta > 0 else 0
+    if recombination <= 0.0:
+        return quanta - ions, ions
+    width = sqrt(ions * (recombination * (1.0 - recombination) + omega * omega * ions))
+    slant = skewness / sqrt(1.0 + skewness * skewness)
+    # Skew-normal with mean 0 and variance 1.
+    pull = slant * (abs(rng.standard_normal()) - _ROOT_2_OVER_PI)
+    pull += sqrt(1.0 - slant * slant) * rng.standard_normal()
+    pull /= sqrt(1.0 - (_ROOT_2_OVER_PI * slant) ** 2)
+    electrons = _rounded((1.0 - recombination) * ions + width * pull)
+    electrons = min(max(electrons, 0), ions)
+    return quanta - electrons, electrons
+
+
+@inner_kernel(forceinline=True)
+def _light_yield(c: Chain, radius_squared: float, z: float) -> float:
+    """Relative S1 light yield at a position: a polynomial or a map."""
+    if len(c.map_z) > 0:
+        return _from_map(c, sqrt(radius_squared), z)
+    u, w = radius_squared / c.radius_squared_scale, -z / c.depth_scale
+    light_yield = 0.0
+    for i in range(c.light_yield.shape[0] - 1, -1, -1):
+        row = 0.0
+        for j in range(c.light_yield.shape[1] - 1, -1, -1):
+            row = row * w + c.light_yield[i, j]
+        light_yield = light_yield * u + row
+    return light_yield
+
+
+@inner_kernel()
+def _from_map(c: Chain, radius: float, z: float) -> float:
+    """Interpolate linearly in radius and z; the map covers the fiducial volume."""
+    i = min(max(int(np.searchsorted(c.map_radius, radius)) - 1, 0), len(c.map_radius) - 2)
+    j = min(max(int(np.searchsorted(c.map_z, z)) - 1, 0), len(c.map_z) - 2)
+    p = (radius - c.map_radius[i]) / (c.map_radius[i + 1] - c.map_radius[i])
+    q = (z - c.map_z[j]) / (c.map_z[j + 1] - c.map_z[j])
+    low = (1.0 - q) * c.map_values[i, j] + q * c.map_values[i, j + 1]
+    high = (1.0 - q) * c.map_values[i + 1, j] + q * c.map_values[i + 1, j + 1]
+    return float((1.0 - p) * low + p * high)
+
+
+@inner_kernel(forceinline=True)
 def _event(
-    rng: np.random.Generator,
-    c: Chain,
-    energy: float,
-    photons: float,
-    electrons: float,
-    cs1_low: float,
-    cs1_high: float,
+    rng: np.random.Generator, c: Chain, row: Floats, cs1_low: float, cs1_high: float
 ) -> tuple[float, float, float]:
     """Simulate one recoil.
 
@@ -248,31 +358,34 @@ def _event(
     -------
     cs1, cs2 and the weight, which is 0 where a cut fails or cs1 is outside the limits given.
     """
-    quanta_mean = QUANTA_PER_KEV * energy
-    # To the nearest whole number; numba's round() is slow.
-    quanta = int(quanta_mean + sqrt(FANO * quanta_mean) * rng.standard_normal() + 0.5)
-    if quanta <= 0:
-        return nan, nan, 0.0
-    detectable = min((photons + electrons) / quanta_mean, 1.0)
-    electron = electrons / (photons + electrons)
-    electron += c.electron_probability_width * rng.standard_normal()
-    electron = min(max(electron, 0.0), 1.0)
-
-    u = c.radius_squared_max * rng.random() / c.radius_squared_scale
     z = c.z_bottom + (c.z_top - c.z_bottom) * rng.random()
-    w = -z / c.depth_scale
-    light_yield = 0.0
-    for i in range(c.light_yield.shape[0] - 1, -1, -1):
-        row = 0.0
-        for j in range(c.light_yield.shape[1] - 1, -1, -1):
-            row = row * w + c.light_yield[i, j]
-        light_yield = light_yield * u + row
-    survival = exp(z * c.us_per_cm / c.lifetime)
+    light_yield = _light_yield(c, c.radius_squared_max * rng.random(), z)
+    seen = c.g1 * light_yield
 
-    seen = detectable * (1.0 - electron) * c.g1 * light_yield
+    # Photons are detected among `photons`, each with probability `seen`; electrons are extracted
+    # among `electrons`, which in the multinomial shortcut are all quanta not yet detected.
+    quanta, detectable, share = 0, 1.0, 0.0
+    if c.model == _SPLIT:
+        quanta_mean = row[0]
+        quanta = _rounded(quanta_mean + sqrt(FANO * quanta_mean) * rng.standard_normal())
+        if quanta <= 0:
+            return nan, nan, 0.0
+        detectable = min((row[1] + row[2]) / quanta_mean, 1.0)
+        share = row[2] / (row[1] + row[2]) + c.electron_probability_width * rng.standard_normal()
+        share = min(max(share, 0.0), 1.0)
+    multinomial = c.model == _SPLIT and not c.apply_bias
+    if multinomial:
+        photons, electrons = quanta, 0
+        seen *= detectable * (1.0 - share)
+    elif c.model == _SPLIT:
+        quanta = rng.binomial(quanta, detectable)
+        electrons = rng.binomial(quanta, share)
+        photons = quanta - electrons
+    else:
+        photons, electrons = _recombine(rng, c, row)
     if c.apply_bias:
-        seen *= 1.0 + _interpolate(c.s1_bias, quanta * seen)
-    photons_detected, weight = _binomial_from(rng, quanta, min(seen, 1.0), c.coincidence)
+        seen *= 1.0 + _interpolate(c.s1_bias, photons * seen)
+    photons_detected, weight = _binomial_from(rng, photons, min(seen, 1.0), c.coincidence)
     weight *= c.efficiency[min(photons_detected, len(c.efficiency) - 1)]
     if weight == 0.0:
         return nan, nan, 0.0
@@ -282,14 +395,23 @@ def _event(
     if s1 < c.s1_threshold or cs1 < cs1_low or cs1 >= cs1_high:
         return nan, nan, 0.0
 
-    extracted = detectable * electron * c.extraction * survival / max(1.0 - seen, 1e-12)
-    n_electrons = rng.binomial(quanta - photons_detected, min(extracted, 1.0))
+    lifetime = c.lifetime
+    if c.lifetime_spread > 0.0:
+        lifetime *= exp(c.lifetime_spread * rng.standard_normal())
+    extracted = c.extraction * exp(z * c.us_per_cm / lifetime)
+    if multinomial:
+        electrons = quanta - photons_detected
+        extracted *= detectable * share / max(1.0 - seen, 1e-12)
+    n_electrons = rng.binomial(electrons, min(extracted, 1.0))
     if n_electrons < 1:
         return nan, nan, 0.0
     pe_mean = n_electrons * c.electron_gain * (1.0 + c.double_pe)
     if c.apply_bias:
         pe_mean *= 1.0 + _interpolate(c.s2_bias, pe_mean)
-    pe = rng.poisson(pe_mean)
+    if c.s2_fano == 1.0:
+        pe = rng.poisson(pe_mean)
+    else:
+        pe = max(_rounded(pe_mean + sqrt(c.s2_fano * pe_mean) * rng.standard_normal()), 0)
     s2 = (pe + c.pe_width * sqrt(pe) * rng.standard_normal()) / c.pe_per_area
     if s2 < c.s2_threshold:
         return nan, nan, 0.0
@@ -298,18 +420,11 @@ def _event(
 
 @kernel()
 def _simulate(
-    rng: np.random.Generator,
-    c: Chain,
-    energies: Floats,
-    photons: Floats,
-    electrons: Floats,
-    cutoff: float,
-    cs1: Floats,
-    cs2: Floats,
+    rng: np.random.Generator, c: Chain, table: Floats, accepted: Bools, cs1: Floats, cs2: Floats
 ) -> None:
-    for i in range(len(energies)):
-        if energies[i] >= cutoff:
-            a, b, weight = _event(rng, c, energies[i], photons[i], electrons[i], -inf, inf)
+    for i in range(len(table)):
+        if accepted[i]:
+            a, b, weight = _event(rng, c, table[i], -inf, inf)
             if rng.random() < weight:
                 cs1[i], cs2[i] = a, b
 
@@ -318,27 +433,22 @@ def _simulate(
 def _histogram(
     rng: np.random.Generator,
     c: Chain,
-    energy: Floats,
-    photons: Floats,
-    electrons: Floats,
+    ends: Floats,
     n_events: int,
     grid: tuple[float, float, int, float, float, int],
     sums: Floats,
     squares: Floats,
-) -> None:
+) -> int:
+    """Add weights and their squares to bins; give the number of events inside the grid."""
     cs1_low, cs1_high, n1, lncs2_low, lncs2_high, n2 = grid
     per_cs1, per_lncs2 = n1 / (cs1_high - cs1_low), n2 / (lncs2_high - lncs2_low)
-    for _ in range(n_events):
-        u = rng.random()
-        cs1, cs2, weight = _event(
-            rng,
-            c,
-            energy[0] + u * (energy[1] - energy[0]),
-            photons[0] + u * (photons[1] - photons[0]),
-            electrons[0] + u * (electrons[1] - electrons[0]),
-            cs1_low,
-            cs1_high,
-        )
+    row, low, step = np.empty_like(ends[0]), ends[0], ends[1] - ends[0]
+    inside = 0
+    for k in range(n_events):
+        u = (k + rng.random()) / n_events
+        for i in range(len(row)):
+            row[i] = low[i] + u * step[i]
+        cs1, cs2, weight = _event(rng, c, row, cs1_low, cs1_high)
         if not (weight > 0.0 and cs2 > 0.0):
             continue
         y = (log(cs2) - lncs2_low) * per_lncs2
@@ -346,3 +456,5 @@ def _histogram(
             i = min(int((cs1 - cs1_low) * per_cs1), n1 - 1)
             sums[i * n2 + int(y)] += weight
             squares[i * n2 + int(y)] += weight * weight
+            inside += 1
+    return inside

@@ -139,6 +139,7 @@ class Study:
     shapes: tuple[Shape, ...]
     reference_cross_section_cm2: float
     search_bound_rate_multiplier: float
+    response_method: Literal["quadrature", "simulation"]
     events_per_energy_bin: int
     energy_bin_width_log: float
     published: Mapping[str, tuple[str, ...]]
@@ -299,7 +300,8 @@ def study_from_settings(
     """
     validate(settings, folder / "schemas" / "config.schema.yaml", origin)
     settings = dict(settings)
-    response = settings.pop("response")
+    response = dict(settings.pop("response"))
+    response["response_method"] = response.pop("method")
     names = settings.pop("detectors")
     calibration, coverage = settings.pop("calibration"), settings.pop("coverage")
     study = Study(
@@ -482,9 +484,7 @@ def spectrum_slice(study: Study, name: str) -> dict[str, Any]:
 
 def response_slice(study: Study, detector: str, recoil: Recoil, anchor: str) -> dict[str, Any]:
     """Give the configuration that a response depends on."""
-    return {
-        "name": detector,
-        "seed": study.seed,
+    found: dict[str, Any] = {
         "detector": study.detectors[detector].response_settings(recoil),
         "recoil": recoil,
         "shapes": {
@@ -495,9 +495,16 @@ def response_slice(study: Study, detector: str, recoil: Recoil, anchor: str) -> 
             ]
             for shape in study.shapes_of(detector, recoil)
         },
-        "events_per_energy_bin": study.events_per_energy_bin,
+        "method": study.response_method,
         "energy_bin_width_log": study.energy_bin_width_log,
     }
+    if study.response_method == "simulation":
+        found |= {
+            "name": detector,
+            "seed": study.seed,
+            "events_per_energy_bin": study.events_per_energy_bin,
+        }
+    return found
 
 
 def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:

@@ -15,7 +15,8 @@ import pandas as pd
 from zeptobarn.config import ConfigError
 
 _METADATA_KEY = b"zeptobarn"
-_VERSIONS = ("zeptobarn", "numpy", "numba", "wimprates")
+# nestpy calls itself 0.0.0; the package does not.
+_VERSIONS = ("zeptobarn", "numpy", "numba", "wimprates", "nestpy")
 
 
 class StaleResultError(RuntimeError):
@@ -139,6 +140,26 @@ def read_csv(path: str | Path) -> pd.DataFrame:
         raise ConfigError(f"{path}: no such file") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not a CSV file: {str(error).strip()}") from None
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a user's table: Parquet where the name says so, else CSV.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing or is no such file.
+    """
+    if Path(path).suffix != ".parquet":
+        return read_csv(path)
+    import pyarrow as pa
+
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except pa.ArrowInvalid as error:
+        raise ConfigError(f"{path}: not a Parquet file: {error}") from None
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:

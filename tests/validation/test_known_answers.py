@@ -10,7 +10,7 @@ from zeptobarn.calibration import asymptotic
 from zeptobarn.intervals import LIMIT
 from zeptobarn.model import make_model
 from zeptobarn.problem import Data, Problem, scan
-from zeptobarn.response import simulate_response
+from zeptobarn.response import compute_response
 from zeptobarn.spectra import integrate, read_spectrum, spectrum, wimp_spectrum
 from zeptobarn.study import Interval
 from zeptobarn.templates import events_per_rate, fold
@@ -62,7 +62,7 @@ def xenon_halo(small_study):
 )
 def test_expected_events_in_xenon1t(xenon_halo, small_templates, source, events):
     if source.startswith("wimp"):
-        response = simulate_response(xenon_halo, "xenon1t", "nr", "leff_0")
+        response = compute_response(xenon_halo, "xenon1t", "nr", "leff_0")
         template = fold(
             spectrum(xenon_halo, source),
             {"leff_0": response},
@@ -170,7 +170,7 @@ def test_halving_the_energy_bins_keeps_the_7_GeV_acceptance(small_study):
     """The default bins, with the detector's acceptance from the coarse response."""
     from zeptobarn.response import energy_edges
 
-    response = simulate_response(small_study, "xenon1t", "nr", "leff_0")
+    response = compute_response(small_study, "xenon1t", "nr", "leff_0")
     middle = np.sqrt(response.energy_edges_keV[1:] * response.energy_edges_keV[:-1])
     table = spectrum(small_study, "wimp_SI_7GeV")
 
