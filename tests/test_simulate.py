@@ -29,7 +29,7 @@ def chain_in_numpy(settings, recoil, energy, rng, n=N):
     photons = quanta - electrons
     r2 = settings["fiducial_radius_cm"] ** 2 * rng.random(n)
     z = rng.uniform(*settings["fiducial_z_cm"], n)
-    light_yield = relative_light_yield(settings, r2, z)
+    light_yield = relative_light_yield(settings["s1_relative_light_yield"], r2, z)
     detected = rng.binomial(photons, settings["g1"] * light_yield)
     pe = detected + rng.binomial(detected, settings["double_pe_probability"])
     unit = 1 + settings["double_pe_probability"] if settings["area_unit"] == "phd" else 1
@@ -165,7 +165,7 @@ def test_light_yield_map_is_the_polynomial_it_was_made_from(small_study):
     settings = dict(small_study.detectors["xenon1t"].settings)
     radii = np.linspace(0, 40, 81)
     z = np.linspace(-84, -13, 72)
-    values = relative_light_yield(settings, radii[:, np.newaxis] ** 2, z)
+    values = relative_light_yield(settings["s1_relative_light_yield"], radii[:, np.newaxis] ** 2, z)
     as_map = {"radius_cm": radii, "z_cm": z, "relative_yield": values}
     found = [
         simulate(

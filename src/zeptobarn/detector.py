@@ -22,7 +22,14 @@ _DEFAULTS: Mapping[str, Any] = {
     "electron_lifetime_spread": 0.0,
     "liquid_density_g_per_cm3": 2.9,
     "s2_fano": 1.0,
+    "s2_relative_light_yield": {
+        "radius_squared_scale_cm2": 1.0,
+        "depth_scale_cm": 1.0,
+        "coefficients": [[1.0]],
+    },
 }
+
+_LIGHT_YIELDS = ("s1_relative_light_yield", "s2_relative_light_yield")
 
 
 @dataclass(frozen=True)
@@ -131,8 +138,9 @@ def load_detector(path: str | Path, schema: str | Path | None = None) -> Detecto
     settings = read_yaml(path)
     validate(settings, schema or path.parent.parent / "schemas" / "detector.schema.yaml", str(path))
     settings = {**_DEFAULTS, **settings}
-    if "map" in settings["s1_relative_light_yield"]:
-        settings["s1_relative_light_yield"] = _read_map(settings["s1_relative_light_yield"]["map"])
+    for key in _LIGHT_YIELDS:
+        if "map" in settings[key]:
+            settings[key] = _read_map(settings[key]["map"])
     _check(settings, str(path))
     axes = settings["analysis_space"]
     return Detector(
@@ -152,7 +160,7 @@ def load_detector(path: str | Path, schema: str | Path | None = None) -> Detecto
 
 
 def _read_map(path: str) -> dict[str, Any]:
-    """Read a map of the relative light yield: a rectangular grid in radius and z.
+    """Read a map of a relative light yield: a rectangular grid in radius and z.
 
     Raises
     ------
@@ -235,12 +243,8 @@ def _check(settings: Mapping[str, Any], origin: str) -> None:
     for key in ("s1_bias", "s2_bias"):
         if np.any(np.diff([row[0] for row in settings.get(key, [[1], [2]])]) <= 0):
             raise ConfigError(f"{origin}: {key}: sizes must increase from row to row")
-    coefficients = settings["s1_relative_light_yield"].get("coefficients", [])
-    if len({len(row) for row in coefficients}) > 1:
-        raise ConfigError(
-            f"{origin}: s1_relative_light_yield.coefficients: rows of different length"
-        )
-    _check_light_yield(settings, origin)
+    for key in _LIGHT_YIELDS:
+        _check_light_yield(settings, key, f"{origin}: {key}")
     names = [source["name"] for source in settings["sources"]]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"{origin}: sources: name {repeated[0]!r} is used twice")
@@ -264,16 +268,19 @@ def _check(settings: Mapping[str, Any], origin: str) -> None:
 
 
 def relative_light_yield(
-    settings: Mapping[str, Any],
+    light_yield: Mapping[str, Any],
     radius_squared_cm2: NDArray[np.float64],
     z_cm: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """S1 light yield relative to the detector's mean, at positions (cm², cm) that broadcast.
+    """Light yield relative to the detector's mean, at positions (cm², cm) that broadcast.
 
-    The polynomial of the detector file in u = r²/radius_squared_scale, w = −z/depth_scale, or its
-    map, linear in r and z between the points.
+    Parameters
+    ----------
+    light_yield
+        ``s1_relative_light_yield`` or ``s2_relative_light_yield`` of a detector's settings: a
+        polynomial in u = r²/radius_squared_scale and w = −z/depth_scale, or a map, linear in r and
+        z between its points.
     """
-    light_yield = settings["s1_relative_light_yield"]
     r2, z = np.broadcast_arrays(np.asarray(radius_squared_cm2, float), np.asarray(z_cm, float))
     if "relative_yield" in light_yield:
         from scipy.interpolate import RegularGridInterpolator
@@ -287,28 +294,26 @@ def relative_light_yield(
     return np.asarray(np.polynomial.polynomial.polyval2d(u, w, coefficients))
 
 
-def _check_light_yield(settings: Mapping[str, Any], origin: str) -> None:
+def _check_light_yield(settings: Mapping[str, Any], key: str, place: str) -> None:
     bottom, top = settings["fiducial_z_cm"]
-    light_yield = settings["s1_relative_light_yield"]
+    radius = settings["fiducial_radius_cm"]
+    light_yield = settings[key]
+    if len({len(row) for row in light_yield.get("coefficients", [])}) > 1:
+        raise ConfigError(f"{place}.coefficients: rows of different length")
     if "map" in light_yield:
-        for name, low, high in (
-            ("radius_cm", 0, settings["fiducial_radius_cm"]),
-            ("z_cm", bottom, top),
-        ):
+        for name, low, high in (("radius_cm", 0, radius), ("z_cm", bottom, top)):
             first, last = light_yield[name][0], light_yield[name][-1]
             if not first <= low < high <= last:
                 raise ConfigError(
-                    f"{origin}: s1_relative_light_yield: {light_yield['map']}: {name} reaches from "
-                    f"{first:g} to {last:g}; needed: the fiducial volume, {low:g} to {high:g} "
-                    "(nothing is extrapolated)"
+                    f"{place}: {light_yield['map']}: {name} reaches from {first:g} to {last:g}; "
+                    f"needed: the fiducial volume, {low:g} to {high:g} (nothing is extrapolated)"
                 )
-    r2, z = np.meshgrid(
-        np.linspace(0, settings["fiducial_radius_cm"] ** 2, 51), np.linspace(bottom, top, 51)
-    )
-    found = relative_light_yield(settings, r2, z)
-    largest = 1 / settings["g1"]
+    z = np.linspace(bottom, top, 51)[:, np.newaxis]
+    found = relative_light_yield(light_yield, np.linspace(0, radius**2, 51), z)
+    largest = 1 / settings["g1"] if key.startswith("s1") else np.inf
     if not (np.all(found > 0) and np.all(found <= largest)):
+        allowed = "> 0" + (f" and ≤ 1/g1 = {largest:.3g}" if np.isfinite(largest) else "")
         raise ConfigError(
-            f"{origin}: s1_relative_light_yield: found {found.min():.3g} to {found.max():.3g} in "
-            f"the fiducial volume; allowed: > 0 and ≤ 1/g1 = {largest:.3g}"
+            f"{place}: found {found.min():.3g} to {found.max():.3g} in the fiducial volume; "
+            f"allowed: {allowed}"
         )

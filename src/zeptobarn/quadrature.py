@@ -7,9 +7,8 @@ are independent, so the probability of each bin of the analysis space is Xᵀ J 
 positions.
 
 X and Y depend on the detector alone. S2s of few electrons are peaks that move with the drift time,
-so Y needs many depths; X changes smoothly with the depth. So X is kept at a few depths, Gauss
-nodes, with polynomials of the depth between them, and Y is averaged once and for all with each
-polynomial as its weight.
+so Y needs many positions; X changes smoothly. So X is kept at a few positions, Gauss nodes, with
+polynomials between them, and Y is averaged once and for all with each polynomial as its weight.
 
 Nothing here is shared with `zeptobarn.simulate` but the yields and the detector's numbers.
 """
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, ndtr
+from threadpoolctl import threadpool_limits
 
 from zeptobarn.detector import AnalysisSpace, Recoil, relative_light_yield
 from zeptobarn.yields import (
@@ -57,7 +57,7 @@ class Nodes:
     energy
         Gauss nodes in an energy bin beyond the first, per unit of its width in ln E.
     radius, depth
-        Gauss nodes in r² and z for the light yield, where it is not uniform.
+        Gauss nodes in r² and z for the light yields, where they are not uniform.
     drift
         Nodes in z per standard deviation of the smallest S2's logarithm.
     lifetime
@@ -108,26 +108,27 @@ def response(
     """
     bins, energies, weight = _energies(energy_edges_keV, nodes)
     yields = detector_yields(settings, recoil, energies, nuisances)
-    x = _cs1_matrices(settings, space, _most(yields.photons, energies), nodes)
-    y = _cs2_matrices(settings, space, _most(yields.electrons, energies), nodes)
-    # All depths side by side: one matrix product for all.
-    n_depths, n_electrons, n2 = y.shape
-    y_wide = np.moveaxis(y, 0, 1).reshape(n_electrons, n_depths * n2)
-    accepted = x.sum(axis=2).max(axis=0)
     found = np.zeros((len(energy_edges_keV) - 1, *space.shape))
+    # The last digits of a matrix product depend on the threads that BLAS takes.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        x = _cs1_matrices(settings, space, _most(yields.photons, energies), nodes)
+        y = _cs2_matrices(settings, space, _most(yields.electrons, energies), nodes)
+        # All positions side by side: one matrix product for all.
+        n_positions, n_electrons, n2 = y.shape
+        y_wide = np.moveaxis(y, 0, 1).reshape(n_electrons, n_positions * n2)
+        accepted = x.sum(axis=2).max(axis=0)
 
-    def fill(i: int) -> None:
-        for k in map(int, np.flatnonzero(bins == i)):
-            drawn = _quanta(yields, k, energies[k], accepted, n_electrons, nodes)
-            if drawn is None:
-                continue
-            joint, photon, electron = drawn
-            a = slice(photon, photon + joint.shape[0])
-            b = slice(electron, electron + joint.shape[1])
-            seen = (joint @ y_wide[b]).reshape(-1, n_depths, n2)
-            found[i] += weight[k] * np.einsum("dpi,pdj->ij", x[:, a], seen, optimize=True)
+        def fill(i: int) -> None:
+            for k in map(int, np.flatnonzero(bins == i)):
+                drawn = _quanta(yields, k, energies[k], accepted, n_electrons, nodes)
+                if drawn is None:
+                    continue
+                joint, photon, electron = drawn
+                a = slice(photon, photon + joint.shape[0])
+                b = slice(electron, electron + joint.shape[1])
+                seen = (joint @ y_wide[b]).reshape(-1, n_positions, n2)
+                found[i] += weight[k] * np.einsum("dpi,pdj->ij", x[:, a], seen, optimize=True)
 
-    with ThreadPoolExecutor(threads) as pool:
         list(pool.map(fill, range(len(found))))
     return found.reshape(len(found), -1)
 
@@ -306,11 +307,11 @@ def _by_photons(
 def _cs1_matrices(
     settings: Mapping[str, Any], space: AnalysisSpace, most_photons: int, nodes: Nodes
 ) -> Floats:
-    """Probability of each cS1 bin given the photons, shape (depths, photons, cS1 bins)."""
-    depth = _depths(settings, nodes)
-    at, weight = np.polynomial.legendre.leggauss(nodes.radius if len(depth) > 1 else 1)
-    radius_squared = settings["fiducial_radius_cm"] ** 2 * (at + 1) / 2
-    light_yield = relative_light_yield(settings, radius_squared, depth[:, np.newaxis])
+    """Probability of each cS1 bin given the photons, shape (positions, photons, cS1 bins)."""
+    radius_squared, share, depth = _positions(settings, nodes)
+    light_yield = relative_light_yield(
+        settings["s1_relative_light_yield"], radius_squared, depth[:, np.newaxis]
+    )
     width, unit = settings["single_pe_width"], _pe_per_area(settings)
     double_pe = settings["double_pe_probability"]
     largest = space.cs1_edges[-1] * light_yield.max() * unit
@@ -327,29 +328,31 @@ def _cs1_matrices(
     kept = efficiency[np.minimum(detected, len(efficiency) - 1)]
     kept = np.where(detected < settings["s1_coincidence"], 0.0, kept)
     log_choose = _log_choose(photons[:, np.newaxis], detected)
-    found = np.zeros((len(depth), len(photons), space.shape[0]))
-    for k in range(len(depth)):
-        for j, share in enumerate(weight / 2):
-            edges = np.maximum(space.cs1_edges * light_yield[k, j], settings["s1_area_threshold"])
-            areas = np.diff(_area_below(edges * unit, pe, width), axis=1)
-            given_detected = kept[:, np.newaxis] * (doubled @ areas)
-            p = np.full(len(photons), settings["g1"] * light_yield[k, j])
-            if settings["apply_bias"]:
-                p *= 1 + _bias(settings["s1_bias"], photons * p)
-            p = np.minimum(p, 1.0)[:, np.newaxis]
-            binomial = np.exp(log_choose + _log_powers(photons[:, np.newaxis], detected, p))
-            found[k] += share * (binomial @ given_detected)
-    return found
+    found = np.empty((*light_yield.shape, len(photons), space.shape[0]))
+    for place in np.ndindex(light_yield.shape):
+        here = light_yield[place]
+        edges = np.maximum(space.cs1_edges * here, settings["s1_area_threshold"])
+        areas = np.diff(_area_below(edges * unit, pe, width), axis=1)
+        p = np.full(len(photons), settings["g1"] * here)
+        if settings["apply_bias"]:
+            p *= 1 + _bias(settings["s1_bias"], photons * p)
+        p = np.minimum(p, 1.0)[:, np.newaxis]
+        binomial = np.exp(log_choose + _log_powers(photons[:, np.newaxis], detected, p))
+        found[place] = binomial @ (kept[:, np.newaxis] * (doubled @ areas))
+    if not _changes(settings["s2_relative_light_yield"], settings)[0]:
+        return np.asarray(np.einsum("zrpi,r->zpi", found, share))
+    return found.reshape(-1, *found.shape[2:])
 
 
 def _cs2_matrices(
     settings: Mapping[str, Any], space: AnalysisSpace, most_electrons: int, nodes: Nodes
 ) -> Floats:
-    """Probability of each cS2 bin given the electrons, shape (depths, electrons, cS2 bins).
+    """Probability of each cS2 bin given the electrons, shape (positions, electrons, cS2 bins).
 
-    Averaged over all depths, weighted with the polynomial that is 1 at one of the light yield's
-    depths and 0 at the others.
+    Averaged over the volume, weighted with the polynomial that is 1 at one of the positions of
+    `_cs1_matrices` and 0 at the others.
     """
+    radius_squared, _, depth = _positions(settings, nodes)
     top = settings["fiducial_z_cm"][1]
     us_per_cm = 10 / settings["drift_velocity_mm_per_us"]
     lifetime = settings["electron_lifetime_us"]
@@ -358,34 +361,55 @@ def _cs2_matrices(
     pe_per_electron = settings["electron_gain"] * (1 + settings["double_pe_probability"])
     width = max(settings["single_pe_width"], _LEAST_PE_WIDTH)
     z, weight = _drift_nodes(settings, space, pe_per_electron, width, nodes)
-    depth = _depths(settings, nodes)
-    basis = np.array([_lagrange(depth, k, z) for k in range(len(depth))])
+    radial = _changes(settings["s2_relative_light_yield"], settings)[0]
+    at, radial_weight = np.polynomial.legendre.leggauss(4 * nodes.radius if radial else 1)
+    r2 = settings["fiducial_radius_cm"] ** 2 * (at + 1) / 2
+    light_yield = relative_light_yield(settings["s2_relative_light_yield"], r2, z[:, np.newaxis])
+    if not radial:
+        radius_squared = radius_squared[:1]
+    # Polynomials of the radius and of the depth, times the weight of a node.
+    in_radius = [_lagrange(radius_squared, k, r2) for k in range(len(radius_squared))]
+    in_depth = [_lagrange(depth, k, z) for k in range(len(depth))]
+    radial_basis = np.array(in_radius) * radial_weight / 2
+    depth_basis = np.array(in_depth) * weight
     spread = settings["electron_lifetime_spread"]
     pull, chance = np.polynomial.hermite_e.hermegauss(nodes.lifetime if spread > 0 else 1)
     chance = chance / chance.sum()
 
+    relative_sd = sqrt(settings["s2_fano"] + width**2)
     largest = unit * space.cs2_edges[-1] * np.exp(top * us_per_cm / corrected_with)
-    most = ceil(
-        (largest + 8 * sqrt(settings["s2_fano"] + width**2) * sqrt(largest)) / pe_per_electron
+    most = (largest + 8 * relative_sd * sqrt(largest)) / pe_per_electron
+    extracted = np.arange(1, ceil(most * (1.05 if settings["apply_bias"] else 1)) + 2)
+    # What one position multiplies another divides by: the light yield cancels but for the width.
+    means = pe_per_electron * extracted
+    areas = _tabulate_areas(
+        0.8 * light_yield.min() * means[0],
+        1.2 * light_yield.max() * means[-1],
+        settings["s2_fano"],
+        width,
     )
-    extracted = np.arange(1, 2 + ceil(most * (1.05 if settings["apply_bias"] else 1)))
-    distribution = _S2Areas(settings, extracted, pe_per_electron, width)
     electrons = np.arange(most_electrons + 1)
     log_choose = _log_choose(electrons[:, np.newaxis], extracted)
-    found = np.zeros((len(depth), len(electrons), space.shape[1]))
+    found = np.zeros((len(depth), len(radius_squared), len(electrons), space.shape[1]))
     for i in range(len(z)):
-        edges = space.cs2_edges * np.exp(z[i] * us_per_cm / corrected_with)
-        edges = unit * np.maximum(edges, settings["s2_area_threshold"])
-        given_extracted = np.diff(distribution.below(edges), axis=1)
+        corrected = space.cs2_edges * np.exp(z[i] * us_per_cm / corrected_with)
+        given_extracted = np.zeros((len(radius_squared), len(extracted), space.shape[1]))
+        for j, here in enumerate(light_yield[i]):
+            edges = unit * np.maximum(corrected * here, settings["s2_area_threshold"])
+            mean = means * here
+            if settings["apply_bias"]:
+                mean = mean * (1 + _bias(settings["s2_bias"], mean))
+            inside = np.diff(_area_distribution(areas, mean, edges, relative_sd), axis=1)
+            given_extracted += radial_basis[:, j, np.newaxis, np.newaxis] * inside
         binomial = np.zeros(log_choose.shape)
         for x, share in zip(pull, chance, strict=True):
             survival = np.exp(z[i] * us_per_cm / (lifetime * np.exp(spread * x)))
             p = settings["extraction_efficiency"] * survival
             powers = _log_powers(electrons[:, np.newaxis], extracted, p)
             binomial += share * np.exp(log_choose + powers)
-        seen = weight[i] * (binomial @ given_extracted)
-        found += basis[:, i, np.newaxis, np.newaxis] * seen
-    return found
+        seen = binomial @ given_extracted
+        found += depth_basis[:, i, np.newaxis, np.newaxis, np.newaxis] * seen
+    return found.reshape(-1, *found.shape[2:])
 
 
 def _drift_nodes(
@@ -410,9 +434,8 @@ def _drift_nodes(
     with np.errstate(divide="ignore"):
         kinks = np.log(settings["s2_area_threshold"] / space.cs2_edges) * corrected_with / us_per_cm
     kinks = np.sort(kinks[(kinks > bottom) & (kinks < top)])
-    edges = np.concatenate([[bottom], kinks, [top]])
     z, weight = [], []
-    for low, high in pairwise(edges):
+    for low, high in pairwise([bottom, *kinks, top]):
         drift = (high - low) * us_per_cm / min(lifetime, corrected_with)
         at, share = np.polynomial.legendre.leggauss(2 + ceil(nodes.drift * drift / resolution))
         z.append(low + (high - low) * (at + 1) / 2)
@@ -420,45 +443,58 @@ def _drift_nodes(
     return np.concatenate(z), np.concatenate(weight)
 
 
-class _S2Areas:
-    """Cumulative distribution of the uncorrected S2 area (PE) given the extracted electrons."""
+# Grid of `_tabulate_areas`: standard deviations, and inverse roots of the mean.
+_PULL_STEP = 0.04
+_PULLS = np.arange(-9.0, 9.0 + _PULL_STEP / 2, _PULL_STEP)
+_ROOT_STEP = 0.004
 
-    def __init__(
-        self,
-        settings: Mapping[str, Any],
-        extracted: NDArray[np.int64],
-        pe_per_electron: float,
-        width: float,
-    ) -> None:
-        self.mean = pe_per_electron * extracted
-        if settings["apply_bias"]:
-            self.mean = self.mean * (1 + _bias(settings["s2_bias"], self.mean))
-        fano = settings["s2_fano"]
-        self.sd = np.sqrt((fano + width**2) * self.mean)
-        self.step = 0.04
-        self.pulls = np.arange(-9.0, 9.0 + self.step / 2, self.step)
-        self.table = np.empty((len(extracted), len(self.pulls)))
-        for row, mean, sd in zip(self.table, self.mean, self.sd, strict=True):
-            # The sum over photoelectrons is as good with a stride well below the area's width.
-            stride = max(1, int(width * sqrt(mean) / 1.6))
-            reach = 8 * sqrt(fano * mean) + 8
-            pe = np.arange(max(0, int(mean - reach)), ceil(mean + reach), stride)
-            row[:] = _pe_weights(pe, mean, fano) @ _area_below(mean + sd * self.pulls, pe, width)
 
-    def below(self, areas: Floats) -> Floats:
-        """Probability of an area below each of ``areas`` (PE), shape (extracted, areas)."""
-        at = (areas - self.mean[:, np.newaxis]) / self.sd[:, np.newaxis]
-        place = np.clip((at - self.pulls[0]) / self.step, 1, len(self.pulls) - 3)
-        i = place.astype(np.int64)
-        u = place - i
-        rows = np.arange(len(self.table))[:, np.newaxis]
-        # Cubic through four points of the table.
-        return np.asarray(
-            -u * (u - 1) * (u - 2) / 6 * self.table[rows, i - 1]
-            + (u + 1) * (u - 1) * (u - 2) / 2 * self.table[rows, i]
-            - (u + 1) * u * (u - 2) / 2 * self.table[rows, i + 1]
-            + (u + 1) * u * (u - 1) / 6 * self.table[rows, i + 2]
+def _tabulate_areas(
+    least_mean: float, largest_mean: float, fano: float, width: float
+) -> tuple[Floats, Floats]:
+    """Cumulative distribution of an uncorrected S2 area (PE), in standard deviations from its mean.
+
+    Returns
+    -------
+    Inverse roots of the mean number of photoelectrons, in steps of 0.004 at most, and a row of
+    the distribution at `_PULLS` for each. From one row to the next little changes.
+    """
+    low, high = 1 / sqrt(largest_mean), 1 / sqrt(least_mean)
+    roots = np.linspace(low, high, 2 + ceil((high - low) / _ROOT_STEP))
+    table = np.empty((len(roots), len(_PULLS)))
+    for row, mean in zip(table, roots**-2, strict=True):
+        # The sum over photoelectrons is as good with a stride well below the area's width.
+        stride = max(1, int(width * sqrt(mean) / 1.6))
+        reach = 8 * sqrt(fano * mean) + 8
+        pe = np.arange(max(0, int(mean - reach)), ceil(mean + reach), stride)
+        at = mean + sqrt((fano + width**2) * mean) * _PULLS
+        row[:] = _pe_weights(pe, mean, fano) @ _area_below(at, pe, width)
+    return roots, table
+
+
+def _area_distribution(
+    areas: tuple[Floats, Floats], mean: Floats, edges: Floats, relative_sd: float
+) -> Floats:
+    """Probability of an area below each edge (PE), shape (means, edges)."""
+    roots, table = areas
+    root = 1 / np.sqrt(mean)[:, np.newaxis]
+    place = (root - roots[0]) / (roots[1] - roots[0])
+    i = np.clip(place.astype(np.int64), 0, len(roots) - 2)
+    v = place - i
+    pull = (edges * root - 1 / root) / relative_sd
+    place = np.clip((pull - _PULLS[0]) / _PULL_STEP, 1, len(_PULLS) - 3)
+    j = place.astype(np.int64)
+    u = place - j
+    # Linear in the root, cubic through four points in the pull.
+    found = np.zeros(pull.shape)
+    for row, along in ((i, 1 - v), (i + 1, v)):
+        found += along * (
+            -u * (u - 1) * (u - 2) / 6 * table[row, j - 1]
+            + (u + 1) * (u - 1) * (u - 2) / 2 * table[row, j]
+            - (u + 1) * u * (u - 2) / 2 * table[row, j + 1]
+            + (u + 1) * u * (u - 1) / 6 * table[row, j + 2]
         )
+    return found
 
 
 def _pe_weights(pe: NDArray[np.int64], mean: float, fano: float) -> Floats:
@@ -479,16 +515,24 @@ def _area_below(areas: Floats, pe: NDArray[np.int64], width: float) -> Floats:
         return np.asarray(np.where(sd > 0, ndtr(distance / sd), distance > 0))
 
 
-def _depths(settings: Mapping[str, Any], nodes: Nodes) -> Floats:
-    """Gauss nodes in z at which the light yield is taken (cm); one where it is uniform."""
+def _positions(settings: Mapping[str, Any], nodes: Nodes) -> tuple[Floats, Floats, Floats]:
+    """Gauss nodes in r² (cm²) with weights, and in z (cm): one where the S1 does not change."""
     bottom, top = settings["fiducial_z_cm"]
-    at, _ = np.polynomial.legendre.leggauss(nodes.depth)
-    z = bottom + (top - bottom) * (at + 1) / 2
-    r2 = np.linspace(0, settings["fiducial_radius_cm"] ** 2, 7)
-    found = relative_light_yield(settings, r2, z[:, np.newaxis])
-    if np.ptp(found) < 1e-12 * found.max():
-        return np.array([(bottom + top) / 2])
-    return np.asarray(z)
+    with_radius, with_depth = _changes(settings["s1_relative_light_yield"], settings)
+    at, weight = np.polynomial.legendre.leggauss(nodes.radius if with_radius else 1)
+    radius_squared = settings["fiducial_radius_cm"] ** 2 * (at + 1) / 2
+    at, _ = np.polynomial.legendre.leggauss(nodes.depth if with_depth else 1)
+    return radius_squared, weight / 2, bottom + (top - bottom) * (at + 1) / 2
+
+
+def _changes(light_yield: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Whether a light yield changes with the radius, and with the depth."""
+    bottom, top = settings["fiducial_z_cm"]
+    z = np.linspace(bottom, top, 15)[:, np.newaxis]
+    r2 = np.linspace(0, settings["fiducial_radius_cm"] ** 2, 15)
+    found = relative_light_yield(light_yield, r2, z)
+    least = 1e-9 * found.max()
+    return bool(np.ptp(found, axis=1).max() > least), bool(np.ptp(found, axis=0).max() > least)
 
 
 def _lagrange(nodes: Floats, k: int, x: Floats) -> Floats:

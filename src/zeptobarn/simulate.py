@@ -41,18 +41,25 @@ _PILOT_EVENTS = 2000
 _MOST_OVER_ACCEPTED = 20
 
 
+class Field(NamedTuple):
+    """A relative light yield against position: a map where it has points, else a polynomial."""
+
+    coefficients: Floats
+    radius_squared_scale: float
+    depth_scale: float
+    radius: Floats
+    z: Floats
+    values: Floats
+
+
 class Chain(NamedTuple):
     """A detector's numbers as the kernel takes them (lengths in cm, times in µs)."""
 
     model: int
     electron_probability_width: float
     g1: float
-    light_yield: Floats
-    map_radius: Floats
-    map_z: Floats
-    map_values: Floats
-    radius_squared_scale: float
-    depth_scale: float
+    s1_light_yield: Field
+    s2_light_yield: Field
     radius_squared_max: float
     z_bottom: float
     z_top: float
@@ -176,8 +183,6 @@ def histogram(
 
 def chain(settings: Mapping[str, Any], recoil: Recoil) -> Chain:
     """Turn a detector file's numbers into the kernel's."""
-    light_yield = settings["s1_relative_light_yield"]
-    is_map = "relative_yield" in light_yield
     z_bottom, z_top = settings["fiducial_z_cm"]
     double_pe = settings["double_pe_probability"]
     fluctuations = detector_yields(settings, recoil, np.ones(1)).fluctuations
@@ -189,12 +194,8 @@ def chain(settings: Mapping[str, Any], recoil: Recoil) -> Chain:
         model=model,
         electron_probability_width=width,
         g1=float(settings["g1"]),
-        light_yield=np.array(light_yield.get("coefficients", [[1.0]]), dtype=float),
-        radius_squared_scale=float(light_yield.get("radius_squared_scale_cm2", 1.0)),
-        depth_scale=float(light_yield.get("depth_scale_cm", 1.0)),
-        map_radius=np.array(light_yield["radius_cm"] if is_map else [], dtype=float),
-        map_z=np.array(light_yield["z_cm"] if is_map else [], dtype=float),
-        map_values=np.array(light_yield["relative_yield"] if is_map else [[]], dtype=float),
+        s1_light_yield=_field(settings["s1_relative_light_yield"]),
+        s2_light_yield=_field(settings["s2_relative_light_yield"]),
         radius_squared_max=float(settings["fiducial_radius_cm"] ** 2),
         z_bottom=float(z_bottom),
         z_top=float(z_top),
@@ -217,6 +218,17 @@ def chain(settings: Mapping[str, Any], recoil: Recoil) -> Chain:
         apply_bias=bool(settings["apply_bias"]),
         s1_bias=_bias_table(settings.get("s1_bias")),
         s2_bias=_bias_table(settings.get("s2_bias")),
+    )
+
+
+def _field(light_yield: Mapping[str, Any]) -> Field:
+    return Field(
+        coefficients=np.array(light_yield.get("coefficients", [[1.0]]), dtype=float),
+        radius_squared_scale=float(light_yield.get("radius_squared_scale_cm2", 1.0)),
+        depth_scale=float(light_yield.get("depth_scale_cm", 1.0)),
+        radius=np.array(light_yield.get("radius_cm", []), dtype=float),
+        z=np.array(light_yield.get("z_cm", []), dtype=float),
+        values=np.array(light_yield.get("relative_yield", [[]]), dtype=float),
     )
 
 
@@ -322,29 +334,30 @@ def _recombine(rng: np.random.Generator, c: Chain, row: Floats) -> tuple[int, in
 
 
 @inner_kernel(forceinline=True)
-def _light_yield(c: Chain, radius_squared: float, z: float) -> float:
-    """Relative S1 light yield at a position: a polynomial or a map."""
-    if len(c.map_z) > 0:
-        return _from_map(c, sqrt(radius_squared), z)
-    u, w = radius_squared / c.radius_squared_scale, -z / c.depth_scale
+def _light_yield(field: Field, radius_squared: float, z: float) -> float:
+    if len(field.z) > 0:
+        return _from_map(field, sqrt(radius_squared), z)
+    if field.coefficients.size == 1:
+        return float(field.coefficients[0, 0])
+    u, w = radius_squared / field.radius_squared_scale, -z / field.depth_scale
     light_yield = 0.0
-    for i in range(c.light_yield.shape[0] - 1, -1, -1):
+    for i in range(field.coefficients.shape[0] - 1, -1, -1):
         row = 0.0
-        for j in range(c.light_yield.shape[1] - 1, -1, -1):
-            row = row * w + c.light_yield[i, j]
+        for j in range(field.coefficients.shape[1] - 1, -1, -1):
+            row = row * w + field.coefficients[i, j]
         light_yield = light_yield * u + row
     return light_yield
 
 
 @inner_kernel()
-def _from_map(c: Chain, radius: float, z: float) -> float:
+def _from_map(field: Field, radius: float, z: float) -> float:
     """Interpolate linearly in radius and z; the map covers the fiducial volume."""
-    i = min(max(int(np.searchsorted(c.map_radius, radius)) - 1, 0), len(c.map_radius) - 2)
-    j = min(max(int(np.searchsorted(c.map_z, z)) - 1, 0), len(c.map_z) - 2)
-    p = (radius - c.map_radius[i]) / (c.map_radius[i + 1] - c.map_radius[i])
-    q = (z - c.map_z[j]) / (c.map_z[j + 1] - c.map_z[j])
-    low = (1.0 - q) * c.map_values[i, j] + q * c.map_values[i, j + 1]
-    high = (1.0 - q) * c.map_values[i + 1, j] + q * c.map_values[i + 1, j + 1]
+    i = min(max(int(np.searchsorted(field.radius, radius)) - 1, 0), len(field.radius) - 2)
+    j = min(max(int(np.searchsorted(field.z, z)) - 1, 0), len(field.z) - 2)
+    p = (radius - field.radius[i]) / (field.radius[i + 1] - field.radius[i])
+    q = (z - field.z[j]) / (field.z[j + 1] - field.z[j])
+    low = (1.0 - q) * field.values[i, j] + q * field.values[i, j + 1]
+    high = (1.0 - q) * field.values[i + 1, j] + q * field.values[i + 1, j + 1]
     return float((1.0 - p) * low + p * high)
 
 
@@ -359,7 +372,8 @@ def _event(
     cs1, cs2 and the weight, which is 0 where a cut fails or cs1 is outside the limits given.
     """
     z = c.z_bottom + (c.z_top - c.z_bottom) * rng.random()
-    light_yield = _light_yield(c, c.radius_squared_max * rng.random(), z)
+    radius_squared = c.radius_squared_max * rng.random()
+    light_yield = _light_yield(c.s1_light_yield, radius_squared, z)
     seen = c.g1 * light_yield
 
     # Photons are detected among `photons`, each with probability `seen`; electrons are extracted
@@ -405,7 +419,8 @@ def _event(
     n_electrons = rng.binomial(electrons, min(extracted, 1.0))
     if n_electrons < 1:
         return nan, nan, 0.0
-    pe_mean = n_electrons * c.electron_gain * (1.0 + c.double_pe)
+    s2_light_yield = _light_yield(c.s2_light_yield, radius_squared, z)
+    pe_mean = n_electrons * c.electron_gain * (1.0 + c.double_pe) * s2_light_yield
     if c.apply_bias:
         pe_mean *= 1.0 + _interpolate(c.s2_bias, pe_mean)
     if c.s2_fano == 1.0:
@@ -415,7 +430,8 @@ def _event(
     s2 = (pe + c.pe_width * sqrt(pe) * rng.standard_normal()) / c.pe_per_area
     if s2 < c.s2_threshold:
         return nan, nan, 0.0
-    return cs1, s2 * exp(-z * c.us_per_cm / c.correction_lifetime), weight
+    cs2 = s2 * exp(-z * c.us_per_cm / c.correction_lifetime) / s2_light_yield
+    return cs1, cs2, weight
 
 
 @kernel()

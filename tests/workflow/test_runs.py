@@ -90,8 +90,16 @@ def test_nothing_to_do_a_second_time(finished):
             {"halo": "xenon2017"},
             {"spectrum", "template", "limits", "sensitivity", "summary", "figures"},
         ),
+        # The response is without random numbers.
+        ({"seed": 2}, {"toys", "limits", "sensitivity", "summary", "figures"}),
         (
-            {"seed": 2},
+            {
+                "response": {
+                    "method": "simulation",
+                    "events_per_energy_bin": 2000,
+                    "energy_bin_width_log": 0.1,
+                }
+            },
             {"response", "template", "toys", "limits", "sensitivity", "summary", "figures"},
         ),
         ({"power_constraint": 0.5}, {"summary", "figures"}),

@@ -1,5 +1,5 @@
 rule response:
-    """Simulate where recoils of each energy land in (cS1, cS2), at one anchor."""
+    """Compute where recoils of each energy land in (cS1, cS2), at one anchor."""
     output:
         pattern(paths.RESPONSE),
     log:
@@ -15,6 +15,7 @@ rule response:
             "detector",
             "jit",
             "paths",
+            "quadrature",
             "response",
             "simulate",
             "streams",
