@@ -3,6 +3,7 @@
 import copy
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -40,7 +41,8 @@ def changed(base, key, value):
         (["confidence_level"], 1.0, r"confidence_level: found 1.0; allowed: < 1"),
         (["detectors"], ["darwin"], r"darwin\.yaml: no such file"),
         (["interactions"], ["SD"], r"interactions\[0\]: found 'SD'; allowed: SI, SD_n_central"),
-        (["masses_GeV"], [50, 0.5], r"masses_GeV\[1\]: found 0.5; .*the rate is zero"),
+        (["masses_GeV"], [50, 0.5], r"masses_GeV\[1\]: found 0.5; .*the rate of SI is zero"),
+        (["density"], "smooth", r"density: found 'smooth'; allowed: histogram, kde"),
         (["intervals", 0, "fixed"], {"leff": 3}, r"leff_nominal fixes leff: found 3; allowed: -2"),
         (["intervals", 0, "fixed"], {}, r"leff_nominal treats \[\]; allowed: each of \['leff'\]"),
         (["intervals", 1, "name"], "profiled", r"allowed: each name once"),
@@ -116,6 +118,12 @@ def test_study_mistakes(key, value, message):
             [[-1.0]],
             r"s1_relative_light_yield: found -1 to -1",
         ),
+        (["sources", 0, "rate_multiplier"], -1, r"rate_multiplier: found -1; allowed: ≥ 0"),
+        (["sources", 0, "spectrum"], None, r"sources\[0\]: missing key 'spectrum'"),
+        (["sources", -1, "n_events"], 7, r"found n_events beside formula; allowed: a formula, or"),
+        (["sources", -1, "formula", "cs1", "kind"], "cubic", r"cs1\.kind: found 'cubic'; allowed"),
+        (["sources", -1, "formula", "cs1", "slope"], 1, r"cs1: unknown key 'slope'; allowed: high"),
+        (["sources", -2, "formula", "cs1", "points"], [[3, 1], [2, 1]], r"areas must increase"),
     ],
 )
 def test_detector_mistakes(tmp_path, key, value, message):
@@ -125,6 +133,46 @@ def test_detector_mistakes(tmp_path, key, value, message):
         load_detector(path, SCHEMA)
     assert str(path) in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("radius_cm,z_cm\n0,0\n", r"found columns radius_cm, z_cm; allowed: .*relative_yield"),
+        ("{c}\n0,-90,1\n0,0,1\n50,-90,1\n", r"found 3 points of 2 radii × 2 z; allowed: every"),
+        ("{c}\n0,-90,1\n0,-90,1\n", r"row 3: a point that is there already"),
+        ("{c}\n0,-90,x\n0,0,1\n", r"row 2: not a finite number"),
+        (
+            "{c}\n0,-90,1\n0,-20,1\n50,-90,1\n50,-20,1\n",
+            r"z_cm reaches from -90 to -20; needed: the fiducial volume, -83.45 to -13.45 \(not",
+        ),
+        (
+            "{c}\n0,-90,1\n0.1,-90,1\n50,-90,1\n0,0,1\n0.1,0,11\n50,0,1\n",
+            r"found 1 to .* in the fiducial volume; allowed: > 0 and ≤ 1/g1 = 7\.9",
+        ),
+    ],
+)
+def test_light_yield_maps(tmp_path, text, message):
+    """What is wrong with a map is said with its file; a right one is read from CSV or Parquet."""
+    file = tmp_path / "map.csv"
+    file.write_text(text.format(c="radius_cm,z_cm,relative_yield"))
+    path = tmp_path / "mine.yaml"
+    settings = changed(XENON1T, ["s1_relative_light_yield"], {"map": str(file)})
+    path.write_text(yaml.safe_dump(settings))
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_detector(path, SCHEMA)
+    assert "map.csv" in str(caught.value)
+    whole = pd.DataFrame(
+        [(r, z, 1 + r / 100) for r in (0, 50) for z in (-90, 0)],
+        columns=["radius_cm", "z_cm", "relative_yield"],
+    )
+    whole.to_csv(file, index=False)
+    from_csv = load_detector(path, SCHEMA).settings["s1_relative_light_yield"]
+    whole.to_parquet(tmp_path / "map.parquet")
+    settings["s1_relative_light_yield"] = {"map": str(tmp_path / "map.parquet")}
+    path.write_text(yaml.safe_dump(settings))
+    from_parquet = load_detector(path, SCHEMA).settings["s1_relative_light_yield"]
+    assert from_csv["relative_yield"] == from_parquet["relative_yield"] == [[1, 1], [1.5, 1.5]]
 
 
 def test_yaml_syntax_error_names_the_line(tmp_path):

@@ -144,7 +144,13 @@ def test_no_crossing_at_a_small_bound(model, toys, small_study):
     assert limits["limit_cm2"].isna().all()
 
 
-def test_event_without_density(model):
+def test_event_without_density(small_study, small_templates):
+    """Without the anomalous background, which is everywhere."""
+    detector = small_study.detectors["xenon1t"]
+    recoils = tuple(source for source in detector.sources if source.recoil)
+    detectors = {"xenon1t": dataclasses.replace(detector, sources=recoils)}
+    study = dataclasses.replace(small_study, detectors=detectors)
+    model = make_model(study, "xenon1t", 50, "SI", small_templates)
     toy = pd.concat([model.toy(seed=1), pd.DataFrame({"cs1": [69.5], "cs2": [51.0]})])
     limit = model.limit(toy)
     assert limit.status == "zero_density_event"

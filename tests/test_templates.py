@@ -1,11 +1,22 @@
+import dataclasses
+import re
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from zeptobarn.response import compute_response
 from zeptobarn.spectra import spectrum
 from zeptobarn.streams import stream
 from zeptobarn.tables import StaleResultError, read_parquet
-from zeptobarn.templates import events_per_rate, read_template, sample, write_template
+from zeptobarn.templates import (
+    build,
+    events_per_rate,
+    lint,
+    read_template,
+    sample,
+    write_template,
+)
 
 
 @pytest.mark.parametrize(
@@ -80,3 +91,66 @@ def test_round_trip_and_columns(tmp_path, small_study, small_templates):
     assert metadata["units"]["cs1_low"] == "PE"
     with pytest.raises(StaleResultError):
         read_template(small_study, "xenon1t", "wimp_SI_50GeV", path)
+
+
+def test_template_of_a_formula_follows_the_exposure(small_study, small_templates):
+    for detector, source, events in (
+        ("xenon1t", "accidental", 0.22),
+        ("xenon1t", "wall", 0.52),
+        ("xenon1t", "anomalous", 0.09),
+        ("lz", "surface", 0.39),
+    ):
+        template = small_templates[detector][source]
+        assert template.shape_values == ({},)
+        assert template.nominal.sum() == pytest.approx(events, rel=1e-5)
+    detector = small_study.detectors["xenon1t"]
+    longer = dataclasses.replace(
+        small_study, detectors={"xenon1t": dataclasses.replace(detector, livetime_day=68.4)}
+    )
+    assert build(longer, "xenon1t", "wall", None, {}).nominal.sum() == pytest.approx(1.04)
+
+
+def test_kde_smooths_a_simulated_template_and_leaves_an_exact_one(small_study):
+    """Normalised to 1e-6, fewer holes, and nearer to quadrature than the histogram."""
+    study = dataclasses.replace(small_study, masses_GeV=(50,))
+    coarse = dataclasses.replace(
+        study, response_method="simulation", events_per_energy_bin=50, energy_bin_width_log=0.1
+    )
+    source, table = "wimp_SI_50GeV", spectrum(study, "wimp_SI_50GeV")
+    responses, made = {}, {}
+    for name, one in (("exact", study), ("simulated", coarse)):
+        responses[name] = {
+            anchor: compute_response(one, "xenon1t", "nr", anchor)
+            for anchor in one.anchors("xenon1t", "nr")
+        }
+        for density in ("histogram", "kde"):
+            chosen = dataclasses.replace(one, density=density)
+            made[name, density] = build(chosen, "xenon1t", source, table, responses[name])
+    np.testing.assert_array_equal(
+        made["exact", "kde"].expected, made["exact", "histogram"].expected
+    )
+    raw, smoothed = made["simulated", "histogram"], made["simulated", "kde"]
+    np.testing.assert_allclose(smoothed.expected.sum(axis=1), raw.expected.sum(axis=1), rtol=1e-6)
+    exact = made["exact", "histogram"].nominal
+    distance = [np.abs(t.nominal - exact).sum() for t in (smoothed, raw)]
+    assert distance[0] < 0.7 * distance[1]
+    assert len(lint(study, "xenon1t", source, made["exact", "histogram"])) == 0
+
+
+def test_lint_names_empty_bins(small_study):
+    found = small_study.detectors["xenon1t"]
+    source = "wimp_SI_10GeV"
+    few = sample(
+        found.settings,
+        "nr",
+        found.space,
+        spectrum(small_study, source),
+        5000,
+        1.0,
+        stream(1, "few"),
+    )
+    row = lint(small_study, "xenon1t", source, few).iloc[0]
+    assert row["anchor"] == "nominal"
+    assert row["empty_bins"] > 50
+    assert 0.1 < row["share_of_events"] < 0.6
+    assert re.match(r"cS1 \d+–\d+ PE, cS2 [\d.]+–[\d.]+ PE; cS1", row["bins"])

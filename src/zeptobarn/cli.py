@@ -24,6 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--trials", type=_positive, metavar="N", help="print the first N limits of each interval"
     )
     table.set_defaults(run=_table)
+    lint = commands.add_parser(
+        "lint", help="name template bins that events could hit but that hold nothing"
+    )
+    lint.add_argument(
+        "--config", default="config/config.yaml", type=Path, help="the study (%(default)s)"
+    )
+    lint.add_argument("--overlay", type=Path, help="a file with keys that differ")
+    lint.set_defaults(run=_lint)
     given = parser.parse_args(arguments)
     try:
         given.run(given)
@@ -51,6 +59,32 @@ def _table(given: argparse.Namespace) -> None:
         return
     files = [given.results / name for name in metadata["limit_files"]]
     print_trials(pd.concat([read_parquet(file)[0] for file in files]), given.trials)
+
+
+def _lint(given: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from zeptobarn.study import load_study
+    from zeptobarn.templates import lint, read_template
+
+    study = load_study(given.config, given.overlay)
+    found = []
+    for detector in study.detectors.values():
+        for source in (*study.signals(), *(s.name for s in detector.sources)):
+            path = study.path(paths.TEMPLATE, detector=detector.name, source=source)
+            if not path.is_file():
+                raise ConfigError(f"{path}: no such file; run `snakemake --cores all` first")
+            template = read_template(study, detector.name, source, path)
+            found.append(lint(study, detector.name, source, template))
+    table = pd.concat(found, ignore_index=True)
+    if table.empty:
+        print(f"No empty bins in the bands of {len(found)} templates.")
+        return
+    for row in table.itertuples():
+        print(
+            f"{row.detector} {row.source} {row.anchor}: {row.empty_bins} empty bins, where "
+            f"{100 * float(str(row.share_of_events)):.2g} % of its events would fall: {row.bins}"
+        )
 
 
 def _positive(text: str) -> int:

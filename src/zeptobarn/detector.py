@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import pi
 from pathlib import Path
 from typing import Any, Literal
@@ -47,10 +48,16 @@ class AnalysisSpace:
 
 @dataclass(frozen=True)
 class Source:
-    """A background: its spectrum, its recoil type and how the fit treats its rate.
+    """A background: where its template comes from, and how the fit treats its rate.
 
     Attributes
     ----------
+    recoil, spectrum
+        Recoil type and recoil spectrum; None for a template from a formula.
+    formula
+        See `zeptobarn.formulas`; None for a template from a spectrum.
+    n_events
+        Recoils of conventional sampling; 0 for a template from a formula.
     rate
         ``fixed`` at its expectation, ``free``, or free with a constraint, ``normal`` or
         ``log_normal``.
@@ -62,12 +69,13 @@ class Source:
     name: str
     label: str
     colour: str
-    recoil: Recoil
+    recoil: Recoil | None
     rate: Rate
     rate_width: float
     rate_multiplier: float
     n_events: int
-    spectrum: Mapping[str, Any]
+    spectrum: Mapping[str, Any] | None
+    formula: Mapping[str, Any] | None
 
     @property
     def free(self) -> bool:
@@ -129,6 +137,10 @@ def load_detector(path: str | Path, schema: str | Path | None = None) -> Detecto
     schema
         The schema; ``../schemas/detector.schema.yaml`` beside the file when not given.
 
+    Returns
+    -------
+    The detector, without the sources whose rate multiplier is 0.
+
     Raises
     ------
     ConfigError
@@ -143,6 +155,7 @@ def load_detector(path: str | Path, schema: str | Path | None = None) -> Detecto
             settings[key] = _read_map(settings[key]["map"])
     _check(settings, str(path))
     axes = settings["analysis_space"]
+    sources = [_source(source) for source in settings["sources"]]
     return Detector(
         name=path.stem,
         title=settings["title"],
@@ -153,7 +166,7 @@ def load_detector(path: str | Path, schema: str | Path | None = None) -> Detecto
             np.linspace(axes["cs1"]["low"], axes["cs1"]["high"], axes["cs1"]["bins"] + 1),
             np.geomspace(axes["cs2"]["low"], axes["cs2"]["high"], axes["cs2"]["bins"] + 1),
         ),
-        sources=tuple(_source(source) for source in settings["sources"]),
+        sources=tuple(source for source in sources if source.rate_multiplier > 0),
         signal=Signal(**settings["signal"]),
         settings=settings,
     )
@@ -202,12 +215,13 @@ def _source(settings: Mapping[str, Any]) -> Source:
         name=settings["name"],
         label=settings["label"],
         colour=settings["colour"],
-        recoil=settings["recoil"],
+        recoil=settings.get("recoil"),
         rate=constraint["constraint"],
         rate_width=constraint["width"],
         rate_multiplier=settings.get("rate_multiplier", 1),
-        n_events=settings["n_events"],
-        spectrum=settings["spectrum"],
+        n_events=settings.get("n_events", 0),
+        spectrum=settings.get("spectrum"),
+        formula=settings.get("formula"),
     )
 
 
@@ -248,23 +262,44 @@ def _check(settings: Mapping[str, Any], origin: str) -> None:
     names = [source["name"] for source in settings["sources"]]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"{origin}: sources: name {repeated[0]!r} is used twice")
+    if not any(source.get("rate_multiplier", 1) > 0 for source in settings["sources"]):
+        raise ConfigError(f"{origin}: sources: found no rate_multiplier above 0; needed: one")
     for index, source in enumerate(settings["sources"]):
-        spectrum, place = source["spectrum"], f"{origin}: sources[{index}].spectrum"
-        low, high = spectrum.get("range_keV", (0, 1))
-        if low >= high:
-            raise ConfigError(f"{place}.range_keV: found [{low}, {high}]; allowed: low < high")
-        if spectrum["kind"] != "exponentials":
-            continue
-        if len(spectrum["scales_keV"]) != len(spectrum["amplitudes_per_kg_day_keV"]):
-            raise ConfigError(f"{place}: as many scales_keV as amplitudes_per_kg_day_keV needed")
-        if low <= 0:
-            raise ConfigError(f"{place}.range_keV: found [{low}, {high}]; allowed: above 0")
-        first, last = spectrum.get("normalisation", spectrum)["range_keV"]
-        if not low <= first < last <= high:
-            raise ConfigError(
-                f"{place}.normalisation.range_keV: found [{first}, {last}]; allowed: low < high, "
-                f"inside [{low}, {high}]"
-            )
+        place = f"{origin}: sources[{index}]"
+        if "formula" in source:
+            _check_formula(source, place)
+        else:
+            _check_spectrum(source["spectrum"], f"{place}.spectrum")
+
+
+def _check_formula(source: Mapping[str, Any], place: str) -> None:
+    if wrong := [name for name in ("recoil", "spectrum", "n_events") if name in source]:
+        raise ConfigError(
+            f"{place}: found {wrong[0]} beside formula; allowed: a formula, or recoil, spectrum "
+            "and n_events"
+        )
+    for axis in ("cs1", "cs2"):
+        points = source["formula"][axis].get("points", [])
+        if any(one[0] >= other[0] for one, other in pairwise(points)):
+            raise ConfigError(f"{place}.formula.{axis}.points: areas must increase")
+
+
+def _check_spectrum(spectrum: Mapping[str, Any], place: str) -> None:
+    low, high = spectrum.get("range_keV", (0, 1))
+    if low >= high:
+        raise ConfigError(f"{place}.range_keV: found [{low}, {high}]; allowed: low < high")
+    if spectrum["kind"] != "exponentials":
+        return
+    if len(spectrum["scales_keV"]) != len(spectrum["amplitudes_per_kg_day_keV"]):
+        raise ConfigError(f"{place}: as many scales_keV as amplitudes_per_kg_day_keV needed")
+    if low <= 0:
+        raise ConfigError(f"{place}.range_keV: found [{low}, {high}]; allowed: above 0")
+    first, last = spectrum.get("normalisation", spectrum)["range_keV"]
+    if not low <= first < last <= high:
+        raise ConfigError(
+            f"{place}.normalisation.range_keV: found [{first}, {last}]; allowed: low < high, "
+            f"inside [{low}, {high}]"
+        )
 
 
 def relative_light_yield(
@@ -301,15 +336,19 @@ def _check_light_yield(settings: Mapping[str, Any], key: str, place: str) -> Non
     if len({len(row) for row in light_yield.get("coefficients", [])}) > 1:
         raise ConfigError(f"{place}.coefficients: rows of different length")
     if "map" in light_yield:
+        place += f": {light_yield['map']}"
         for name, low, high in (("radius_cm", 0, radius), ("z_cm", bottom, top)):
             first, last = light_yield[name][0], light_yield[name][-1]
             if not first <= low < high <= last:
                 raise ConfigError(
-                    f"{place}: {light_yield['map']}: {name} reaches from {first:g} to {last:g}; "
+                    f"{place}: {name} reaches from {first:g} to {last:g}; "
                     f"needed: the fiducial volume, {low:g} to {high:g} (nothing is extrapolated)"
                 )
-    z = np.linspace(bottom, top, 51)[:, np.newaxis]
-    found = relative_light_yield(light_yield, np.linspace(0, radius**2, 51), z)
+    # A map is largest and smallest at its own points or at the volume's rim.
+    r = np.append(np.linspace(0, radius, 51), light_yield.get("radius_cm", []))
+    z = np.append(np.linspace(bottom, top, 51), light_yield.get("z_cm", []))
+    r, z = r[r <= radius], z[(z >= bottom) & (z <= top)]
+    found = relative_light_yield(light_yield, r**2, z[:, np.newaxis])
     largest = 1 / settings["g1"] if key.startswith("s1") else np.inf
     if not (np.all(found > 0) and np.all(found <= largest)):
         allowed = "> 0" + (f" and ≤ 1/g1 = {largest:.3g}" if np.isfinite(largest) else "")

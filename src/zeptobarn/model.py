@@ -18,11 +18,11 @@ from zeptobarn.density import bin_index
 from zeptobarn.detector import Recoil
 from zeptobarn.intervals import MESSAGES, Status
 from zeptobarn.problem import Data, Problem, asimov, assemble, scan, solve
-from zeptobarn.response import compute_response
-from zeptobarn.spectra import spectrum
+from zeptobarn.response import Response, compute_response
+from zeptobarn.spectra import source_spectrum
 from zeptobarn.study import Interval, Study, calibration_slice, coverage_slice, limits_slice
 from zeptobarn.tables import StaleResultError, read_parquet, write_parquet
-from zeptobarn.templates import Template, events_per_rate, fold, read_template
+from zeptobarn.templates import Template, build, read_template
 from zeptobarn.toys import Toys, check_events, read_events, throw
 
 Events = pd.DataFrame | str | Path
@@ -576,24 +576,21 @@ def read_model(
 
 
 def build_templates(study: Study, detector: str, sources: list[str]) -> dict[str, Template]:
-    """Simulate a detector and fold the spectra of some sources, all in memory."""
+    """Compute a detector's responses and the templates of some sources, all in memory."""
     threads = os.cpu_count() or 1
-    recoils: dict[str, Recoil] = {s: study.recoil(detector, s) for s in sources}
-    responses = {
-        recoil: {
-            anchor: compute_response(study, detector, recoil, anchor, threads)
-            for anchor in study.anchors(detector, recoil)
-        }
-        for recoil in sorted(set(recoils.values()))
-    }
+    recoils = {s: study.recoil(detector, s) for s in sources}
+    responses: dict[Recoil | None, dict[str, Response]] = {None: {}}
+    for recoil in recoils.values():
+        if recoil is not None and recoil not in responses:
+            responses[recoil] = {
+                anchor: compute_response(study, detector, recoil, anchor, threads)
+                for anchor in study.anchors(detector, recoil)
+            }
     return {
-        s: fold(
-            spectrum(study, study.spectrum_name(detector, s)),
-            responses[recoil],
-            study.anchors(detector, recoil),
-            events_per_rate(study, detector, s),
+        source: build(
+            study, detector, source, source_spectrum(study, detector, source), responses[recoil]
         )
-        for s, recoil in recoils.items()
+        for source, recoil in recoils.items()
     }
 
 

@@ -21,7 +21,7 @@ from zeptobarn.spectra import read_spectrum
 from zeptobarn.streams import stream
 from zeptobarn.study import Interval, Study, sensitivity_slice
 from zeptobarn.tables import write_parquet
-from zeptobarn.templates import Template, events_per_rate, fold
+from zeptobarn.templates import Template, build
 
 # Best fits of the Asimov bands, in standard deviations of the signal.
 BANDS = {
@@ -83,7 +83,7 @@ def replica(response: Response, normal: NDArray[np.float64]) -> Response:
 def replica_templates(
     study: Study,
     detector: str,
-    spectra: Mapping[str, pd.DataFrame],
+    spectra: Mapping[str, pd.DataFrame | None],
     responses: Mapping[Recoil, Mapping[str, Response]],
     number: int,
 ) -> dict[str, Template]:
@@ -92,26 +92,20 @@ def replica_templates(
     Parameters
     ----------
     spectra
-        By source.
+        By source; None for a template from a formula.
     responses
         By recoil type and anchor.
     number
         Which replica.
     """
-    varied: dict[Recoil, dict[str, Response]] = {}
+    varied: dict[Recoil | None, dict[str, Response]] = {None: {}}
     for recoil, anchors in responses.items():
         rng = stream(study.seed, "replica", detector, recoil, number)
         normal = rng.standard_normal(next(iter(anchors.values())).probability.shape)
         varied[recoil] = {name: replica(found, normal) for name, found in anchors.items()}
     return {
-        source: fold(
-            table,
-            varied[recoil],
-            study.anchors(detector, recoil),
-            events_per_rate(study, detector, source),
-        )
+        source: build(study, detector, source, table, varied[study.recoil(detector, source)])
         for source, table in spectra.items()
-        for recoil in [study.recoil(detector, source)]
     }
 
 
@@ -159,13 +153,16 @@ def _read_model(study: Study, target: str, mass_GeV: float, interaction: str) ->
 
 def _inputs(
     study: Study, detector: str
-) -> tuple[dict[str, pd.DataFrame], dict[Recoil, dict[str, Response]]]:
+) -> tuple[dict[str, pd.DataFrame | None], dict[Recoil, dict[str, Response]]]:
     """Read the spectra of all sources, and the responses that they need."""
     sources = [*study.signals(), *(s.name for s in study.detectors[detector].sources)]
-    spectra: dict[str, pd.DataFrame] = {}
+    spectra: dict[str, pd.DataFrame | None] = {}
     responses: dict[Recoil, dict[str, Response]] = {}
     for source in sources:
         recoil, name = study.recoil(detector, source), study.spectrum_name(detector, source)
+        if recoil is None or name is None:
+            spectra[source] = None
+            continue
         spectra[source] = read_spectrum(study.path(paths.SPECTRUM, spectrum=name))
         if recoil not in responses:
             place = {"detector": detector, "recoil": recoil}

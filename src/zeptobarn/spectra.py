@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from zeptobarn.config import ConfigError
-from zeptobarn.study import HALOS, Study, max_recoil_energy_keV
+from zeptobarn.study import HALOS, INELASTIC, Study, largest_energy_keV
 from zeptobarn.tables import read_csv
 
 COLUMNS = ["recoil_energy_keV", "rate_per_kg_day_keV"]
@@ -26,6 +26,8 @@ CROSS_SECTION_CM2 = 1.0e-45
 # Lower end of the WIMP spectra: below any detector's response to nuclear recoils.
 _LOWEST_KEV = 0.05
 _GRID_STEP_LOG = 0.01
+# Of spectra that take a double integral at each energy.
+_COARSE_STEP_LOG = 0.02
 
 
 def spectrum(study: Study, name: str) -> pd.DataFrame:
@@ -33,6 +35,12 @@ def spectrum(study: Study, name: str) -> pd.DataFrame:
     if signal := study.signal(name):
         return wimp_spectrum(signal[1], signal[0], study.halo)
     return background_spectrum(study.spectra()[name])
+
+
+def source_spectrum(study: Study, detector: str, source: str) -> pd.DataFrame | None:
+    """Compute the spectrum of a detector's source; None for a template from a formula."""
+    name = study.spectrum_name(detector, source)
+    return None if name is None else spectrum(study, name)
 
 
 def check_files(study: Study) -> None:
@@ -53,22 +61,26 @@ def wimp_spectrum(
 ) -> pd.DataFrame:
     """Spectrum of a WIMP at 1e-45 cm², from wimprates.
 
-    The energy grid reaches from 0.05 keV to the largest recoil energy of this mass, in steps
-    of 1 %: a fixed grid would misjudge light WIMPs.
+    The energy grid reaches from 0.05 keV to the largest energy of this mass, in steps of 1 %: a
+    fixed grid would misjudge light WIMPs. With the Migdal effect (Ibe et al., JHEP 03 (2018) 194;
+    the third and fourth shell) and bremsstrahlung (Kouvaris and Pradler, PRL 118 (2017) 031803)
+    the energy is that of the electron with its shell, or of the photon, in steps of 2 %; the
+    nucleus, which recoils with it, is not counted.
 
     Parameters
     ----------
     mass_GeV
         WIMP mass (GeV/c²).
     interaction
-        ``SI``, or ``SD_n_…``, ``SD_p_…`` with ``central``, ``up`` or ``low`` structure functions.
+        ``SI``, or ``SD_n_…``, ``SD_p_…`` with ``central``, ``up`` or ``low`` structure functions;
+        ``SI_migdal``, ``SI_bremsstrahlung``.
     halo
         A name in `zeptobarn.study.HALOS`.
 
     Raises
     ------
     ConfigError
-        No recoil above 0.05 keV is possible, or v0 is larger than 238 km/s, where wimprates
+        No energy above 0.05 keV is possible, or v0 is larger than 238 km/s, where wimprates
         would cut the velocity distribution short.
 
     Examples
@@ -79,7 +91,7 @@ def wimp_spectrum(
     values = HALOS[halo]
     if values["v0_km_s"] > 238:
         raise ConfigError(f"halo {halo}: v0 = {values['v0_km_s']} km/s; allowed: ≤ 238 km/s")
-    largest = max_recoil_energy_keV(mass_GeV, halo)
+    largest = largest_energy_keV(mass_GeV, halo, interaction)
     if largest <= _LOWEST_KEV:
         raise ConfigError(
             f"WIMP mass {mass_GeV} GeV/c²: its largest recoil energy is {largest:.3g} keV; the "
@@ -97,12 +109,15 @@ def wimp_spectrum(
         v_esc=values["v_esc_km_s"] * nu.km / nu.s,
         rho_dm=values["rho_GeV_cm3"] * nu.GeV / nu.c0**2 / nu.cm**3,
     )
-    energies = _energy_grid(_LOWEST_KEV, largest)
+    mechanism = next((m for m in INELASTIC if interaction.endswith(m)), "")
+    step = _COARSE_STEP_LOG if mechanism else _GRID_STEP_LOG
+    energies = _energy_grid(_LOWEST_KEV, largest, step)
     rates = wimprates.rate_wimp(
         energies * nu.keV,
         mw=mass_GeV * nu.GeV / nu.c0**2,
         sigma_nucleon=CROSS_SECTION_CM2 * nu.cm**2,
-        interaction=interaction,
+        interaction=interaction.removesuffix(mechanism),
+        detection_mechanism=mechanism.removeprefix("_") or "elastic_nr",
         halo_model=model,
     ) * (nu.keV * nu.kg * nu.day)
     return pd.DataFrame({COLUMNS[0]: energies, COLUMNS[1]: rates})
@@ -194,8 +209,8 @@ def _integral(
     )
 
 
-def _energy_grid(low: float, high: float) -> NDArray[np.float64]:
-    return np.geomspace(low, high, int(np.ceil(np.log(high / low) / _GRID_STEP_LOG)) + 1)
+def _energy_grid(low: float, high: float, step: float = _GRID_STEP_LOG) -> NDArray[np.float64]:
+    return np.geomspace(low, high, int(np.ceil(np.log(high / low) / step)) + 1)
 
 
 def _flat(settings: Mapping[str, Any]) -> pd.DataFrame:

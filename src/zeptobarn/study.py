@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zeptobarn import paths
 from zeptobarn.config import ConfigError, read_yaml, validate
 from zeptobarn.detector import Detector, Recoil, load_detector
+from zeptobarn.formulas import shares
 from zeptobarn.tables import digest
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ HALOS: Mapping[str, Mapping[str, float]] = {
     "xenon2017": {"v0_km_s": 220, "v_esc_km_s": 544, "rho_GeV_cm3": 0.3},
     "baxter2021": {"v0_km_s": 238, "v_esc_km_s": 544, "rho_GeV_cm3": 0.3},
 }
+
+# Ends of the names of interactions whose electron or photon is seen, and not the nucleus.
+INELASTIC = ("_migdal", "_bremsstrahlung")
 
 # What a shape parameter may change: numbers of the yields, in standard deviations or relative to
 # their value, each for one recoil type, and numbers of a detector file.
@@ -66,9 +70,14 @@ class Shape:
     detectors: tuple[str, ...]
     low_energy: str
 
-    def touches(self, detector: str, recoil: Recoil) -> bool:
-        """Whether templates of a detector and recoil type depend on the parameter."""
-        return detector in self.detectors and _YIELD_RECOILS.get(self.parameter, recoil) == recoil
+    def touches(self, detector: str, recoil: Recoil | None) -> bool:
+        """Whether templates of a detector and recoil type depend on the parameter.
+
+        Those that are not recoils (None) depend on none.
+        """
+        if recoil is None or detector not in self.detectors:
+            return False
+        return _YIELD_RECOILS.get(self.parameter, recoil) == recoil
 
 
 @dataclass(frozen=True)
@@ -142,6 +151,7 @@ class Study:
     response_method: Literal["quadrature", "simulation"]
     events_per_energy_bin: int
     energy_bin_width_log: float
+    density: Literal["histogram", "kde"]
     published: Mapping[str, tuple[str, ...]]
 
     @property
@@ -175,7 +185,7 @@ class Study:
             )
         ]
 
-    def shapes_of(self, detector: str, recoil: Recoil) -> tuple[Shape, ...]:
+    def shapes_of(self, detector: str, recoil: Recoil | None) -> tuple[Shape, ...]:
         """The shape parameters that change templates of a detector and recoil type."""
         return tuple(shape for shape in self.shapes if shape.touches(detector, recoil))
 
@@ -184,7 +194,7 @@ class Study:
         members = self.targets[target]
         return tuple(s for s in self.shapes if any(name in s.detectors for name in members))
 
-    def anchors(self, detector: str, recoil: Recoil) -> dict[str, dict[str, float]]:
+    def anchors(self, detector: str, recoil: Recoil | None) -> dict[str, dict[str, float]]:
         """Name and shape values of each anchor of a detector and recoil type, in grid order."""
         shapes = self.shapes_of(detector, recoil)
         grid = product(*(shape.anchors for shape in shapes))
@@ -225,6 +235,7 @@ class Study:
             source.spectrum["name"]: source.spectrum
             for detector in self.detectors.values()
             for source in detector.sources
+            if source.spectrum is not None
         }
 
     def signals(self) -> list[str]:
@@ -243,15 +254,18 @@ class Study:
             for mass in self.masses_GeV
         }.get(source)
 
-    def recoil(self, detector: str, source: str) -> Recoil:
-        """Recoil type of a source; a signal is a nuclear recoil."""
-        return "nr" if self.signal(source) else self.detectors[detector].source(source).recoil
+    def recoil(self, detector: str, source: str) -> Recoil | None:
+        """Recoil type of a source; None for a template from a formula."""
+        if signal := self.signal(source):
+            return signal_recoil(signal[0])
+        return self.detectors[detector].source(source).recoil
 
-    def spectrum_name(self, detector: str, source: str) -> str:
-        """Name of a source's spectrum."""
+    def spectrum_name(self, detector: str, source: str) -> str | None:
+        """Name of a source's spectrum; None for a template from a formula."""
         if self.signal(source):
             return source
-        return str(self.detectors[detector].source(source).spectrum["name"])
+        spectrum = self.detectors[detector].source(source).spectrum
+        return None if spectrum is None else str(spectrum["name"])
 
 
 def load_study(path: str | Path, overlay: str | Path | None = None) -> Study:
@@ -397,6 +411,14 @@ def _check(study: Study, origin: str) -> None:
     spectra: dict[str, Mapping[str, Any]] = {}
     for detector in study.detectors.values():
         for source in detector.sources:
+            place = f"config/detectors/{detector.name}.yaml: source {source.name}"
+            if source.formula is not None:
+                try:
+                    shares(source.formula, detector.space)
+                except ValueError as error:
+                    raise ConfigError(f"{place}: {error}") from None
+            if source.spectrum is None:
+                continue
             known = spectra.setdefault(source.spectrum["name"], source.spectrum)
             if known != source.spectrum:
                 raise ConfigError(
@@ -406,8 +428,7 @@ def _check(study: Study, origin: str) -> None:
             path = source.spectrum.get("path")
             if path is not None and not Path(path).is_file():
                 raise ConfigError(
-                    f"config/detectors/{detector.name}.yaml: spectrum of source {source.name}: "
-                    f"no file {path} (paths are relative to the working directory)"
+                    f"{place}: no file {path} (paths are relative to the working directory)"
                 )
         _check_masses(study, detector, origin)
 
@@ -442,34 +463,45 @@ def _check_shape(study: Study, shape: Shape, origin: str) -> None:
 
 
 def _check_masses(study: Study, detector: Detector, origin: str) -> None:
-    cutoff = detector.settings["response_cutoff_keV"]["nr"]
-    for index, mass in enumerate(study.masses_GeV):
-        largest = max_recoil_energy_keV(mass, study.halo)
+    for interaction, (index, mass) in product(study.interactions, enumerate(study.masses_GeV)):
+        recoil = signal_recoil(interaction)
+        cutoff = detector.settings["response_cutoff_keV"][recoil]
+        largest = largest_energy_keV(mass, study.halo, interaction)
         if largest <= cutoff:
             raise ConfigError(
                 f"{origin}: masses_GeV[{index}]: found {mass}; its largest recoil energy "
-                f"{largest:.3g} keV lies below response_cutoff_keV.nr = {cutoff} keV of "
-                f"{detector.name}: the rate is zero"
+                f"{largest:.3g} keV lies below response_cutoff_keV.{recoil} = {cutoff} keV of "
+                f"{detector.name}: the rate of {interaction} is zero"
             )
 
 
-def max_recoil_energy_keV(mass_GeV: float, halo: str) -> float:
-    """Largest recoil energy (keV) of a WIMP of a mass (GeV/c²) on xenon.
+def signal_recoil(interaction: str) -> Recoil:
+    """Recoil type of an interaction: the Migdal effect and bremsstrahlung are seen as ER."""
+    return "er" if interaction.endswith(INELASTIC) else "nr"
 
-    2 μ² v²/m_N at the escape velocity plus the Earth's mean speed: the local standard of rest,
-    the Sun's peculiar velocity (11.1, 12.2, 7.3) km/s and an orbital speed of 29.8 km/s
-    (EPJC 81 (2021) 907).
+
+def largest_energy_keV(mass_GeV: float, halo: str, interaction: str = "SI") -> float:
+    """Largest energy (keV) that a WIMP of a mass (GeV/c²) leaves in xenon.
+
+    2 μ² v²/m_N for a recoiling nucleus, μ v²/2 for an electron or a photon; v is the escape
+    velocity plus the Earth's mean speed: the local standard of rest, the Sun's peculiar velocity
+    (11.1, 12.2, 7.3) km/s and an orbital speed of 29.8 km/s (EPJC 81 (2021) 907).
 
     Examples
     --------
-    >>> round(max_recoil_energy_keV(7, "xenon2017"), 1)
+    >>> round(largest_energy_keV(7, "xenon2017"), 1)
     4.8
+    >>> round(largest_energy_keV(1, "baxter2021", "SI_migdal"), 1)
+    3.5
     """
     v0, v_esc = HALOS[halo]["v0_km_s"], HALOS[halo]["v_esc_km_s"]
     earth = (11.1**2 + (v0 + 12.2) ** 2 + 7.3**2 + 29.8**2) ** 0.5
     nucleus_GeV = 131.293 * 0.93149410
     reduced = mass_GeV * nucleus_GeV / (mass_GeV + nucleus_GeV)
-    return float(2e6 * reduced**2 / nucleus_GeV * ((v_esc + earth) / 299792.458) ** 2)
+    available = 0.5e6 * reduced * ((v_esc + earth) / 299792.458) ** 2
+    if signal_recoil(interaction) == "er":
+        return float(available)
+    return float(4 * available * reduced / nucleus_GeV)
 
 
 def spectrum_slice(study: Study, name: str) -> dict[str, Any]:
@@ -509,18 +541,24 @@ def response_slice(study: Study, detector: str, recoil: Recoil, anchor: str) -> 
 
 def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
     """Give the configuration that a template depends on."""
-    recoil = study.recoil(detector, source)
+    recoil, name = study.recoil(detector, source), study.spectrum_name(detector, source)
     found = study.detectors[detector]
-    return {
-        "spectrum": spectrum_slice(study, study.spectrum_name(detector, source)),
-        "response": {
-            anchor: digest(response_slice(study, detector, recoil, anchor))
-            for anchor in study.anchors(detector, recoil)
-        },
+    kept: dict[str, Any] = {
         "exposure_kg_day": found.exposure_kg_day,
         "rate": study.reference_cross_section_cm2
         if study.signal(source)
         else found.source(source).rate_multiplier,
+    }
+    if recoil is None or name is None:
+        formula = found.source(source).formula
+        return kept | {"formula": formula, "space": found.settings["analysis_space"]}
+    return kept | {
+        "spectrum": spectrum_slice(study, name),
+        "response": {
+            anchor: digest(response_slice(study, detector, recoil, anchor))
+            for anchor in study.anchors(detector, recoil)
+        },
+        "density": study.density,
     }
 
 

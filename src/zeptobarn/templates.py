@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from zeptobarn.detector import AnalysisSpace, Recoil
+from zeptobarn.detector import AnalysisSpace, Detector, Recoil
+from zeptobarn.formulas import shares
+from zeptobarn.paths import anchor_name
 from zeptobarn.response import Response
 from zeptobarn.spectra import COLUMNS, CROSS_SECTION_CM2, integrate
 from zeptobarn.study import Study, template_slice
@@ -42,6 +44,42 @@ class Template:
         """Expected events per bin with all shape parameters at 0."""
         at = next(i for i, values in enumerate(self.shape_values) if not any(values.values()))
         return np.asarray(self.expected[at])
+
+
+def build(
+    study: Study,
+    detector: str,
+    source: str,
+    spectrum: pd.DataFrame | None,
+    responses: Mapping[str, Response],
+) -> Template:
+    """Make a source's template as the study asks for it.
+
+    Parameters
+    ----------
+    spectrum
+        The source's spectrum, see `zeptobarn.spectra`; None for a template from a formula.
+    responses
+        Response of each anchor of the source's recoil type, by the anchor's name.
+    """
+    found = study.detectors[detector]
+    if spectrum is None:
+        background = found.source(source)
+        formula = background.formula or {}
+        events = formula["events"] * background.rate_multiplier
+        expected = events * found.exposure_kg_day / formula["exposure_kg_day"]
+        rows = expected * shares(formula, found.space)[np.newaxis]
+        return Template(({},), rows, np.zeros_like(rows))
+    anchors = study.anchors(detector, study.recoil(detector, source))
+    template = fold(spectrum, responses, anchors, events_per_rate(study, detector, source))
+    if study.density == "histogram":
+        return template
+    from zeptobarn.density import smooth
+
+    smoothed = [
+        smooth(*row, found.space) for row in zip(template.expected, template.variance, strict=True)
+    ]
+    return Template(template.shape_values, *map(np.array, zip(*smoothed, strict=True)))
 
 
 def fold(
@@ -121,6 +159,44 @@ def sample(
         ({},),
         weight * counts[np.newaxis],
         weight**2 * (counts * (1 - counts / n_events))[np.newaxis],
+    )
+
+
+def lint(study: Study, detector: str, source: str, template: Template) -> pd.DataFrame:
+    """Find bins that an event of the source could hit, but where its template holds nothing.
+
+    See `zeptobarn.density.holes`. A template without simulation error has none.
+
+    Returns
+    -------
+    A row per anchor with such bins: ``detector, source, anchor, empty_bins, share_of_events``
+    (that would fall into these), and ``bins``, the three that miss most.
+    """
+    from zeptobarn.density import holes
+
+    found = study.detectors[detector]
+    rows = []
+    for values, expected, variance in zip(
+        template.shape_values, template.expected, template.variance, strict=True
+    ):
+        empty, share = holes(expected, variance, found.space)
+        if not len(empty):
+            continue
+        named = "; ".join(_bin_name(found, number) for number in empty[:3])
+        names = {"detector": detector, "source": source, "anchor": anchor_name(values)}
+        rows.append({**names, "empty_bins": len(empty), "share_of_events": share, "bins": named})
+    columns = ["detector", "source", "anchor", "empty_bins", "share_of_events", "bins"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _bin_name(detector: Detector, number: int) -> str:
+    i, j = divmod(int(number), detector.space.shape[1])
+    return ", ".join(
+        f"{name} {edges[k]:.4g}–{edges[k + 1]:.4g} {detector.area_unit}"
+        for name, edges, k in (
+            ("cS1", detector.space.cs1_edges, i),
+            ("cS2", detector.space.cs2_edges, j),
+        )
     )
 
 

@@ -18,6 +18,7 @@ rule calibration:
             "density",
             "detector",
             "fit",
+            "formulas",
             "intervals",
             "jit",
             "likelihood",

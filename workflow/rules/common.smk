@@ -32,7 +32,7 @@ wildcard_constraints:
     detector=r"[a-z][a-z0-9_]*",
     recoil="nr|er",
     anchor=r"[\w.+-]+",
-    interaction=r"SI|SD_[np]_(central|up|low)",
+    interaction=r"SI(_migdal|_bremsstrahlung)?|SD_[np]_(central|up|low)",
     mass=r"\d+(\.\d+)?",
     batch=r"\d+-\d+",
 
@@ -94,15 +94,25 @@ def target_sources(target):
     ]
 
 
-def target_responses(target):
-    """Give detector, recoil type and anchor of every response of a detector or combination."""
+def spectrum_files(detector, source):
+    """Give the spectrum of a source; none of a template from a formula."""
+    name = STUDY.spectrum_name(detector, source)
+    return [] if name is None else [STUDY.path(paths.SPECTRUM, spectrum=name)]
+
+
+def response_files(detector, recoil):
+    """Give the responses of a recoil type at all anchors; none of no recoil."""
+    if recoil is None:
+        return []
     return [
-        (detector, recoil, anchor)
-        for detector in STUDY.targets[target]
-        for recoil in ("nr", "er")
-        if any(STUDY.recoil(d, s) == recoil for d, s in target_sources(detector))
+        STUDY.path(paths.RESPONSE, detector=detector, recoil=recoil, anchor=anchor)
         for anchor in STUDY.anchors(detector, recoil)
     ]
+
+
+def target_recoils(target):
+    """Give detector and recoil type of the responses of a detector or combination."""
+    return sorted({(d, STUDY.recoil(d, s)) for d, s in target_sources(target)}, key=str)
 
 
 def print_table():

@@ -25,6 +25,7 @@ rule limits:
             "density",
             "detector",
             "fit",
+            "formulas",
             "intervals",
             "jit",
             "likelihood",

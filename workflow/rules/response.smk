@@ -13,6 +13,7 @@ rule response:
         code=code_digest(
             "config",
             "detector",
+            "formulas",
             "jit",
             "paths",
             "quadrature",

@@ -8,12 +8,14 @@ rule sensitivity:
             for file in template_files(w.detector, interaction, mass)
         ],
         spectra=lambda w: [
-            STUDY.path(paths.SPECTRUM, spectrum=STUDY.spectrum_name(detector, source))
+            file
             for detector, source in target_sources(w.detector)
+            for file in spectrum_files(detector, source)
         ],
         responses=lambda w: [
-            STUDY.path(paths.RESPONSE, detector=detector, recoil=recoil, anchor=anchor)
-            for detector, recoil, anchor in target_responses(w.detector)
+            file
+            for detector, recoil in target_recoils(w.detector)
+            for file in response_files(detector, recoil)
         ],
         calibration=lambda w: (
             [
@@ -41,6 +43,7 @@ rule sensitivity:
             "density",
             "detector",
             "fit",
+            "formulas",
             "intervals",
             "jit",
             "likelihood",

@@ -8,6 +8,14 @@ rule spectrum:
         log_of(paths.SPECTRUM),
     params:
         config=lambda w: spectrum_slice(STUDY, w.spectrum),
-        code=code_digest("config", "detector", "paths", "spectra", "study", "tables"),
+        code=code_digest(
+            "config",
+            "detector",
+            "formulas",
+            "paths",
+            "spectra",
+            "study",
+            "tables",
+        ),
     script:
         "../scripts/spectrum.py"

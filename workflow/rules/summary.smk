@@ -14,6 +14,14 @@ rule summary:
         log_of("summary/limits"),
     params:
         config=summary_slice(STUDY),
-        code=code_digest("config", "detector", "paths", "study", "summary", "tables"),
+        code=code_digest(
+            "config",
+            "detector",
+            "formulas",
+            "paths",
+            "study",
+            "summary",
+            "tables",
+        ),
     script:
         "../scripts/summary.py"

@@ -1,18 +1,10 @@
 rule template:
-    """Fold a spectrum with the response: a source's expected events per bin, at all anchors."""
+    """Make a template, spectrum times response or a formula: expected events per bin, at all anchors."""
     input:
-        spectrum=lambda w: STUDY.path(
-            paths.SPECTRUM, spectrum=STUDY.spectrum_name(w.detector, w.source)
+        spectrum=lambda w: spectrum_files(w.detector, w.source),
+        responses=lambda w: response_files(
+            w.detector, STUDY.recoil(w.detector, w.source)
         ),
-        responses=lambda w: [
-            STUDY.path(
-                paths.RESPONSE,
-                detector=w.detector,
-                recoil=STUDY.recoil(w.detector, w.source),
-                anchor=anchor,
-            )
-            for anchor in STUDY.anchors(w.detector, STUDY.recoil(w.detector, w.source))
-        ],
     output:
         pattern(paths.TEMPLATE),
     log:
@@ -21,7 +13,10 @@ rule template:
         config=lambda w: template_slice(STUDY, w.detector, w.source),
         code=code_digest(
             "config",
+            "density",
             "detector",
+            "formulas",
+            "jit",
             "paths",
             "response",
             "spectra",

@@ -15,6 +15,7 @@ rule toys:
         code=code_digest(
             "config",
             "detector",
+            "formulas",
             "paths",
             "response",
             "spectra",

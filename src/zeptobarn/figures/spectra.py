@@ -39,6 +39,8 @@ def draw(
         axes[0].set_title(f"WIMP, {interaction_label(interaction)}, $10^{{-45}}$ cm²")
         for axis, detector in zip(axes[1:], study.detectors.values(), strict=True):
             for source in detector.sources:
+                if source.spectrum is None:
+                    continue
                 table = spectra[source.spectrum["name"]].copy()
                 table["rate_per_kg_day_keV"] *= source.rate_multiplier
                 dashed = "--" if source.recoil == "er" else "-"

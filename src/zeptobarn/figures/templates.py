@@ -38,7 +38,9 @@ def draw_templates(
     labels = {source.name: source.label for source in found.sources}
     for name in study.signals():
         interaction, mass = study.signal(name) or ("", 0.0)
-        labels[name] = f"{found.signal.label} {interaction} {paths.number(mass)} GeV/c²"
+        labels[name] = (
+            f"{found.signal.label} {interaction.replace('_', ' ')} {paths.number(mass)} GeV/c²"
+        )
     rows = -(-len(templates) // _PANELS_PER_ROW)
     with new_figure(12, 2.5 * rows + 0.3, files) as figure:
         axes = figure.subplots(rows, _PANELS_PER_ROW, sharex=True, sharey=True, squeeze=False)
@@ -111,7 +113,7 @@ def draw_bands(
                 axis.scatter(
                     events["cs1"],
                     events["cs2"],
-                    s=14 if len(dataset) < 300 or source.recoil == "nr" else 2,
+                    s=14 if len(dataset) < 300 or source.recoil != "er" else 2,
                     c=BLACK if source.recoil == "er" else source.colour,
                     edgecolors="none" if source.recoil == "er" else BLACK,
                     lw=0 if source.recoil == "er" else 0.6,
