@@ -1,6 +1,8 @@
 # make        set up .venv and run the default study       make quick  a small study, for a first look
 # make test   set up .venv and run the tests               make lint   formatting, lint, types
-# make bench  events and limits per second, beside peers
+# make bench  limits per second beside iminuit
+# make bench-templates  recoils per second beside nestpy, precision of templates; a figure for docs/
+# make bench-agreement  simulation against quadrature, 100 million events per response
 # make bench-inference  limits per second beside blueice, in an environment of its own
 .DEFAULT_GOAL := run
 PYTHON ?= python3
@@ -16,7 +18,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml tools/make_venv.sh
 	$(BIN)/python tools/compile_kernels.py
 	touch $@
 
-.PHONY: setup run quick test lint bench bench-inference lock
+.PHONY: setup run quick test lint bench bench-templates bench-agreement bench-inference lock
 setup: $(VENV)/.ready
 
 # Snakemake prints the table itself, but not when there is nothing to be done; under make, make does.
@@ -40,6 +42,12 @@ lint: setup
 
 bench: setup
 	python benchmarks/speed.py
+
+bench-templates: setup
+	python benchmarks/templates.py
+
+bench-agreement: setup
+	python benchmarks/agreement.py
 
 .venv-blueice/.ready: benchmarks/peers/requirements.txt
 	$(PYTHON) -m venv .venv-blueice

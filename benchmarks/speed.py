@@ -1,14 +1,12 @@
-"""Speed on one core: simulated events per second, and limits per second, beside simple peers.
+"""Limits per second on one core, beside a simple peer.
 
-The peers are the same chain of quanta written with numpy, and the same likelihood minimised by
-iminuit with a root finder around it (leff interpolated between anchors, from three starts because
-MIGRAD stops on a kink). Run with `make bench`, after `make run`.
+The peer is the same likelihood minimised by iminuit with a root finder around it (leff
+interpolated between anchors, from three starts because MIGRAD stops on a kink). Run with
+`make bench`, after `make run`.
 """
 
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from iminuit import Minuit
@@ -16,13 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from scipy import optimize
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-
-from test_simulate import chain_in_numpy
 from zeptobarn.density import bin_index
 from zeptobarn.model import Model, load_model
-from zeptobarn.simulate import histogram
-from zeptobarn.streams import stream
 from zeptobarn.study import Study, load_study
 from zeptobarn.toys import Toys, throw
 
@@ -38,30 +31,6 @@ def rate(work: Callable[[], int]) -> float:
         done = work()
         found.append(done / (time.process_time() - start))
     return float(np.median(found))
-
-
-def simulator(study: Study, table: Table) -> None:
-    """Events per second of the response's kernel and of numpy, at the same energies."""
-    n_bins, n = 40, 10_000
-    for name, detector in study.detectors.items():
-        for recoil, low, high in (("nr", 1.0, 5.0), ("nr", 5.0, 50.0), ("er", 1.0, 12.0)):
-            edges = np.geomspace(low, high, n_bins + 1)
-
-            def kernel() -> int:
-                streams = [stream(1, "bench", i) for i in range(n_bins)]
-                histogram(detector.settings, recoil, detector.space, edges, n, streams)
-                return n_bins * n
-
-            def numpy() -> int:
-                for energy in edges[:-1:8]:
-                    chain_in_numpy(detector.settings, recoil, energy, stream(1, "peer"), n)
-                return len(edges[:-1:8]) * n
-
-            mine, peer = rate(kernel), rate(numpy)
-            table.add_row(
-                f"events/s, {name}, {recoil} {low:g}–{high:g} keV",
-                f"{mine:.2e}", f"{peer:.2e} (numpy)", f"{mine / peer:.1f}", "",
-            )  # fmt: skip
 
 
 def iminuit_limit(model: Model, toys: Toys, trial: int) -> float:
@@ -138,7 +107,6 @@ def main() -> None:
     table = Table(title="CPU time on one core, median of 5 runs")
     for column in ("", "zeptobarn", "peer", "ratio", "largest difference"):
         table.add_column(column)
-    simulator(study, table)
     limits(study, table)
     Console(width=110).print(table)
 

@@ -1,8 +1,12 @@
 import pytest
 
+from zeptobarn import paths
 from zeptobarn.cli import main
+from zeptobarn.model import build_templates
+from zeptobarn.study import load_study
 from zeptobarn.summary import summarise
 from zeptobarn.tables import write_parquet
+from zeptobarn.templates import write_template
 
 
 @pytest.fixture
@@ -40,6 +44,29 @@ def test_without_results(tmp_path, capsys):
     error = capsys.readouterr().err
     assert "summary/limits.parquet: no such file; run `snakemake" in error
     assert len(error.splitlines()) == 1
+
+
+def test_lint(tmp_path, capsys):
+    """A study of which too few recoils were simulated."""
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(
+        f"results: {tmp_path}\ndetectors: [xenon1t]\nmasses_GeV: [10]\n"
+        "response: {method: simulation, events_per_energy_bin: 5, energy_bin_width_log: 0.2}\n"
+    )
+    arguments = ["lint", "--overlay", str(overlay)]
+    assert main(arguments) == 1
+    assert "wimp_SI_10GeV.parquet: no such file; run `snakemake" in capsys.readouterr().err
+    study = load_study("config/config.yaml", overlay)
+    sources = ["wimp_SI_10GeV", *(s.name for s in study.detectors["xenon1t"].sources)]
+    for name, template in build_templates(study, "xenon1t", sources).items():
+        path = study.path(paths.TEMPLATE, detector="xenon1t", source=name)
+        write_template(study, "xenon1t", name, template, path)
+    assert main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("xenon1t wimp_SI_10GeV leff_-2: ") for line in lines)
+    assert all("empty bins, where" in line and "cS2" in line for line in lines)
+    # Templates from formulas are exact.
+    assert not any("wall" in line or "anomalous" in line for line in lines)
 
 
 @pytest.mark.parametrize("arguments", [[], ["tabel"], ["table", "--trials", "0"]])

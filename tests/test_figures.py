@@ -7,6 +7,7 @@ from zeptobarn.figures import coverage as coverage_figures
 from zeptobarn.figures import limits as limit_figures
 from zeptobarn.figures import spectra as spectrum_figures
 from zeptobarn.figures import templates as template_figures
+from zeptobarn.figures import yields as yield_figures
 from zeptobarn.model import COVERAGE_UNITS, make_model
 from zeptobarn.spectra import spectrum
 from zeptobarn.summary import summarise
@@ -56,6 +57,10 @@ def test_spectra(tmp_path, small_study):
     )
     assert png.read_bytes().startswith(b"\x89PNG")
     assert pdf.read_bytes().startswith(b"%PDF")
+
+
+def test_yields(tmp_path, small_study):
+    draw_twice(tmp_path, lambda files: yield_figures.draw(small_study, "xenon1t", files))
 
 
 def test_templates_and_bands(tmp_path, small_study, small_templates, dataset):

@@ -8,6 +8,10 @@ from typing import Any
 import yaml
 
 
+# libyaml's, where PyYAML has it: every job of a study reads its configuration.
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 class ConfigError(ValueError):
     """A configuration or input file holds something it may not; the message says where."""
 
@@ -22,7 +26,7 @@ def read_yaml(path: str | Path) -> Any:
     """
     path = Path(path)
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _SafeLoader(path.read_text(encoding="utf-8")).get_single_data()
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except yaml.MarkedYAMLError as error:

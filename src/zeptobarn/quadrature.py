@@ -267,9 +267,9 @@ def _split(
     first_electron = max(0, int(low * total[0] - spread))
     last_electron = min(int(total[-1]), ceil(high * total[-1] + spread))
     number = np.arange(first_electron, last_electron + 1)
-    row = np.zeros(len(number))
-    for one, w in zip(p, weight, strict=True):
-        row += w * _binomial(total[-1:], number, one)[0]
+    most = total[-1:, np.newaxis]
+    chances = np.exp(_log_choose(most, number) + _log_powers(most, number, p[:, np.newaxis]))
+    row = weight @ chances
     joint = np.empty((len(total), len(number)))
     joint[-1] = row
     # One quantum less, any of them: an electron or not.

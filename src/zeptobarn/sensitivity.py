@@ -112,14 +112,16 @@ def replica_templates(
 def sensitivity(study: Study, target: str) -> pd.DataFrame:
     """Asimov limits of a detector or combination, and their error from finite simulation.
 
-    Reads templates, spectra, responses and calibrations from the study's results.
+    Reads templates and calibrations from the study's results, and for the error of a simulation
+    spectra and responses.
 
     Returns
     -------
     A row per interaction, mass and interval: `BANDS` and ``template_error_cm2``, the standard
-    deviation of the Asimov limit over replicas of the responses.
+    deviation of the Asimov limit over replicas of the responses; 0 for quadrature.
     """
-    n = study.template_replicas
+    n = study.replicas
+    no_error = 0.0 if study.response_method == "quadrature" else np.nan
     inputs = {name: _inputs(study, name) for name in study.targets[target]} if n else {}
     replicas = [
         {name: replica_templates(study, name, *found, i) for name, found in inputs.items()}
@@ -133,7 +135,8 @@ def sensitivity(study: Study, target: str) -> pd.DataFrame:
             found = asimov_limits(model, interval)
             answered = not np.isnan(found["asimov_cm2"])
             others = [_replica_limit(other, interval) for other in varied if answered]
-            error = float(np.std(others, ddof=1)) if len(others) > 1 else np.nan
+            error = float(np.std(others, ddof=1)) if len(others) > 1 else no_error
+            error = error if answered else np.nan
             names = {"interaction": interaction, "mass_GeV": float(mass), "interval": interval.name}
             rows.append({**names, **found, "template_error_cm2": error})
     return pd.DataFrame(rows)

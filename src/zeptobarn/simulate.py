@@ -130,7 +130,8 @@ def histogram(
 
     The energies of a bin are stratified: each recoil has an equal share of the bin to itself.
     A bin of which few recoils are accepted gets more, as a first pass of 2000 recoils that is
-    thrown away tells, but not more than twenty times as many.
+    thrown away tells, but not more than twenty times as many; one of which none is accepted gets
+    no more than what was asked for.
 
     Parameters
     ----------
@@ -169,7 +170,7 @@ def histogram(
     def fill(i: int) -> None:
         ends, into = table[i : i + 2], (sums[i], squares[i])
         accepted = _histogram(generators[i], numbers, ends, _PILOT_EVENTS, grid, *into)
-        share = max(accepted / _PILOT_EVENTS, 1 / _MOST_OVER_ACCEPTED)
+        share = max(accepted / _PILOT_EVENTS, 1 / _MOST_OVER_ACCEPTED) if accepted else 1.0
         events[i] = round(events_per_bin / share)
         sums[i] = squares[i] = 0.0
         _histogram(generators[i], numbers, ends, events[i], grid, *into)

@@ -159,6 +159,11 @@ class Study:
         """The batches of trials."""
         return paths.batches(self.trials, self.trials_per_batch)
 
+    @property
+    def replicas(self) -> int:
+        """Bootstrap replicas of the responses: none of quadrature, which has no noise."""
+        return self.template_replicas if self.response_method == "simulation" else 0
+
     def path(self, pattern: str, **values: object) -> Path:
         """Put values into a pattern of `zeptobarn.paths`, below this study's results."""
         return self.results / paths.fill(pattern, **values)
@@ -646,7 +651,7 @@ def sensitivity_slice(study: Study, target: str) -> dict[str, Any]:
             for interaction in study.interactions
             for mass in study.masses_GeV
         },
-        "template_replicas": study.template_replicas,
+        "replicas": study.replicas,
     }
 
 

@@ -102,10 +102,47 @@ def fold(
     expected, variance = [], []
     for name in anchors:
         response = responses[name]
-        recoils = integrate(spectrum, response.energy_edges_keV) * events_per_rate
+        recoils = recoils_per_bin(spectrum, response.energy_edges_keV) * events_per_rate
         expected.append(recoils @ response.probability)
         variance.append(recoils**2 @ response.variance)
     return Template(tuple(anchors.values()), np.array(expected), np.array(variance))
+
+
+def recoils_per_bin(spectrum: pd.DataFrame, edges_keV: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Recoils of a spectrum per energy bin of a response, which spreads them evenly over a bin.
+
+    Where a spectrum falls inside a bin, the mean energy of its recoils is not the bin's middle; so
+    many are counted in the next bin that the mean energy stays. Without this, bins of 5 % would
+    cost the template of a 10 GeV WIMP 0.15 %, and its outermost bins 2 %.
+
+    Parameters
+    ----------
+    edges_keV
+        Edges of the energy bins (keV), shape (n + 1,).
+
+    Returns
+    -------
+    Recoils (events/(kg day)), shape (n,); their sum is the integral of the spectrum.
+    """
+    fine = np.interp(
+        np.arange(_PARTS * (len(edges_keV) - 1) + 1) / _PARTS, np.arange(len(edges_keV)), edges_keV
+    )
+    parts = integrate(spectrum, fine).reshape(-1, _PARTS)
+    energies = ((fine[1:] + fine[:-1]) / 2).reshape(-1, _PARTS)
+    middle, total = energies.mean(axis=1), parts.sum(axis=1)
+    offset = (parts * energies).sum(axis=1) / np.where(total > 0, total, np.inf) - middle
+    offset[total == 0] = 0.0
+    bins = np.arange(len(total))
+    other = np.clip(bins + np.sign(offset).astype(int), 0, len(total) - 1)
+    distance = middle[other] - middle
+    moved = total * np.where(distance != 0, offset / np.where(distance != 0, distance, 1.0), 0.0)
+    found = total - moved
+    np.add.at(found, other, moved)
+    return np.asarray(found)
+
+
+# Parts of an energy bin that tell how a spectrum changes inside it.
+_PARTS = 8
 
 
 def events_per_rate(study: Study, detector: str, source: str) -> float:
@@ -172,10 +209,12 @@ def lint(study: Study, detector: str, source: str, template: Template) -> pd.Dat
     A row per anchor with such bins: ``detector, source, anchor, empty_bins, share_of_events``
     (that would fall into these), and ``bins``, the three that miss most.
     """
+    rows: list[dict[str, Any]] = []
+    if not template.variance.any():
+        return pd.DataFrame(rows, columns=_LINT_COLUMNS)
     from zeptobarn.density import holes
 
     found = study.detectors[detector]
-    rows = []
     for values, expected, variance in zip(
         template.shape_values, template.expected, template.variance, strict=True
     ):
@@ -185,8 +224,10 @@ def lint(study: Study, detector: str, source: str, template: Template) -> pd.Dat
         named = "; ".join(_bin_name(found, number) for number in empty[:3])
         names = {"detector": detector, "source": source, "anchor": anchor_name(values)}
         rows.append({**names, "empty_bins": len(empty), "share_of_events": share, "bins": named})
-    columns = ["detector", "source", "anchor", "empty_bins", "share_of_events", "bins"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=_LINT_COLUMNS)
+
+
+_LINT_COLUMNS = ["detector", "source", "anchor", "empty_bins", "share_of_events", "bins"]
 
 
 def _bin_name(detector: Detector, number: int) -> str:

@@ -12,6 +12,11 @@ from scipy.special import erf
 
 # Mean quanta per keV if nothing is lost to heat (Lenardo et al., IEEE TNS 62 (2015) 3387).
 QUANTA_PER_KEV = 73.0
+# Models by recoil type.
+MODELS: Mapping[str, tuple[str, ...]] = {
+    "nr": ("lenardo2015", "nest"),
+    "er": ("er_polynomial", "nest_beta", "nest_gamma"),
+}
 # Variance of the number of quanta over its mean, where heat and charge are split off at once.
 FANO = 0.03
 

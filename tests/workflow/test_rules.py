@@ -75,7 +75,10 @@ def test_modules_import_only_earlier_ones():
         {
             "cli",
             "sensitivity",
-            *(f"figures.{name}" for name in ("coverage", "limits", "spectra", "templates")),
+            *(
+                f"figures.{name}"
+                for name in ("coverage", "limits", "spectra", "templates", "yields")
+            ),
         }
     ):
         path = PACKAGE / (module.replace(".", "/") + ".py")

@@ -46,7 +46,13 @@ def test_a_run_leaves_the_contract(finished):
         "summary/limits.csv",
         *(
             f"figures/{name}.{suffix}"
-            for name in ("spectra_SI", "templates_xenon1t", "bands_xenon1t", "limits_xenon1t_SI")
+            for name in (
+                "spectra_SI",
+                "yields_xenon1t",
+                "templates_xenon1t",
+                "bands_xenon1t",
+                "limits_xenon1t_SI",
+            )
             for suffix in ("pdf", "png")
         ),
     ]
@@ -103,7 +109,9 @@ def test_nothing_to_do_a_second_time(finished):
             {"response", "template", "toys", "limits", "sensitivity", "summary", "figures"},
         ),
         ({"power_constraint": 0.5}, {"summary", "figures"}),
-        ({"template_replicas": 2}, {"sensitivity", "summary", "figures"}),
+        # Quadrature has no error to estimate.
+        ({"template_replicas": 2}, set()),
+        ({"density": "kde"}, {"template", "toys", "limits", "sensitivity", "summary", "figures"}),
         # Asymptotic limits do not depend on it.
         ({"calibration": {"toys": 10, "expected_events": [0, 3]}}, set()),
         ({"published": {"xenon1t": []}}, {"figures"}),
@@ -174,6 +182,50 @@ def test_batches_cores_and_threads_change_nothing(tmp_path):
     for other in ("ten", "threads"):
         pd.testing.assert_frame_equal(found["one"][0], found[other][0], check_exact=True)
         assert found["one"][1] == found[other][1]
+
+
+def test_a_simulated_response_with_kernel_estimates(tmp_path):
+    """Templates with an error, which the summary has, and a log that names their empty bins."""
+    from conftest import Workflow
+
+    workflow = Workflow(tmp_path)
+    done = workflow.run(
+        masses_GeV=[50],
+        interactions=["SI", "SD_n_central"],
+        trials=5,
+        trials_per_batch=5,
+        density="kde",
+        template_replicas=5,
+        response={
+            "method": "simulation",
+            "events_per_energy_bin": 20,
+            "energy_bin_width_log": 0.1,
+        },
+    )
+    assert done.returncode == 0, done.stderr
+    results = tmp_path / "results"
+    table = pd.read_csv(results / "summary/limits.csv")
+    error = table["template_error_cm2"] / table["asimov_cm2"]
+    assert error.between(1e-4, 0.3).all()
+    template = pd.read_parquet(results / "templates/xenon1t/er.parquet")
+    assert (template["variance"] > 0).any()
+    log = (results / "logs/templates/xenon1t/er.log").read_text()
+    assert "empty bins" not in log
+
+
+def test_a_light_wimp(tmp_path):
+    """Electronic recoils as a signal: the study that ships, cut short."""
+    from conftest import Workflow
+
+    workflow = Workflow(tmp_path)
+    workflow.study |= {"masses_GeV": [1], "trials": 5, "trials_per_batch": 5}
+    done = workflow.run(interactions=["SI_bremsstrahlung"])
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(tmp_path / "results/summary/limits.csv")
+    assert (table["interaction"] == "SI_bremsstrahlung").all()
+    assert table["median_cm2"].between(1e-37, 1e-34).all()
+    # leff touches the backgrounds alone.
+    assert table["median_cm2"].max() < 1.05 * table["median_cm2"].min()
 
 
 def test_calibrated_limits_of_a_combination_and_their_coverage(tmp_path):

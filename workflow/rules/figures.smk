@@ -1,5 +1,6 @@
 FIGURES = [
     *(figure(f"spectra_{i}") for i in STUDY.interactions),
+    *(figure(f"yields_{d}") for d in STUDY.detectors),
     *(figure(f"templates_{d}") for d in STUDY.detectors),
     *(figure(f"bands_{d}") for d in STUDY.detectors),
     *(figure(f"limits_{d}_{i}") for d in STUDY.targets for i in STUDY.interactions),
@@ -42,6 +43,36 @@ rule figure_spectra:
         ),
     script:
         "../scripts/figure_spectra.py"
+
+
+rule figure_yields:
+    """Draw photons and electrons per keV of every yield model at a detector's drift field."""
+    output:
+        figure("yields_{detector}"),
+    log:
+        log_of("figures/yields_{detector}"),
+    params:
+        config=lambda w: (
+            STUDY.detectors[w.detector].title,
+            [
+                STUDY.detectors[w.detector].settings[key]
+                for key in ("yields", "drift_field_V_per_cm", "response_cutoff_keV")
+            ],
+            [(s.name, s.low_energy) for s in STUDY.shapes_of(w.detector, "nr")],
+        ),
+        code=code_digest(
+            "config",
+            "detector",
+            "figures.style",
+            "figures.yields",
+            "formulas",
+            "paths",
+            "study",
+            "tables",
+            "yields",
+        ),
+    script:
+        "../scripts/figure_yields.py"
 
 
 rule figure_templates:

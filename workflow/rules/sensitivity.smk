@@ -11,11 +11,13 @@ rule sensitivity:
             file
             for detector, source in target_sources(w.detector)
             for file in spectrum_files(detector, source)
+            if STUDY.replicas
         ],
         responses=lambda w: [
             file
             for detector, recoil in target_recoils(w.detector)
             for file in response_files(detector, recoil)
+            if STUDY.replicas
         ],
         calibration=lambda w: (
             [

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from zeptobarn.figures.style import (
     BLACK,
@@ -18,7 +19,7 @@ from zeptobarn.figures.style import (
     interval_label,
     new_figure,
 )
-from zeptobarn.study import Study
+from zeptobarn.study import Study, signal_recoil
 
 _PUBLISHED_LINES = {"limit": "-", "median_sensitivity": ":"}
 _KIND_LABELS = {"limit": "limit", "median_sensitivity": "median sensitivity"}
@@ -141,13 +142,18 @@ def _published(axis: Any, tables: Iterable[pd.DataFrame], interaction: str) -> N
 
 def _decorate(axis: Any, study: Study, interaction: str) -> None:
     axis.set(xscale="log", yscale="log", xlabel="WIMP mass [GeV/c²]")
-    nucleon = {"SI": "nucleon"}.get(interaction, interaction_label(interaction).split(", ")[-1])
-    axis.set_ylabel(f"WIMP–{nucleon} cross section [cm²]")
+    nucleon = {"SD_n": "neutron", "SD_p": "proton"}.get(interaction[:4], "nucleon")
+    seen = interaction_label(interaction) if signal_recoil(interaction) == "er" else ""
+    axis.set_ylabel(f"WIMP–{nucleon} cross section{seen and f' ({seen})'} [cm²]")
     if not np.isfinite(axis.dataLim.intervaly).all():
         axis.set_ylim(1e-49, 1e-40)  # every median is withheld: empty axes, not an error
     low, high = min(study.masses_GeV), max(study.masses_GeV)
     if high > low:
         axis.set_xlim(low * 0.95, high * 1.05)
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter("{x:g}" if high < 20 * low else NullFormatter())
+    if high < 20 * low:
+        axis.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
 
 
 def _level(study: Study) -> str:

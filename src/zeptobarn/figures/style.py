@@ -63,10 +63,24 @@ def power_of_ten(value: float) -> str:
 
 
 def interaction_label(interaction: str) -> str:
-    """Name an interaction as text."""
+    """Name an interaction as text.
+
+    Examples
+    --------
+    >>> interaction_label("SD_n_central"), interaction_label("SI_migdal")
+    ('spin-dependent, neutron', 'spin-independent, Migdal effect')
+    """
     kind, *rest = interaction.split("_")
-    nucleon = {"n": "neutron", "p": "proton"}.get(rest[0], "") if rest else ""
-    return "spin-independent" if kind == "SI" else f"spin-dependent, {nucleon}"
+    name = {"SI": "spin-independent", "SD": "spin-dependent"}[kind]
+    return f"{name}, {_QUALIFIERS[rest[0]]}" if rest else name
+
+
+_QUALIFIERS = {
+    "n": "neutron",
+    "p": "proton",
+    "migdal": "Migdal effect",
+    "bremsstrahlung": "bremsstrahlung",
+}
 
 
 def interval_label(name: str) -> str:

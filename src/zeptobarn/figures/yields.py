@@ -1,0 +1,58 @@
+"""Mean yields of every model at a detector's drift field."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from zeptobarn.figures.style import BLACK, BLUE, GREEN, RED, new_figure
+from zeptobarn.study import Study
+from zeptobarn.yields import MODELS, mean_yields
+
+_ENERGIES_KEV = {"nr": np.geomspace(0.3, 100, 300), "er": np.geomspace(0.1, 30, 300)}
+_TITLES = {"nr": "nuclear recoils", "er": "electronic recoils"}
+_COLOURS = (BLUE, RED, GREEN)
+
+
+def draw(study: Study, detector: str, files: Iterable[str | Path]) -> None:
+    """Draw photons and electrons per keV against the recoil energy.
+
+    The models that the detector uses are drawn as full lines, with the band of leff where it is a
+    shape parameter of the detector; the dotted line is the response cutoff.
+    """
+    found = study.detectors[detector]
+    field = found.settings["drift_field_V_per_cm"]
+    leff = [shape for shape in study.shapes_of(detector, "nr") if shape.parameter == "leff"]
+    with new_figure(7.2, 5.6, files) as figure:
+        axes = figure.subplots(2, 2, sharex="row", sharey="row")
+        for row, (recoil, energies) in zip(axes, _ENERGIES_KEV.items(), strict=True):
+            used = found.settings["yields"][recoil]
+            for model, colour in zip(MODELS[recoil], _COLOURS, strict=False):
+                yields = mean_yields(model, energies, field)
+                style = {"color": colour, "ls": "-" if model == used else "--"}
+                for axis, quanta in zip(row, (yields.photons, yields.electrons), strict=True):
+                    axis.plot(energies, quanta / energies, label=model, **style)
+            if recoil == "nr" and leff:
+                low, high = (
+                    mean_yields(used, energies, field, study.at(detector, {leff[0].name: t})[1])
+                    for t in (-1.0, 1.0)
+                )
+                row[0].fill_between(
+                    energies,
+                    low.photons / energies,
+                    high.photons / energies,
+                    color=BLACK,
+                    alpha=0.15,
+                    lw=0,
+                    label=r"$L_\mathrm{eff}$ ±1σ",
+                )
+            for axis, quanta_name in zip(row, ("photons", "electrons"), strict=True):
+                axis.axvline(found.settings["response_cutoff_keV"][recoil], color="0.5", ls=":")
+                axis.set(xscale="log", xlabel="recoil energy [keV]")
+                axis.set_xlim(energies[0], energies[-1])
+                axis.set_ylim(bottom=0)
+                axis.xaxis.set_major_formatter("{x:g}")
+                axis.set_title(f"{_TITLES[recoil]}: {quanta_name}")
+            row[0].set_ylabel("mean yield [1/keV]")
+            row[0].legend()
+        figure.suptitle(f"{found.title}: yields at {field:g} V/cm", fontsize=10)
