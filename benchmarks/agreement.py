@@ -56,7 +56,7 @@ from zeptobarn.templates import recoils_per_bin
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-FINER = Nodes(80, 6, 14, 3.0, 18, 0.6)
+FINER = Nodes(80, 8, 16, 3.0, 18, 0.6)
 RECOILS: tuple[Recoil, ...] = ("nr", "er")
 MASSES_GEV = (7, 50)
 LEAST_EVENTS = 25

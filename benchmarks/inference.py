@@ -60,7 +60,6 @@ def study_of(
             Interval("fixed", {shape.name: 0.0 for shape in shapes}, ()),
             Interval("profiled", {}, tuple(shape.name for shape in shapes)),
         ),
-        events_per_energy_bin=20_000,
         energy_bin_width_log=0.025,
     )
 

@@ -71,7 +71,7 @@ NESTPY_HEIGHTS_MM = (41.0, 1331.0)
 NESTPY_FIELD_V_PER_CM = 193.0
 
 MASSES_GEV = (7, 10, 50)
-FINER = Nodes(80, 6, 14, 3.0, 18, 0.6)
+FINER = Nodes(80, 8, 16, 3.0, 18, 0.6)
 FINER_BINS = 4
 # CPU seconds that runs of a random way are sized for, and seeds.
 RUNS = {0.1: 3, 0.3: 3, 1.0: 4, 2.5: 3}

@@ -77,3 +77,16 @@ def test_no_density_in_the_analysis_space():
     nowhere = {**settings, "cs2": {**settings["cs2"], "high": 20}}
     with pytest.raises(ValueError, match=r"log_normal.*zero between 50 and 8000"):
         shares(nowhere, space)
+
+
+@pytest.mark.parametrize(
+    "density",
+    [
+        {"kind": "log_parabola", "linear": 100, "quadratic": 0},
+        {"kind": "power_law", "amplitude": 1, "pivot": 0.001, "exponent": 300},
+    ],
+)
+def test_a_density_that_overflows(density):
+    settings, space = formula("xenon1t", "wall")
+    with pytest.raises(ValueError, match=f"{density['kind']}.*not finite between 50 and 8000"):
+        shares({**settings, "cs2": density}, space)

@@ -92,9 +92,7 @@ def test_too_small_an_energy_range_is_refused(small_study):
     detector = small_study.detectors["xenon1t"]
     narrow = dict(detector.settings, response_max_keV={"nr": 20, "er": 30})
     study = dataclasses.replace(
-        small_study,
-        events_per_energy_bin=500,
-        detectors={"xenon1t": dataclasses.replace(detector, settings=narrow)},
+        small_study, detectors={"xenon1t": dataclasses.replace(detector, settings=narrow)}
     )
     with pytest.raises(ConfigError, match=r"response_max_keV\.nr: found 20; .*raise it"):
         compute_response(study, "xenon1t", "nr", "leff_0")

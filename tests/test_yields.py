@@ -83,3 +83,45 @@ def test_lindhard_k_scales_the_quanta():
     )
     assert 1.05 < (more.photons / nominal.photons) < 1.1
     assert more.electrons > nominal.electrons
+
+
+@pytest.mark.parametrize("leff", [-2, -1, 1, 2])
+def test_leff_of_nest_changes_light_alone(leff):
+    """Excitons come or go; ions and recombination, and with them the electrons, stay."""
+    energies = np.array([0.5, 1.0, 3.0, 10.0, 50.0])
+    nominal, changed = (mean_yields("nest", energies, 310, Nuisances(t)) for t in (0, leff))
+    np.testing.assert_array_equal(changed.electrons, nominal.electrons)
+    width = np.array([0.135, 0.135, 0.135, 0.058, 0.048])
+    np.testing.assert_allclose(changed.photons / nominal.photons, 1 + leff * width)
+    for found in (nominal, changed):
+        drawn = found.fluctuations
+        recombined = drawn.ions * drawn.recombination
+        np.testing.assert_allclose(drawn.ions - recombined, found.electrons, rtol=1e-9)
+        np.testing.assert_allclose(drawn.excitons + recombined, found.photons, rtol=1e-9)
+    np.testing.assert_array_equal(changed.fluctuations.ions, nominal.fluctuations.ions)
+
+
+def test_nest_without_light():
+    """Less light than the ions' recombination gives takes it from there."""
+    found = mean_yields("nest", [1.5, 2.5], 310, Nuisances(-2, "zero_below_2keV"))
+    drawn = found.fluctuations
+    assert found.photons[0] == 0 < found.photons[1]
+    assert drawn.excitons[0] == drawn.recombination[0] == 0
+    assert drawn.ions[0] == pytest.approx(found.electrons[0])
+    assert found.electrons[0] == mean_yields("nest", 1.5, 310).electrons
+
+
+def test_nest_ends():
+    """Nothing below 0.01 keV, no extrapolation above 300 keV, no skewness at extreme fields."""
+    assert mean_yields("nest_beta", 0.005, 310).electrons == 0
+    with pytest.raises(ValueError, match=r"nest: found 301 keV; allowed: ≤ 300 keV"):
+        mean_yields("nest", [10.0, 301.0], 310)
+    assert (mean_yields("nest", [10.0], 310).fluctuations.skewness == 2.25).all()
+    for field in (30, 4500):
+        assert (mean_yields("nest", [10.0], field).fluctuations.skewness == 0).all()
+
+
+def test_nest_depends_on_the_density():
+    light, dense = (mean_yields("nest_beta", 5.0, 310, density_g_per_cm3=d) for d in (2.6, 3.05))
+    assert light.electrons != dense.electrons
+    assert light.fluctuations.fano != dense.fluctuations.fano

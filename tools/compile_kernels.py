@@ -1,4 +1,4 @@
-"""Compile every kernel once, into numba's cache: the first run then does not wait for it."""
+"""Compile the kernels of a study once, into numba's cache: the first run then does not wait."""
 
 import dataclasses
 
@@ -9,7 +9,6 @@ from zeptobarn.toys import throw
 study = load_study("config/config.yaml")
 study = dataclasses.replace(
     study,
-    events_per_energy_bin=100,
     energy_bin_width_log=0.1,
     calibration=Calibration(1, (0.0, 1.0)),
 )

@@ -80,10 +80,10 @@ def _lint(given: argparse.Namespace) -> None:
     if table.empty:
         print(f"No empty bins in the bands of {len(found)} templates.")
         return
-    for row in table.itertuples():
+    for row in table.to_dict("records"):
         print(
-            f"{row.detector} {row.source} {row.anchor}: {row.empty_bins} empty bins, where "
-            f"{100 * float(str(row.share_of_events)):.2g} % of its events would fall: {row.bins}"
+            f"{row['detector']} {row['source']} {row['anchor']}: {row['empty_bins']} empty bins, "
+            f"where {100 * row['share_of_events']:.2g} % of its events would fall: {row['bins']}"
         )
 
 

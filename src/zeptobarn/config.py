@@ -7,7 +7,6 @@ from typing import Any
 
 import yaml
 
-
 # libyaml's, where PyYAML has it: every job of a study reads its configuration.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -65,7 +64,9 @@ def validate(content: Any, schema_path: str | Path, origin: str) -> None:
     validator = Draft202012Validator(read_yaml(schema_path))
     errors = sorted(validator.iter_errors(content), key=lambda error: list(map(str, error.path)))
     if errors:
-        raise ConfigError("\n".join(f"{origin}: {_explain(error)}" for error in errors))
+        # Conditions of a schema may find the same mistake more than once.
+        messages = dict.fromkeys(f"{origin}: {_explain(error)}" for error in errors)
+        raise ConfigError("\n".join(messages))
 
 
 def _explain(error: Any) -> str:

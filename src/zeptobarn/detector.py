@@ -93,7 +93,8 @@ class Signal:
 
 @dataclass(frozen=True)
 class Detector:
-    """A detector. Units stand in the names; `settings` holds the file as it was read."""
+    """A detector. Units stand in the names; `settings` holds the
+    file with defaults put in and maps read."""
 
     name: str
     title: str
@@ -152,7 +153,10 @@ def load_detector(path: str | Path, schema: str | Path | None = None) -> Detecto
     settings = {**_DEFAULTS, **settings}
     for key in _LIGHT_YIELDS:
         if "map" in settings[key]:
-            settings[key] = _read_map(settings[key]["map"])
+            try:
+                settings[key] = _read_map(settings[key]["map"])
+            except ConfigError as error:
+                raise ConfigError(f"{path}: {key}: {error}") from None
     _check(settings, str(path))
     axes = settings["analysis_space"]
     sources = [_source(source) for source in settings["sources"]]

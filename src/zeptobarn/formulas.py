@@ -31,7 +31,7 @@ def shares(formula: Mapping[str, Any], space: AnalysisSpace) -> Floats:
     Raises
     ------
     ValueError
-        A density is zero in the whole analysis space.
+        A density is zero in the whole analysis space, or not a finite number somewhere.
 
     Examples
     --------
@@ -52,9 +52,13 @@ def _along(density: Mapping[str, Any], edges: Floats) -> Floats:
     at, weight = np.polynomial.legendre.leggauss(_NODES)
     half = np.diff(clipped)[:, np.newaxis] / 2
     area = np.exp(clipped[:-1, np.newaxis] + half * (1 + at))
-    found = half[:, 0] * ((area * _KINDS[density["kind"]](density, area)) @ weight)
-    if not found.sum() > 0:
-        raise ValueError(f"density {dict(density)}: zero between {edges[0]:g} and {edges[-1]:g}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = half[:, 0] * ((area * _KINDS[density["kind"]](density, area)) @ weight)
+    if not 0 < found.sum() < np.inf:
+        problem = "zero" if found.sum() == 0 else "not finite"
+        raise ValueError(
+            f"density {dict(density)}: {problem} between {edges[0]:g} and {edges[-1]:g}"
+        )
     return np.asarray(found / found.sum())
 
 

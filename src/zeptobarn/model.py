@@ -516,8 +516,8 @@ def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "S
     """Make the model of a WIMP mass in a detector or a combination.
 
     Templates are read from the study's results where they are there and of this configuration;
-    otherwise they are built in memory, which simulates the detector (about a minute). So are
-    calibrated critical values, where the study asks for them.
+    otherwise they are built in memory (about half a minute). So are calibrated critical values,
+    where the study asks for them.
 
     Parameters
     ----------

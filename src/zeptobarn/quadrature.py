@@ -6,9 +6,10 @@ photons and Y that of each cS2 bin for a number of electrons. Given the position
 are independent, so the probability of each bin of the analysis space is Xᵀ J Y, averaged over
 positions.
 
-X and Y depend on the detector alone. S2s of few electrons are peaks that move with the drift time,
-so Y needs many positions; X changes smoothly. So X is kept at a few positions, Gauss nodes, with
-polynomials between them, and Y is averaged once and for all with each polynomial as its weight.
+X and Y depend on the detector alone, and X on the position only through the light yield, in which
+it is smooth. So X is kept at a few light yields, Gauss nodes between the least and the largest,
+with polynomials between them; Y is averaged once and for all over many positions, with each
+polynomial of the light yield there as its weight. That holds for maps with edges too.
 
 Nothing here is shared with `zeptobarn.simulate` but the yields and the detector's numbers.
 """
@@ -56,20 +57,24 @@ class Nodes:
     ----------
     energy
         Gauss nodes in an energy bin beyond the first, per unit of its width in ln E.
-    radius, depth
-        Gauss nodes in r² and z for the light yields, where they are not uniform.
+    radius
+        Gauss nodes in r², where a light yield changes with it: in all, or between two radii of a
+        map.
+    light
+        Light yields of the S1 at which X is kept, and light yields of the S2 between which its
+        distribution is interpolated, where they are not uniform.
     drift
         Nodes in z per standard deviation of the smallest S2's logarithm.
     lifetime
-        Gauss-Hermite nodes of a spread of the electron lifetime.
+        Gauss-Hermite nodes of a spread of the electron lifetime; more if it is above 0.15.
     share
         Nodes in the electrons' share per standard deviation of the narrower of its
         distribution and the binomial.
     """
 
     energy: float = 40.0
-    radius: int = 3
-    depth: int = 7
+    radius: int = 4
+    light: int = 8
     drift: float = 1.5
     lifetime: int = 9
     share: float = 1.2
@@ -113,9 +118,9 @@ def response(
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         x = _cs1_matrices(settings, space, _most(yields.photons, energies), nodes)
         y = _cs2_matrices(settings, space, _most(yields.electrons, energies), nodes)
-        # All positions side by side: one matrix product for all.
-        n_positions, n_electrons, n2 = y.shape
-        y_wide = np.moveaxis(y, 0, 1).reshape(n_electrons, n_positions * n2)
+        # All light yields side by side: one matrix product for all.
+        n_light_yields, n_electrons, n2 = y.shape
+        y_wide = np.moveaxis(y, 0, 1).reshape(n_electrons, n_light_yields * n2)
         accepted = x.sum(axis=2).max(axis=0)
 
         def fill(i: int) -> None:
@@ -126,7 +131,7 @@ def response(
                 joint, photon, electron = drawn
                 a = slice(photon, photon + joint.shape[0])
                 b = slice(electron, electron + joint.shape[1])
-                seen = (joint @ y_wide[b]).reshape(-1, n_positions, n2)
+                seen = (joint @ y_wide[b]).reshape(-1, n_light_yields, n2)
                 found[i] += weight[k] * np.einsum("dpi,pdj->ij", x[:, a], seen, optimize=True)
 
         list(pool.map(fill, range(len(found))))
@@ -307,17 +312,14 @@ def _by_photons(
 def _cs1_matrices(
     settings: Mapping[str, Any], space: AnalysisSpace, most_photons: int, nodes: Nodes
 ) -> Floats:
-    """Probability of each cS1 bin given the photons, shape (positions, photons, cS1 bins)."""
-    radius_squared, share, depth = _positions(settings, nodes)
-    light_yield = relative_light_yield(
-        settings["s1_relative_light_yield"], radius_squared, depth[:, np.newaxis]
-    )
+    """Probability of each cS1 bin given the photons, shape (light yields, photons, cS1 bins)."""
+    light_yields = _light_yields(settings, nodes)
     width, unit = settings["single_pe_width"], _pe_per_area(settings)
     double_pe = settings["double_pe_probability"]
-    largest = space.cs1_edges[-1] * light_yield.max() * unit
+    largest = space.cs1_edges[-1] * light_yields.max() * unit
     most_detected = ceil(largest + 8 * (1 + width) * sqrt(2 * largest) + 8)
     detected = np.arange(most_detected + 1)
-    photons = np.arange(min(most_photons, _most_needed(most_detected, settings, light_yield)) + 1)
+    photons = np.arange(min(most_photons, _most_needed(most_detected, settings, light_yields)) + 1)
     pe = np.arange(2 * most_detected + 1)
     extra = pe - detected[:, np.newaxis]
     doubled = np.exp(
@@ -328,31 +330,27 @@ def _cs1_matrices(
     kept = efficiency[np.minimum(detected, len(efficiency) - 1)]
     kept = np.where(detected < settings["s1_coincidence"], 0.0, kept)
     log_choose = _log_choose(photons[:, np.newaxis], detected)
-    found = np.empty((*light_yield.shape, len(photons), space.shape[0]))
-    for place in np.ndindex(light_yield.shape):
-        here = light_yield[place]
-        edges = np.maximum(space.cs1_edges * here, settings["s1_area_threshold"])
+    found = np.empty((len(light_yields), len(photons), space.shape[0]))
+    for k, light_yield in enumerate(light_yields):
+        edges = np.maximum(space.cs1_edges * light_yield, settings["s1_area_threshold"])
         areas = np.diff(_area_below(edges * unit, pe, width), axis=1)
-        p = np.full(len(photons), settings["g1"] * here)
+        p = np.full(len(photons), settings["g1"] * light_yield)
         if settings["apply_bias"]:
             p *= 1 + _bias(settings["s1_bias"], photons * p)
         p = np.minimum(p, 1.0)[:, np.newaxis]
         binomial = np.exp(log_choose + _log_powers(photons[:, np.newaxis], detected, p))
-        found[place] = binomial @ (kept[:, np.newaxis] * (doubled @ areas))
-    if not _changes(settings["s2_relative_light_yield"], settings)[0]:
-        return np.asarray(np.einsum("zrpi,r->zpi", found, share))
-    return found.reshape(-1, *found.shape[2:])
+        found[k] = binomial @ (kept[:, np.newaxis] * (doubled @ areas))
+    return found
 
 
 def _cs2_matrices(
     settings: Mapping[str, Any], space: AnalysisSpace, most_electrons: int, nodes: Nodes
 ) -> Floats:
-    """Probability of each cS2 bin given the electrons, shape (positions, electrons, cS2 bins).
+    """Probability of each cS2 bin given the electrons, shape (light yields, electrons, cS2 bins).
 
-    Averaged over the volume, weighted with the polynomial that is 1 at one of the positions of
+    Averaged over the volume, weighted with the polynomial that is 1 at one of the light yields of
     `_cs1_matrices` and 0 at the others.
     """
-    radius_squared, _, depth = _positions(settings, nodes)
     top = settings["fiducial_z_cm"][1]
     us_per_cm = 10 / settings["drift_velocity_mm_per_us"]
     lifetime = settings["electron_lifetime_us"]
@@ -361,19 +359,15 @@ def _cs2_matrices(
     pe_per_electron = settings["electron_gain"] * (1 + settings["double_pe_probability"])
     width = max(settings["single_pe_width"], _LEAST_PE_WIDTH)
     z, weight = _drift_nodes(settings, space, pe_per_electron, width, nodes)
-    radial = _changes(settings["s2_relative_light_yield"], settings)[0]
-    at, radial_weight = np.polynomial.legendre.leggauss(4 * nodes.radius if radial else 1)
-    r2 = settings["fiducial_radius_cm"] ** 2 * (at + 1) / 2
-    light_yield = relative_light_yield(settings["s2_relative_light_yield"], r2, z[:, np.newaxis])
-    if not radial:
-        radius_squared = radius_squared[:1]
-    # Polynomials of the radius and of the depth, times the weight of a node.
-    in_radius = [_lagrange(radius_squared, k, r2) for k in range(len(radius_squared))]
-    in_depth = [_lagrange(depth, k, z) for k in range(len(depth))]
-    radial_basis = np.array(in_radius) * radial_weight / 2
-    depth_basis = np.array(in_depth) * weight
+    r2, radial_weight = _radius_nodes(settings, nodes)
+    at = _light_yields(settings, nodes)
+    s1 = relative_light_yield(settings["s1_relative_light_yield"], r2, z[:, np.newaxis])
+    basis = np.array([_lagrange(at, k, s1) for k in range(len(at))])
+    basis *= weight[:, np.newaxis] * radial_weight
+    s2 = relative_light_yield(settings["s2_relative_light_yield"], r2, z[:, np.newaxis])
     spread = settings["electron_lifetime_spread"]
-    pull, chance = np.polynomial.hermite_e.hermegauss(nodes.lifetime if spread > 0 else 1)
+    n_lifetimes = ceil(nodes.lifetime * max(1.0, (spread / 0.15) ** 2)) if spread > 0 else 1
+    pull, chance = np.polynomial.hermite_e.hermegauss(n_lifetimes)
     chance = chance / chance.sum()
 
     relative_sd = sqrt(settings["s2_fano"] + width**2)
@@ -383,33 +377,89 @@ def _cs2_matrices(
     # What one position multiplies another divides by: the light yield cancels but for the width.
     means = pe_per_electron * extracted
     areas = _tabulate_areas(
-        0.8 * light_yield.min() * means[0],
-        1.2 * light_yield.max() * means[-1],
-        settings["s2_fano"],
-        width,
+        0.8 * s2.min() * means[0], 1.2 * s2.max() * means[-1], settings["s2_fano"], width
     )
     electrons = np.arange(most_electrons + 1)
     log_choose = _log_choose(electrons[:, np.newaxis], extracted)
-    found = np.zeros((len(depth), len(radius_squared), len(electrons), space.shape[1]))
+    found = np.zeros((len(at), len(electrons), space.shape[1]))
     for i in range(len(z)):
         corrected = space.cs2_edges * np.exp(z[i] * us_per_cm / corrected_with)
-        given_extracted = np.zeros((len(radius_squared), len(extracted), space.shape[1]))
-        for j, here in enumerate(light_yield[i]):
+        light_yields, shares = _shared_out(s2[i], nodes)
+        given_extracted = []
+        for here in light_yields:
             edges = unit * np.maximum(corrected * here, settings["s2_area_threshold"])
             mean = means * here
             if settings["apply_bias"]:
                 mean = mean * (1 + _bias(settings["s2_bias"], mean))
-            inside = np.diff(_area_distribution(areas, mean, edges, relative_sd), axis=1)
-            given_extracted += radial_basis[:, j, np.newaxis, np.newaxis] * inside
+            inside = _area_distribution(areas, mean, edges, relative_sd)
+            given_extracted.append(np.diff(inside, axis=1))
         binomial = np.zeros(log_choose.shape)
         for x, share in zip(pull, chance, strict=True):
             survival = np.exp(z[i] * us_per_cm / (lifetime * np.exp(spread * x)))
             p = settings["extraction_efficiency"] * survival
             powers = _log_powers(electrons[:, np.newaxis], extracted, p)
             binomial += share * np.exp(log_choose + powers)
-        seen = binomial @ given_extracted
-        found += depth_basis[:, i, np.newaxis, np.newaxis, np.newaxis] * seen
-    return found.reshape(-1, *found.shape[2:])
+        by_light_yield = basis[:, i] @ shares
+        for j, given in enumerate(given_extracted):
+            found += by_light_yield[:, j, np.newaxis, np.newaxis] * (binomial @ given)
+    return found
+
+
+def _light_yields(settings: Mapping[str, Any], nodes: Nodes) -> Floats:
+    """Relative light yields of the S1 between its extremes; one if it is uniform."""
+    r2, _ = _radius_nodes(settings, nodes)
+    (bottom, top), radius = settings["fiducial_z_cm"], settings["fiducial_radius_cm"]
+    field = settings["s1_relative_light_yield"]
+    z = np.concatenate([np.linspace(bottom, top, 101), field.get("z_cm", [])])
+    z = z[(z >= bottom) & (z <= top)]
+    found = relative_light_yield(field, np.append(r2, [0.0, radius**2]), z[:, np.newaxis])
+    low, high = found.min(), found.max()
+    if high - low < 1e-9 * high:
+        return np.array([(low + high) / 2])
+    # Narrow photoelectrons are peaks that move with the light yield.
+    n = ceil(nodes.light * max(1.0, 0.2 / settings["single_pe_width"]))
+    at, _ = np.polynomial.legendre.leggauss(n)
+    return np.asarray(low + (high - low) * (at + 1) / 2)
+
+
+def _shared_out(light_yields: Floats, nodes: Nodes) -> tuple[Floats, Floats]:
+    """Evenly spaced light yields, and the share of each in those given, shape (given, spaced).
+
+    Every light yield is shared between its two neighbours so that the mean stays.
+    """
+    low, high = light_yields.min(), light_yields.max()
+    if high - low < 1e-9 * high:
+        return light_yields[:1], np.ones((len(light_yields), 1))
+    spaced = np.linspace(low, high, nodes.light)
+    place = (light_yields - low) / (spaced[1] - spaced[0])
+    distance = np.abs(place[:, np.newaxis] - np.arange(len(spaced)))
+    return spaced, np.maximum(1 - distance, 0.0)
+
+
+def _radius_nodes(settings: Mapping[str, Any], nodes: Nodes) -> tuple[Floats, Floats]:
+    """Nodes in r² (cm²) and weights that sum to 1: Gauss nodes between the radii of maps."""
+    radius = settings["fiducial_radius_cm"]
+    fields = [settings[f"{signal}_relative_light_yield"] for signal in ("s1", "s2")]
+    bottom, top = settings["fiducial_z_cm"]
+    changes = False
+    for field in fields:
+        r2 = np.append(np.linspace(0, radius**2, 5), np.square(field.get("radius_cm", [])))
+        z = np.append(np.linspace(bottom, top, 5), field.get("z_cm", []))
+        r2, z = r2[r2 <= radius**2], z[(z >= bottom) & (z <= top)]
+        found = relative_light_yield(field, r2, z[:, np.newaxis])
+        changes = changes or bool(np.ptp(found, axis=1).max() > 1e-9 * found.max())
+    if not changes:
+        return np.array([radius**2 / 2]), np.ones(1)
+    inner = [r for field in fields for r in field.get("radius_cm", []) if 0 < r < radius]
+    return _gauss_between(np.square([0.0, *sorted(set(inner)), radius]), nodes.radius)
+
+
+def _gauss_between(edges: Floats, n: int) -> tuple[Floats, Floats]:
+    """Gauss nodes in every interval between edges, and weights that sum to 1."""
+    at, weight = np.polynomial.legendre.leggauss(n)
+    steps = np.diff(edges)[:, np.newaxis]
+    found = edges[:-1, np.newaxis] + steps * (at + 1) / 2
+    return found.ravel(), (steps * weight / 2).ravel() / (edges[-1] - edges[0])
 
 
 def _drift_nodes(
@@ -422,7 +472,7 @@ def _drift_nodes(
     """Depths (cm) and weights that sum to 1: Gauss nodes between kinks.
 
     A cS2 edge coincides with the threshold on the uncorrected area at one depth; seen against the
-    depth, the bin's probability has a kink there.
+    depth, the bin's probability has a kink there. So it has at the depths of a map.
     """
     bottom, top = settings["fiducial_z_cm"]
     lifetime = settings["electron_lifetime_us"]
@@ -433,13 +483,16 @@ def _drift_nodes(
     resolution = sqrt((settings["s2_fano"] + width**2) / smallest)
     with np.errstate(divide="ignore"):
         kinks = np.log(settings["s2_area_threshold"] / space.cs2_edges) * corrected_with / us_per_cm
-    kinks = np.sort(kinks[(kinks > bottom) & (kinks < top)])
+    maps = [settings[f"{signal}_relative_light_yield"].get("z_cm", []) for signal in ("s1", "s2")]
+    kinks = np.unique(np.concatenate([kinks, *maps]))
+    kinks = kinks[(kinks > bottom) & (kinks < top)]
     z, weight = [], []
     for low, high in pairwise([bottom, *kinks, top]):
         drift = (high - low) * us_per_cm / min(lifetime, corrected_with)
-        at, share = np.polynomial.legendre.leggauss(2 + ceil(nodes.drift * drift / resolution))
-        z.append(low + (high - low) * (at + 1) / 2)
-        weight.append(share / 2 * (high - low) / (top - bottom))
+        n = 2 + ceil(nodes.drift * drift / resolution)
+        at, share = _gauss_between(np.array([low, high]), n)
+        z.append(at)
+        weight.append(share * (high - low) / (top - bottom))
     return np.concatenate(z), np.concatenate(weight)
 
 
@@ -515,30 +568,10 @@ def _area_below(areas: Floats, pe: NDArray[np.int64], width: float) -> Floats:
         return np.asarray(np.where(sd > 0, ndtr(distance / sd), distance > 0))
 
 
-def _positions(settings: Mapping[str, Any], nodes: Nodes) -> tuple[Floats, Floats, Floats]:
-    """Gauss nodes in r² (cm²) with weights, and in z (cm): one where the S1 does not change."""
-    bottom, top = settings["fiducial_z_cm"]
-    with_radius, with_depth = _changes(settings["s1_relative_light_yield"], settings)
-    at, weight = np.polynomial.legendre.leggauss(nodes.radius if with_radius else 1)
-    radius_squared = settings["fiducial_radius_cm"] ** 2 * (at + 1) / 2
-    at, _ = np.polynomial.legendre.leggauss(nodes.depth if with_depth else 1)
-    return radius_squared, weight / 2, bottom + (top - bottom) * (at + 1) / 2
-
-
-def _changes(light_yield: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[bool, bool]:
-    """Whether a light yield changes with the radius, and with the depth."""
-    bottom, top = settings["fiducial_z_cm"]
-    z = np.linspace(bottom, top, 15)[:, np.newaxis]
-    r2 = np.linspace(0, settings["fiducial_radius_cm"] ** 2, 15)
-    found = relative_light_yield(light_yield, r2, z)
-    least = 1e-9 * found.max()
-    return bool(np.ptp(found, axis=1).max() > least), bool(np.ptp(found, axis=0).max() > least)
-
-
 def _lagrange(nodes: Floats, k: int, x: Floats) -> Floats:
-    """Polynomial that is 1 at node k and 0 at the others."""
+    """Polynomial that is 1 at node k and 0 at the others, shape of x."""
     others = np.delete(nodes, k)
-    return np.asarray(np.prod((x[:, np.newaxis] - others) / (nodes[k] - others), axis=1))
+    return np.asarray(np.prod((x[..., np.newaxis] - others) / (nodes[k] - others), axis=-1))
 
 
 def _pe_per_area(settings: Mapping[str, Any]) -> float:

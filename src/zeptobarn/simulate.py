@@ -279,7 +279,7 @@ def _binomial_from(rng: np.random.Generator, n: int, p: float, least: int) -> tu
     The number and the probability of the condition. Where many are expected the condition is
     left to chance instead: the probability is then 1, or 0 where it failed.
     """
-    if n * p > 10.0 or least < 1:
+    if n * p > 10.0 or least < 1 or p >= 1.0:
         found = rng.binomial(n, p)
         return found, (1.0 if found >= least else 0.0)
     if n < least:

@@ -23,7 +23,7 @@ COLUMNS = ["recoil_energy_keV", "rate_per_kg_day_keV"]
 # Cross section of the WIMP spectra in the results folder: one zeptobarn, in cm².
 CROSS_SECTION_CM2 = 1.0e-45
 
-# Lower end of the WIMP spectra: below any detector's response to nuclear recoils.
+# Lower end of the WIMP spectra: below this no light is seen in either recoil type.
 _LOWEST_KEV = 0.05
 _GRID_STEP_LOG = 0.01
 # Of spectra that take a double integral at each energy.

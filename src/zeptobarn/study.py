@@ -29,6 +29,9 @@ HALOS: Mapping[str, Mapping[str, float]] = {
 # Ends of the names of interactions whose electron or photon is seen, and not the nucleus.
 INELASTIC = ("_migdal", "_bremsstrahlung")
 
+# Largest WIMP mass (GeV/c²) for them.
+_LARGEST_INELASTIC_GEV = 5
+
 # What a shape parameter may change: numbers of the yields, in standard deviations or relative to
 # their value, each for one recoil type, and numbers of a detector file.
 _YIELD_RECOILS: Mapping[str, Recoil] = {
@@ -37,6 +40,13 @@ _YIELD_RECOILS: Mapping[str, Recoil] = {
     "er_component_1": "er",
     "er_component_2": "er",
     "er_component_3": "er",
+}
+# Of these, the yields that have them.
+_YIELD_MODELS: Mapping[str, str] = {
+    "lindhard_k": "lenardo2015",
+    "er_component_1": "er_polynomial",
+    "er_component_2": "er_polynomial",
+    "er_component_3": "er_polynomial",
 }
 _PROBABILITIES = ("g1", "extraction_efficiency", "double_pe_probability")
 _MOST_ANCHORS = 125
@@ -158,6 +168,11 @@ class Study:
     def batches(self) -> list[str]:
         """The batches of trials."""
         return paths.batches(self.trials, self.trials_per_batch)
+
+    @property
+    def smoothed(self) -> bool:
+        """Whether templates are kernel estimates: quadrature has nothing to smooth."""
+        return self.density == "kde" and self.response_method == "simulation"
 
     @property
     def replicas(self) -> int:
@@ -447,6 +462,14 @@ def _check_shape(study: Study, shape: Shape, origin: str) -> None:
     if (shape.parameter in _IN_STANDARD_DEVIATIONS) == (shape.relative_width > 0):
         wanted = "no" if shape.relative_width > 0 else "a"
         raise ConfigError(f"{place}: {shape.parameter} needs {wanted} relative_width")
+    for name in shape.detectors:
+        for recoil, model in study.detectors[name].settings["yields"].items():
+            needed = _YIELD_MODELS.get(shape.parameter, model)
+            if _YIELD_RECOILS.get(shape.parameter) == recoil and model != needed:
+                raise ConfigError(
+                    f"{place}: {shape.parameter} changes the yields {needed}, but {name} has "
+                    f"yields.{recoil} = {model}; leave {name} out of its detectors"
+                )
     lowest = 1 + min(shape.anchors) * shape.relative_width
     if lowest <= 0:
         raise ConfigError(
@@ -470,6 +493,12 @@ def _check_shape(study: Study, shape: Shape, origin: str) -> None:
 def _check_masses(study: Study, detector: Detector, origin: str) -> None:
     for interaction, (index, mass) in product(study.interactions, enumerate(study.masses_GeV)):
         recoil = signal_recoil(interaction)
+        if recoil == "er" and mass > _LARGEST_INELASTIC_GEV:
+            raise ConfigError(
+                f"{origin}: masses_GeV[{index}]: found {mass}; allowed with {interaction}: ≤ "
+                f"{_LARGEST_INELASTIC_GEV} (heavier WIMPs are seen by their nuclear recoils, which "
+                "it leaves out)"
+            )
         cutoff = detector.settings["response_cutoff_keV"][recoil]
         largest = largest_energy_keV(mass, study.halo, interaction)
         if largest <= cutoff:
@@ -563,7 +592,7 @@ def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
             anchor: digest(response_slice(study, detector, recoil, anchor))
             for anchor in study.anchors(detector, recoil)
         },
-        "density": study.density,
+        "smoothed": study.smoothed,
     }
 
 

@@ -136,8 +136,8 @@ def read_csv(path: str | Path) -> pd.DataFrame:
     """
     try:
         return pd.read_csv(path)
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {_why(error)}") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not a CSV file: {str(error).strip()}") from None
 
@@ -156,10 +156,14 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
     try:
         return pd.read_parquet(path)
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {_why(error)}") from None
     except pa.ArrowInvalid as error:
         raise ConfigError(f"{path}: not a Parquet file: {error}") from None
+
+
+def _why(error: OSError) -> str:
+    return "no such file" if isinstance(error, FileNotFoundError) else f"not readable: {error}"
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:

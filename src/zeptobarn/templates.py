@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from zeptobarn.detector import AnalysisSpace, Detector, Recoil
+from zeptobarn.detector import AnalysisSpace, Detector, Recoil, Source
 from zeptobarn.formulas import shares
 from zeptobarn.paths import anchor_name
 from zeptobarn.response import Response
@@ -64,15 +64,10 @@ def build(
     """
     found = study.detectors[detector]
     if spectrum is None:
-        background = found.source(source)
-        formula = background.formula or {}
-        events = formula["events"] * background.rate_multiplier
-        expected = events * found.exposure_kg_day / formula["exposure_kg_day"]
-        rows = expected * shares(formula, found.space)[np.newaxis]
-        return Template(({},), rows, np.zeros_like(rows))
+        return _from_formula(found, found.source(source))
     anchors = study.anchors(detector, study.recoil(detector, source))
     template = fold(spectrum, responses, anchors, events_per_rate(study, detector, source))
-    if study.density == "histogram":
+    if not study.smoothed:
         return template
     from zeptobarn.density import smooth
 
@@ -80,6 +75,15 @@ def build(
         smooth(*row, found.space) for row in zip(template.expected, template.variance, strict=True)
     ]
     return Template(template.shape_values, *map(np.array, zip(*smoothed, strict=True)))
+
+
+def _from_formula(detector: Detector, source: Source) -> Template:
+    if (formula := source.formula) is None:
+        raise ValueError(f"{source.name}: no spectrum, and no formula")
+    exposures = detector.exposure_kg_day / formula["exposure_kg_day"]
+    expected = formula["events"] * source.rate_multiplier * exposures
+    rows = expected * shares(formula, detector.space)[np.newaxis]
+    return Template(({},), rows, np.zeros_like(rows))
 
 
 def fold(

@@ -42,7 +42,7 @@ def moments(photons, electrons, weights=None):
     return means, widths, covariance[0, 1] / np.prod(np.maximum(widths, 1e-9))
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def _fixed_seed():
     nestpy.RandomGen.rndm().set_seed(1)
 

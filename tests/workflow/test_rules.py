@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from zeptobarn.config import read_yaml
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src/zeptobarn"
 RULES = {
@@ -67,6 +69,13 @@ def test_no_rule_runs_python_in_the_snakefile():
         assert "run:" not in body
         assert "shell:" not in body
         assert "retries:" not in body
+
+
+def test_every_job_travels_in_a_group_on_a_cluster():
+    """A job of its own costs a cluster ten seconds for a step of two."""
+    profile = read_yaml(ROOT / "workflow/profiles/slurm/config.yaml")
+    grouped = {group.split("=")[0] for group in profile["groups"]}
+    assert grouped == {rule for rule, body in RULES.items() if "script:" in body}
 
 
 def test_modules_import_only_earlier_ones():

@@ -56,9 +56,17 @@ rule figure_yields:
             STUDY.detectors[w.detector].title,
             [
                 STUDY.detectors[w.detector].settings[key]
-                for key in ("yields", "drift_field_V_per_cm", "response_cutoff_keV")
+                for key in (
+                    "yields",
+                    "drift_field_V_per_cm",
+                    "liquid_density_g_per_cm3",
+                    "response_cutoff_keV",
+                )
             ],
-            [(s.name, s.low_energy) for s in STUDY.shapes_of(w.detector, "nr")],
+            [
+                (s.name, s.parameter, s.low_energy)
+                for s in STUDY.shapes_of(w.detector, "nr")
+            ],
         ),
         code=code_digest(
             "config",

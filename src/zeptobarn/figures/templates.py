@@ -129,7 +129,8 @@ def draw_bands(
             f"{found.title}: one background-only dataset ({len(dataset)} events)\n"
             "over the median and central 80 % of cS2"
         )
-        axis.legend(loc="lower right")
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend(loc="lower right")
 
 
 def band(space: AnalysisSpace, expected: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:

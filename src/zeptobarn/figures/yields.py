@@ -22,19 +22,22 @@ def draw(study: Study, detector: str, files: Iterable[str | Path]) -> None:
     """
     found = study.detectors[detector]
     field = found.settings["drift_field_V_per_cm"]
+    density = found.settings["liquid_density_g_per_cm3"]
     leff = [shape for shape in study.shapes_of(detector, "nr") if shape.parameter == "leff"]
     with new_figure(7.2, 5.6, files) as figure:
         axes = figure.subplots(2, 2, sharex="row", sharey="row")
         for row, (recoil, energies) in zip(axes, _ENERGIES_KEV.items(), strict=True):
             used = found.settings["yields"][recoil]
             for model, colour in zip(MODELS[recoil], _COLOURS, strict=False):
-                yields = mean_yields(model, energies, field)
+                yields = mean_yields(model, energies, field, density_g_per_cm3=density)
                 style = {"color": colour, "ls": "-" if model == used else "--"}
                 for axis, quanta in zip(row, (yields.photons, yields.electrons), strict=True):
                     axis.plot(energies, quanta / energies, label=model, **style)
             if recoil == "nr" and leff:
                 low, high = (
-                    mean_yields(used, energies, field, study.at(detector, {leff[0].name: t})[1])
+                    mean_yields(
+                        used, energies, field, study.at(detector, {leff[0].name: t})[1], density
+                    )
                     for t in (-1.0, 1.0)
                 )
                 row[0].fill_between(
