@@ -34,6 +34,8 @@ from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+from speed import REPEATS, rate
+
 from test_simulate import TOY_YIELDS, chain_in_numpy
 from zeptobarn import quadrature
 from zeptobarn.detector import Detector, Recoil
@@ -48,7 +50,6 @@ from zeptobarn.templates import recoils_per_bin, sample
 
 Floats = NDArray[np.float64]
 
-REPEATS = 5
 NEST_YIELDS = {"nr": "nest", "er": "nest_beta"}
 SPECIES = {"nr": "NR", "er": "beta"}
 # Detector, yields, recoil, range in keV.
@@ -88,17 +89,6 @@ class Precision:
     seconds: float
     total: float
     bins: float
-
-
-def rate(work: Callable[[], int]) -> float:
-    """Median of recoils per CPU second, after one run that compiles."""
-    work()
-    found = []
-    for _ in range(REPEATS):
-        start = time.process_time()
-        done = work()
-        found.append(done / (time.process_time() - start))
-    return float(np.median(found))
 
 
 def nestpy_events(recoil: str, energies_keV: Floats) -> int:
