@@ -333,6 +333,23 @@ def relative_light_yield(
     return np.asarray(np.polynomial.polynomial.polyval2d(u, w, coefficients))
 
 
+def position_grid(
+    settings: Mapping[str, Any], light_yield: Mapping[str, Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Positions in the fiducial volume among which a light yield's extremes are.
+
+    A map is largest and smallest at its own points, or at the volume's rim.
+
+    Returns
+    -------
+    r² (cm²) in a row, z (cm) in a column.
+    """
+    (bottom, top), radius = settings["fiducial_z_cm"], settings["fiducial_radius_cm"]
+    r = np.append(np.linspace(0, radius, 51), light_yield.get("radius_cm", []))
+    z = np.append(np.linspace(bottom, top, 51), light_yield.get("z_cm", []))
+    return r[r <= radius] ** 2, z[(z >= bottom) & (z <= top), np.newaxis]
+
+
 def _check_light_yield(settings: Mapping[str, Any], key: str, place: str) -> None:
     bottom, top = settings["fiducial_z_cm"]
     radius = settings["fiducial_radius_cm"]
@@ -348,11 +365,7 @@ def _check_light_yield(settings: Mapping[str, Any], key: str, place: str) -> Non
                     f"{place}: {name} reaches from {first:g} to {last:g}; "
                     f"needed: the fiducial volume, {low:g} to {high:g} (nothing is extrapolated)"
                 )
-    # A map is largest and smallest at its own points or at the volume's rim.
-    r = np.append(np.linspace(0, radius, 51), light_yield.get("radius_cm", []))
-    z = np.append(np.linspace(bottom, top, 51), light_yield.get("z_cm", []))
-    r, z = r[r <= radius], z[(z >= bottom) & (z <= top)]
-    found = relative_light_yield(light_yield, r**2, z[:, np.newaxis])
+    found = relative_light_yield(light_yield, *position_grid(settings, light_yield))
     largest = 1 / settings["g1"] if key.startswith("s1") else np.inf
     if not (np.all(found > 0) and np.all(found <= largest)):
         allowed = "> 0" + (f" and ≤ 1/g1 = {largest:.3g}" if np.isfinite(largest) else "")

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, ndtr
 from threadpoolctl import threadpool_limits
 
-from zeptobarn.detector import AnalysisSpace, Recoil, relative_light_yield
+from zeptobarn.detector import AnalysisSpace, Recoil, position_grid, relative_light_yield
 from zeptobarn.yields import (
     FANO,
     NOMINAL,
@@ -407,12 +407,8 @@ def _cs2_matrices(
 
 def _light_yields(settings: Mapping[str, Any], nodes: Nodes) -> Floats:
     """Relative light yields of the S1 between its extremes; one if it is uniform."""
-    r2, _ = _radius_nodes(settings, nodes)
-    (bottom, top), radius = settings["fiducial_z_cm"], settings["fiducial_radius_cm"]
     field = settings["s1_relative_light_yield"]
-    z = np.concatenate([np.linspace(bottom, top, 101), field.get("z_cm", [])])
-    z = z[(z >= bottom) & (z <= top)]
-    found = relative_light_yield(field, np.append(r2, [0.0, radius**2]), z[:, np.newaxis])
+    found = relative_light_yield(field, *position_grid(settings, field))
     low, high = found.min(), found.max()
     if high - low < 1e-9 * high:
         return np.array([(low + high) / 2])
@@ -440,13 +436,9 @@ def _radius_nodes(settings: Mapping[str, Any], nodes: Nodes) -> tuple[Floats, Fl
     """Nodes in r² (cm²) and weights that sum to 1: Gauss nodes between the radii of maps."""
     radius = settings["fiducial_radius_cm"]
     fields = [settings[f"{signal}_relative_light_yield"] for signal in ("s1", "s2")]
-    bottom, top = settings["fiducial_z_cm"]
     changes = False
     for field in fields:
-        r2 = np.append(np.linspace(0, radius**2, 5), np.square(field.get("radius_cm", [])))
-        z = np.append(np.linspace(bottom, top, 5), field.get("z_cm", []))
-        r2, z = r2[r2 <= radius**2], z[(z >= bottom) & (z <= top)]
-        found = relative_light_yield(field, r2, z[:, np.newaxis])
+        found = relative_light_yield(field, *position_grid(settings, field))
         changes = changes or bool(np.ptp(found, axis=1).max() > 1e-9 * found.max())
     if not changes:
         return np.array([radius**2 / 2]), np.ones(1)
