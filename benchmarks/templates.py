@@ -79,7 +79,7 @@ RUNS = {0.1: 3, 0.3: 3, 1.0: 4, 2.5: 3}
 SHOWN = 1.0
 PLAIN, STRATIFIED, QUADRATURE = "plain sampling", "stratified simulation", "quadrature"
 # Sizes that tell how long a random way takes: recoils, and accepted recoils per energy bin.
-TRIAL_SIZES = {PLAIN: (20_000, 200_000), STRATIFIED: (20, 500)}
+TRIAL_SIZES = {PLAIN: (20_000, 200_000), STRATIFIED: (20, 2000)}
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,8 @@ def measure(way: str, make: Callable[[int, int], Floats], reference: Floats) -> 
     for seconds, seeds in RUNS.items():
         if seconds < 1.1 * least:
             continue
-        size = round(small + (known - small) * (seconds - least) / (longest - least))
+        more = (known - small) * (seconds - least) / max(longest - least, 0.1 * least)
+        size = max(small, round(small + more))
         runs = [one_run(make, size, seed, reference) for seed in range(1, seeds + 1)]
         mean = float(np.mean([run.seconds for run in runs]))
         total = float(np.sqrt(np.mean([run.total**2 for run in runs])))
