@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from zeptobarn import study as study_module
 from zeptobarn.config import ConfigError
 from zeptobarn.spectra import (
+    CROSS_SECTION_CM2,
     background_spectrum,
     integrate,
     read_spectrum,
@@ -83,11 +84,12 @@ def test_migdal_electrons_outnumber_bremsstrahlung():
 
 def test_migdal_rate_is_an_integral_over_recoils():
     """One energy, one shell at a time: a sum over recoil energies and speeds on a grid."""
+    mass, energy = 1.0, 0.8
+    # Before wimprates is imported here: it does so with the right units, and quietly.
+    found = wimp_spectrum(mass, "SI_migdal")
     import numericalunits as nu
     import wimprates
 
-    mass, energy = 1.0, 0.8
-    found = wimp_spectrum(mass, "SI_migdal")
     halo = wimprates.StandardHaloModel(
         v_0=238 * nu.km / nu.s, v_esc=544 * nu.km / nu.s, rho_dm=0.3 * nu.GeV / nu.c0**2 / nu.cm**3
     )
@@ -111,7 +113,7 @@ def test_migdal_rate_is_an_integral_over_recoils():
     total = 0.0
     for e, fastest in zip(recoil, least, strict=True):
         inside = v > fastest
-        kernel = wimprates.sigma_erec(e, v[inside], mw, 1e-45 * nu.cm**2, "SI")
+        kernel = wimprates.sigma_erec(e, v[inside], mw, CROSS_SECTION_CM2 * nu.cm**2, "SI")
         kick = (nu.me * (2 * e / nucleus) ** 0.5 / (nu.eV / nu.c0)) ** 2 / (2 * np.pi)
         total += (kernel * speeds[inside]).sum() * kick
     total *= (v[1] - v[0]) * (recoil[1] - recoil[0]) * probability

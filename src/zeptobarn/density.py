@@ -157,5 +157,5 @@ def _spread(n: int, width: float) -> Floats:
     return np.asarray(found / found.sum(axis=0))
 
 
-# Kernels end at this many standard deviations.
+# Standard deviations of a kernel beyond which no image of a bin matters.
 _REACH = 8.0

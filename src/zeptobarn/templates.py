@@ -64,7 +64,7 @@ def build(
     """
     found = study.detectors[detector]
     if spectrum is None:
-        return _from_formula(found, found.source(source))
+        return _from_formula(found, found.source(source), events_per_rate(study, detector, source))
     anchors = study.anchors(detector, study.recoil(detector, source))
     template = fold(spectrum, responses, anchors, events_per_rate(study, detector, source))
     if not study.smoothed:
@@ -77,11 +77,10 @@ def build(
     return Template(template.shape_values, *map(np.array, zip(*smoothed, strict=True)))
 
 
-def _from_formula(detector: Detector, source: Source) -> Template:
+def _from_formula(detector: Detector, source: Source, events_per_rate: float) -> Template:
     if (formula := source.formula) is None:
         raise ValueError(f"{source.name}: no spectrum, and no formula")
-    exposures = detector.exposure_kg_day / formula["exposure_kg_day"]
-    expected = formula["events"] * source.rate_multiplier * exposures
+    expected = formula["events"] / formula["exposure_kg_day"] * events_per_rate
     rows = expected * shares(formula, detector.space)[np.newaxis]
     return Template(({},), rows, np.zeros_like(rows))
 
