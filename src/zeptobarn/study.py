@@ -4,6 +4,7 @@ The ``*_slice`` functions say which part of the configuration a result depends o
 rules give them to Snakemake as parameters, and result files carry their hash.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -50,6 +51,11 @@ _YIELD_MODELS: Mapping[str, str] = {
 }
 _PROBABILITIES = ("g1", "extraction_efficiency", "double_pe_probability")
 _MOST_ANCHORS = 125
+# A signal's name, see `zeptobarn.paths.wimp_source`.
+_SIGNAL = re.compile(
+    r"wimp_(?P<interaction>SI(_migdal|_bremsstrahlung)?|SD_[np]_(central|up|low))"
+    r"_(?P<mass>\d+(\.\d+)?)GeV"
+)
 _IN_STANDARD_DEVIATIONS = ("leff", "er_component_1", "er_component_2", "er_component_3")
 
 
@@ -267,12 +273,15 @@ class Study:
         ]
 
     def signal(self, source: str) -> tuple[str, float] | None:
-        """Interaction and mass (GeV/c²) of a signal source; None for a background."""
-        return {
-            paths.wimp_source(interaction, mass): (interaction, mass)
-            for interaction in self.interactions
-            for mass in self.masses_GeV
-        }.get(source)
+        """Interaction and mass (GeV/c²) of a signal source; None for a background.
+
+        The mass and the interaction need not be among the study's own.
+        """
+        found = _SIGNAL.fullmatch(source)
+        if found is None:
+            return None
+        mass = float(found["mass"])
+        return found["interaction"], int(mass) if mass.is_integer() else mass
 
     def recoil(self, detector: str, source: str) -> Recoil | None:
         """Recoil type of a source; None for a template from a formula."""

@@ -133,6 +133,16 @@ def figure(name):
     ]
 
 
+def reported(name, caption, category, **labels):
+    """Give the files of a figure as a rule's output; the PNG goes into the report.
+
+    The caption is a file in workflow/report/; labels tell the figures of a family apart.
+    """
+    pdf, png = figure(name)
+    text = f"../report/{caption}.rst"
+    return [pdf, report(png, caption=text, category=category, labels=labels)]
+
+
 def published_files(detectors):
     """Give the published limits that are drawn beside the detectors' own."""
     names = [name for d in detectors for name in STUDY.published.get(d, ())]
