@@ -26,6 +26,7 @@ include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/summary.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/coverage.smk"
+include: "workflow/rules/failures.smk"
 
 
 rule all:

@@ -70,6 +70,8 @@ _TOLERANCE = 1e-3
 # Steps below this are worth a look at the other cells of the shape parameters.
 _NEARLY = 1e-2
 _MAX_SEARCH = 200
+# A statistic this close to the critical value (relative) has reached it, or one within `SLACK`.
+_CLOSE = 1e-4
 
 # Statistics that differ by less are the same: toys and data with the same few events must fall on
 # the same side of a critical value.
@@ -170,6 +172,9 @@ def _upper_end(
         for k in range(len(maxima)):
             if 2.0 * (top - depths[k]) < largest:
                 further = max(further, maxima[k])
+        if len(maxima) > 1:
+            # So may a single cell, where a signal grows at one end and vanishes at the other.
+            further = max(further, 2.0 * end)
         if further > end:
             end, status = _outermost(terms, largest, end, further, far, top, theta, cell, s)
     if last == 0 or status in (_NOT_CONVERGED, _HIGHER):
@@ -358,13 +363,15 @@ def _crossing(
         q = 2.0 * (top - value) - gain
         if q < -SLACK:
             return nan, _HIGHER
-        missing = line + incline * x - q
+        level = line + incline * x
+        missing = level - q
         if missing > gain:
             inside = x
         elif missing < -gain:
             outside = x
         step = _root_of_model(missing, -sign * slope - 0.5 * sign * incline, curvature)
-        if abs(missing) <= SLACK or abs(outside - inside) <= 0.1 * _TOLERANCE * x:
+        reached = abs(missing) <= min(SLACK, max(_CLOSE * level, 1e-9))
+        if reached or abs(outside - inside) <= 0.1 * _TOLERANCE * x:
             step = 0.0  # also where the statistic runs along the line
         target = x + sign * step
         if missing > 0.0 and (far - x) * sign <= 0.0:
@@ -427,10 +434,11 @@ def _outermost(
 ) -> tuple[float, int]:
     """Find the last crossing, if the statistic is low again at a signal beyond the first one."""
     low, high, x = beyond, inf, min(beyond, bound)
+    at_first, cell_of_first = theta.copy(), cell.copy()
     q = _statistic(terms, x, top, theta, cell, scratch)
     if q > critical:
-        # It is not: the maximum that was suspected there is none.
-        _statistic(terms, first, top, theta, cell, scratch)
+        # It is not.
+        copy_point(at_first, cell_of_first, theta, cell)
         return first, _OK
     if q < -SLACK:
         return nan, _HIGHER

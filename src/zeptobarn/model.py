@@ -253,10 +253,40 @@ class Model:
     ) -> pd.DataFrame:
         """Set one of the study's limits on many datasets; see `limits`."""
         members: dict[str, Toys] = self._by_detector("toys", toys)
+        trials = next(iter(members.values())).trials
+        return self._table(self.data(members), trials, self.interval(interval), threads)
+
+    def data(self, toys: Toys | Mapping[str, Toys]) -> Data:
+        """Sort datasets into bins; of a combination, trial i joins trial i of each detector."""
+        members: dict[str, Toys] = self._by_detector("toys", toys)
         trials = members[next(iter(self.templates))].trials
         if any(not np.array_equal(other.trials, trials) for other in members.values()):
             raise ValueError("toys: the detectors of a combination hold different trials")
-        return self._table(self._thrown(members, trials), trials, self.interval(interval), threads)
+        all_bins, all_trials, counts, start = [], [], [], 0
+        centres: dict[str, NDArray[np.float64]] = {}
+        for name in self.templates:
+            space, toys = self.study.detectors[name].space, members[name]
+            events = toys.events
+            found = bin_index(space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
+            all_bins.append(start + found)
+            all_trials.append(events["trial"].to_numpy())
+            ends = np.searchsorted(all_trials[-1], trials, side="right")
+            counts.append(ends - np.searchsorted(all_trials[-1], trials, side="left"))
+            start += int(np.prod(space.shape))
+            prefix = f"{name}_" if len(self.templates) > 1 else ""
+            for source in self.study.detectors[name].sources:
+                if source.rate in ("normal", "log_normal"):
+                    rate = f"{source.name}_rate"
+                    centres[prefix + rate] = toys.constraint_centres(rate)
+            for shape in self.study.target_shapes(name):
+                centres[shape.name] = toys.constraint_centres(shape.name)
+        bins = np.concatenate(all_bins)
+        if len(all_bins) > 1:
+            bins = bins[np.argsort(np.concatenate(all_trials), kind="stable")]
+        last = np.cumsum(np.stack(counts, axis=1)).reshape(len(trials), -1)
+        first = np.column_stack([np.append(0, last[:-1, -1]), last])
+        exposure = np.ones((len(trials), len(all_bins)))
+        return Data(bins, np.ones(len(bins)), first, exposure, centres)
 
     def asimov(self, signal: float = 0.0) -> Data:
         """Give the Asimov dataset: in each bin what is expected, all nuisances nominal.
@@ -417,34 +447,6 @@ class Model:
                 f"{what}: found {', '.join(members)}; needed, by name: {', '.join(self.templates)}"
             )
         return members
-
-    def _thrown(self, members: Mapping[str, Toys], trials: NDArray[np.int64]) -> Data:
-        """Sort toys into bins; trial i joins trial i of each detector."""
-        all_bins, all_trials, counts, start = [], [], [], 0
-        centres: dict[str, NDArray[np.float64]] = {}
-        for name in self.templates:
-            space, toys = self.study.detectors[name].space, members[name]
-            events = toys.events
-            found = bin_index(space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
-            all_bins.append(start + found)
-            all_trials.append(events["trial"].to_numpy())
-            ends = np.searchsorted(all_trials[-1], trials, side="right")
-            counts.append(ends - np.searchsorted(all_trials[-1], trials, side="left"))
-            start += int(np.prod(space.shape))
-            prefix = f"{name}_" if len(self.templates) > 1 else ""
-            for source in self.study.detectors[name].sources:
-                if source.rate in ("normal", "log_normal"):
-                    rate = f"{source.name}_rate"
-                    centres[prefix + rate] = toys.constraint_centres(rate)
-            for shape in self.study.target_shapes(name):
-                centres[shape.name] = toys.constraint_centres(shape.name)
-        bins = np.concatenate(all_bins)
-        if len(all_bins) > 1:
-            bins = bins[np.argsort(np.concatenate(all_trials), kind="stable")]
-        last = np.cumsum(np.stack(counts, axis=1)).reshape(len(trials), -1)
-        first = np.column_stack([np.append(0, last[:-1, -1]), last])
-        exposure = np.ones((len(trials), len(all_bins)))
-        return Data(bins, np.ones(len(bins)), first, exposure, centres)
 
     def _table(
         self, data: Data, trials: NDArray[np.int64], interval: Interval, threads: int

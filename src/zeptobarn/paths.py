@@ -23,8 +23,11 @@ TRUTH = "toys/{detector}/{batch}.truth.parquet"
 CALIBRATION = "calibration/{detector}/{interaction}/{mass}GeV.parquet"
 LIMITS = "limits/{detector}/{interaction}/{mass}GeV/{batch}.parquet"
 COVERAGE = "coverage/{detector}/{interaction}/{mass}GeV.parquet"
+FAILURES = "failures/{scan}/{detector}.parquet"
 SENSITIVITY = "sensitivity/{detector}.parquet"
 SUMMARY = "summary/limits.{suffix}"
+FAILURES_SUMMARY = "summary/failures.{suffix}"
+FAILURES_LAW = "summary/failures_law.{suffix}"
 FIGURE = "figures/{figure}.{suffix}"
 
 FIGURE_SUFFIXES = ("pdf", "png")

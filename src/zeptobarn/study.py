@@ -141,6 +141,14 @@ class Coverage:
 
 
 @dataclass(frozen=True)
+class Failures:
+    """How many trials the failure study has at each setting, and at most."""
+
+    trials: int
+    most_trials: int
+
+
+@dataclass(frozen=True)
 class Study:
     """A study; see ``config/schemas/config.schema.yaml`` for the meaning of each key."""
 
@@ -158,6 +166,7 @@ class Study:
     critical_values: Literal["asymptotic", "toys"]
     calibration: Calibration
     coverage: Coverage
+    failures: Failures
     power_constraint: float
     template_replicas: int
     intervals: tuple[Interval, ...]
@@ -347,6 +356,7 @@ def study_from_settings(
     response["response_method"] = response.pop("method")
     names = settings.pop("detectors")
     calibration, coverage = settings.pop("calibration"), settings.pop("coverage")
+    failures = settings.pop("failures")
     study = Study(
         results=Path(settings.pop("results")),
         detectors={name: load_detector(folder / "detectors" / f"{name}.yaml") for name in names},
@@ -359,6 +369,7 @@ def study_from_settings(
         coverage=Coverage(
             coverage["toys"], tuple(coverage["masses_GeV"]), tuple(coverage["expected_events"])
         ),
+        failures=Failures(failures["trials"], failures["most_trials"]),
         published={k: tuple(v) for k, v in settings.pop("published", {}).items()},
         **response,
         **settings,

@@ -168,8 +168,8 @@ def sample(
 ) -> Template:
     """Make a template the conventional way: recoils drawn from the spectrum itself.
 
-    Only recoils above the response cutoff are drawn. The failure study compares with it; for a
-    limit, use `fold`, which is as precise for a light WIMP as for a heavy one.
+    The failure study compares with it; for a limit, use `fold`, which is as precise for a light
+    WIMP as for a heavy one.
 
     Parameters
     ----------
@@ -180,26 +180,62 @@ def sample(
     events_per_rate
         See `fold`.
     """
-    from zeptobarn.density import bin_index
-    from zeptobarn.simulate import simulate
-    from zeptobarn.yields import NOMINAL
-
-    # Uniform inside bins of 0.2 %, far finer than the detector's resolution.
-    low = max(settings["response_cutoff_keV"][recoil], spectrum[COLUMNS[0]].iloc[0])
-    high = spectrum[COLUMNS[0]].iloc[-1]
-    edges = np.geomspace(low, high, int(np.log(high / low) / 0.002) + 2)
-    rates = integrate(spectrum, edges)
-    i = rng.choice(len(rates), size=n_events, p=rates / rates.sum())
-    energies = edges[i] + rng.random(n_events) * np.diff(edges)[i]
-    cs1, cs2 = simulate(settings, recoil, energies, rng, nuisances or NOMINAL)
-    bins = bin_index(space, cs1, cs2)
+    bins = sample_bins(settings, recoil, space, spectrum, n_events, rng, nuisances)
     counts = np.bincount(bins[bins >= 0], minlength=int(np.prod(space.shape))).astype(float)
-    weight = rates.sum() * events_per_rate / n_events
+    weight = rate_above_cutoff(settings, recoil, spectrum) * events_per_rate / n_events
     return Template(
         ({},),
         weight * counts[np.newaxis],
         weight**2 * (counts * (1 - counts / n_events))[np.newaxis],
     )
+
+
+def sample_bins(
+    settings: Mapping[str, Any],
+    recoil: Recoil,
+    space: AnalysisSpace,
+    spectrum: pd.DataFrame,
+    n_events: int,
+    rng: np.random.Generator,
+    nuisances: "Nuisances | None" = None,
+) -> NDArray[np.int64]:
+    """Draw recoils above the response cutoff from a spectrum, simulate them and sort them in.
+
+    Parameters
+    ----------
+    settings, recoil, space, spectrum, n_events, rng, nuisances
+        See `sample`.
+
+    Returns
+    -------
+    The bin of each recoil, −1 outside the analysis space, shape (n_events,).
+    """
+    from zeptobarn.density import bin_index
+    from zeptobarn.simulate import simulate
+    from zeptobarn.yields import NOMINAL
+
+    # Uniform inside bins of 0.2 %, far finer than the detector's resolution.
+    low, high = _sampled_range(settings, recoil, spectrum)
+    edges = np.geomspace(low, high, int(np.log(high / low) / 0.002) + 2)
+    rates = integrate(spectrum, edges)
+    i = rng.choice(len(rates), size=n_events, p=rates / rates.sum())
+    energies = edges[i] + rng.random(n_events) * np.diff(edges)[i]
+    cs1, cs2 = simulate(settings, recoil, energies, rng, nuisances or NOMINAL)
+    return bin_index(space, cs1, cs2)
+
+
+def rate_above_cutoff(settings: Mapping[str, Any], recoil: Recoil, spectrum: pd.DataFrame) -> float:
+    """Rate (events/(kg day)) of the recoils that `sample` draws from."""
+    ends = np.array(_sampled_range(settings, recoil, spectrum))
+    return float(integrate(spectrum, ends)[0])
+
+
+def _sampled_range(
+    settings: Mapping[str, Any], recoil: Recoil, spectrum: pd.DataFrame
+) -> tuple[float, float]:
+    energies = spectrum[COLUMNS[0]]
+    low = max(settings["response_cutoff_keV"][recoil], energies.iloc[0])
+    return float(low), float(energies.iloc[-1])
 
 
 def lint(study: Study, detector: str, source: str, template: Template) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from zeptobarn import paths
+from zeptobarn import paths, scans
 from zeptobarn.spectra import check_files
 from zeptobarn.study import (
     calibration_slice,
@@ -35,6 +35,7 @@ wildcard_constraints:
     interaction=r"SI(_migdal|_bremsstrahlung)?|SD_[np]_(central|up|low)",
     mass=r"\d+(\.\d+)?",
     batch=r"\d+-\d+",
+    scan="|".join(scans.names(STUDY)),
 
 
 def pattern(name):

@@ -1,0 +1,182 @@
+"""The scans of the failure study: what the conventional recipe is tried with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import log
+from typing import Any
+
+from zeptobarn import paths
+from zeptobarn.study import Interval, Study, signal_recoil, template_slice, toys_slice
+from zeptobarn.tables import digest
+
+# Recoils per template, and the bracket's upper end (rate multiplier), where they are not scanned.
+_USUAL_EVENTS, _USUAL_BOUND, _USUAL_LEVEL = 1000, 1e5, 0.9
+
+# The study repeats what the original one chose; see there for these numbers of recoils.
+_EVENTS_7_GEV = (1, 10, 30, 100, 200, 322, 325, 500, 700, 1000, 1500, 2000, 3000, 5000)
+_EVENTS_10_GEV = (1, 2, 5, *range(10, 161, 10), 180, 200, 250, 300, 400)
+_EVENTS = (1, 2, 5, 10, 20, 50, 100)
+_BOUNDS = (10.0, 100.0, 1e5)
+_CONFIDENCE_LEVELS = (0.45, 0.49, 0.5, 0.51, 0.55, 0.68, 0.8, 0.9, 0.95, 0.99)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a scan changes.
+
+    Attributes
+    ----------
+    interval
+        Which shape parameters the fit varies, and where the others are held.
+    filled
+        Whether the recipe fills the signal's template at all.
+    """
+
+    mass_GeV: float
+    interaction: str
+    sigma_ref_cm2: float
+    interval: Interval
+    n_trials: int
+    n_events: int = _USUAL_EVENTS
+    bound: float = _USUAL_BOUND
+    confidence_level: float = _USUAL_LEVEL
+    filled: bool = True
+
+    @property
+    def source(self) -> str:
+        """Name of the signal source."""
+        return paths.wimp_source(self.interaction, self.mass_GeV)
+
+    @property
+    def shape_parameters(self) -> str:
+        """Names of the profiled shape parameters, and of those that are held off nominal."""
+        held = [f"{name} = {value:g}" for name, value in self.interval.fixed.items() if value]
+        return ", ".join([*self.interval.profiled, *held]) or "none"
+
+
+def settings(study: Study, scan: str) -> list[Setting]:
+    """Give the settings of a scan; 0 recoils: as many as leave a tenth of the templates empty."""
+    return _SCANS[scan](study)
+
+
+def names(study: Study) -> list[str]:
+    """Name the scans that a study has settings for: all, but ``leff_low`` needs a held shape."""
+    return [scan for scan in _SCANS if settings(study, scan)]
+
+
+def sources(study: Study, scan: str) -> list[str]:
+    """Name the signal sources that a scan needs."""
+    return list(dict.fromkeys(setting.source for setting in settings(study, scan)))
+
+
+def failures_slice(study: Study, detector: str, scan: str) -> dict[str, Any]:
+    """Give the configuration that a scan depends on."""
+    return {
+        "toys": digest(toys_slice(study, detector)),
+        "signals": {
+            source: digest(template_slice(study, detector, source))
+            for source in sources(study, scan)
+        },
+        "settings": [
+            [s.interval.name, dict(s.interval.fixed), s.n_trials, s.sigma_ref_cm2]
+            for s in settings(study, scan)
+        ],
+        "trials": study.trials,
+        "search_bound_rate_multiplier": study.search_bound_rate_multiplier,
+    }
+
+
+def failures_summary_slice(study: Study) -> dict[str, Any]:
+    """Give the configuration that the summary of all scans depends on."""
+    return {
+        detector: {scan: digest(failures_slice(study, detector, scan)) for scan in names(study)}
+        for detector in study.detectors
+    }
+
+
+def _setting(study: Study, mass_GeV: float, interval: Interval, **changes: Any) -> Setting:
+    usual: dict[str, Any] = {
+        "interaction": study.interactions[0],
+        "sigma_ref_cm2": study.reference_cross_section_cm2,
+        "n_trials": study.failures.trials,
+    }
+    return Setting(mass_GeV=mass_GeV, interval=interval, **(usual | changes))
+
+
+def _intervals(study: Study) -> list[Interval]:
+    """Without and with shape parameters."""
+    names = [shape.name for shape in study.shapes]
+    nominal = Interval("nominal", dict.fromkeys(names, 0.0), ())
+    return [nominal, Interval("profiled", {}, tuple(names))] if names else [nominal]
+
+
+def _nearest(study: Study, mass_GeV: float) -> float:
+    return min(study.masses_GeV, key=lambda mass: abs(log(mass / mass_GeV)))
+
+
+def _n_events(study: Study) -> list[Setting]:
+    grids: dict[float, tuple[int, ...]] = dict.fromkeys(study.masses_GeV, _EVENTS)
+    grids[_nearest(study, 7)] = _EVENTS_7_GEV
+    grids[_nearest(study, 10)] = _EVENTS_10_GEV
+    return [
+        _setting(study, mass, interval, n_events=n)
+        for mass, grid in grids.items()
+        for n in grid
+        for interval in _intervals(study)
+    ]
+
+
+def _bound(study: Study) -> list[Setting]:
+    return [
+        _setting(study, mass, _intervals(study)[0], bound=bound)
+        for mass in study.masses_GeV
+        for bound in _BOUNDS
+    ]
+
+
+def _reference(study: Study) -> list[Setting]:
+    """Interactions that leave few events, and a reference cross section that expects few."""
+    spin = () if signal_recoil(study.interactions[0]) == "er" else ("SD_n_central", "SD_p_central")
+    return [
+        _setting(study, mass, _intervals(study)[0], interaction=interaction, sigma_ref_cm2=sigma)
+        for interaction in dict.fromkeys([study.interactions[0], *spin])
+        for mass in study.masses_GeV
+        for sigma in (study.reference_cross_section_cm2, study.reference_cross_section_cm2 / 100)
+    ]
+
+
+def _confidence_level(study: Study) -> list[Setting]:
+    return [
+        _setting(study, mass, _intervals(study)[0], confidence_level=level)
+        for mass in study.masses_GeV
+        for level in _CONFIDENCE_LEVELS
+    ]
+
+
+def _n_trials(study: Study) -> list[Setting]:
+    return [
+        _setting(
+            study, _nearest(study, 10), interval, n_events=0, n_trials=study.failures.most_trials
+        )
+        for interval in _intervals(study)
+    ]
+
+
+def _leff_low(study: Study) -> list[Setting]:
+    """An array of limits that is filled at one mass: its key was left in the code."""
+    held = [i for i in study.intervals if any(i.fixed.values())]
+    return [
+        _setting(study, mass, interval, filled=mass == _nearest(study, 50))
+        for interval in held[:1]
+        for mass in study.masses_GeV
+    ]
+
+
+_SCANS: dict[str, Callable[[Study], list[Setting]]] = {
+    "n_events": _n_events,
+    "bound": _bound,
+    "reference": _reference,
+    "confidence_level": _confidence_level,
+    "n_trials": _n_trials,
+    "leff_low": _leff_low,
+}

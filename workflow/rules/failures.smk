@@ -1,0 +1,111 @@
+FAILURES_SUMMARY = [
+    STUDY.path(name, suffix=suffix)
+    for name in (paths.FAILURES_SUMMARY, paths.FAILURES_LAW)
+    for suffix in ("parquet", "csv")
+]
+
+
+rule failures:
+    """When limits fail, and why: `snakemake failures`."""
+    input:
+        FAILURES_SUMMARY,
+
+
+rule failures_of_scan:
+    """Set limits by the conventional recipe and by ours while one of its choices is scanned."""
+    input:
+        templates=lambda w: [
+            STUDY.path(paths.TEMPLATE, detector=w.detector, source=source)
+            for source in [
+                *scans.sources(STUDY, w.scan),
+                *(s.name for s in STUDY.detectors[w.detector].sources),
+            ]
+        ],
+        spectra=lambda w: [
+            STUDY.path(paths.SPECTRUM, spectrum=source)
+            for source in scans.sources(STUDY, w.scan)
+        ],
+    output:
+        pattern(paths.FAILURES),
+    log:
+        log_of(paths.FAILURES),
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        config=lambda w: scans.failures_slice(STUDY, w.detector, w.scan),
+        code=code_digest(
+            "calibration",
+            "classical",
+            "config",
+            "density",
+            "detector",
+            "failures",
+            "fit",
+            "formulas",
+            "intervals",
+            "jit",
+            "likelihood",
+            "model",
+            "paths",
+            "problem",
+            "response",
+            "scans",
+            "simulate",
+            "spectra",
+            "streams",
+            "study",
+            "tables",
+            "templates",
+            "toys",
+            "yields",
+        ),
+    script:
+        "../scripts/failures.py"
+
+
+rule failures_summary:
+    """Count the outcomes of all scans, beside the predicted shares."""
+    input:
+        [
+            STUDY.path(paths.FAILURES, scan=scan, detector=detector)
+            for scan in scans.names(STUDY)
+            for detector in STUDY.detectors
+        ],
+    output:
+        summary_parquet=FAILURES_SUMMARY[0],
+        summary_csv=FAILURES_SUMMARY[1],
+        law_parquet=FAILURES_SUMMARY[2],
+        law_csv=FAILURES_SUMMARY[3],
+    log:
+        log_of("summary/failures"),
+    params:
+        config=scans.failures_summary_slice(STUDY),
+        code=code_digest(
+            "calibration",
+            "classical",
+            "config",
+            "density",
+            "detector",
+            "failures",
+            "fit",
+            "formulas",
+            "intervals",
+            "jit",
+            "likelihood",
+            "model",
+            "paths",
+            "problem",
+            "response",
+            "scans",
+            "spectra",
+            "streams",
+            "study",
+            "tables",
+            "templates",
+            "toys",
+            "yields",
+        ),
+    script:
+        "../scripts/failures_summary.py"

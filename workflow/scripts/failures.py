@@ -1,0 +1,22 @@
+from pathlib import Path
+
+from zeptobarn.failures import run, write_trials
+from zeptobarn.joblog import keep_log
+from zeptobarn.scans import sources
+from zeptobarn.spectra import read_spectrum
+from zeptobarn.study import study_from_settings
+from zeptobarn.templates import read_template
+
+keep_log(snakemake.log[0])
+
+study = study_from_settings(snakemake.config)
+detector, scan = snakemake.wildcards.detector, snakemake.wildcards.scan
+signals = sources(study, scan)
+names = [*signals, *(source.name for source in study.detectors[detector].sources)]
+templates = {
+    name: read_template(study, detector, name, Path(file))
+    for name, file in zip(names, snakemake.input.templates, strict=True)
+}
+spectra = dict(zip(signals, map(read_spectrum, snakemake.input.spectra), strict=True))
+table = run(study, detector, scan, templates, spectra)
+write_trials(study, detector, scan, table, snakemake.output[0])
