@@ -13,9 +13,9 @@ from zeptobarn.tables import digest
 _USUAL_EVENTS, _USUAL_BOUND, _USUAL_LEVEL = 1000, 1e5, 0.9
 
 # The study repeats what the original one chose; see there for these numbers of recoils.
-_EVENTS_7_GEV = (1, 10, 30, 100, 200, 322, 325, 500, 700, 1000, 1500, 2000, 3000, 5000)
-_EVENTS_10_GEV = (1, 2, 5, *range(10, 161, 10), 180, 200, 250, 300, 400)
 _EVENTS = (1, 2, 5, 10, 20, 50, 100)
+_EVENTS_7_GEV = (*_EVENTS, 200, 322, 325, 400, 600, 800, 1000, 1500, 2000, 3000, 5000)
+_EVENTS_10_GEV = (1, 2, 5, *range(10, 161, 10), 180, 200, 250, 300, 400)
 _BOUNDS = (10.0, 100.0, 1e5)
 _CONFIDENCE_LEVELS = (0.45, 0.49, 0.5, 0.51, 0.55, 0.68, 0.8, 0.9, 0.95, 0.99)
 

@@ -199,7 +199,7 @@ def sample_bins(
     rng: np.random.Generator,
     nuisances: "Nuisances | None" = None,
 ) -> NDArray[np.int64]:
-    """Draw recoils above the response cutoff from a spectrum, simulate them and sort them in.
+    """Draw recoils from a spectrum, where the response reaches, simulate them and sort them in.
 
     Parameters
     ----------
@@ -233,9 +233,11 @@ def rate_above_cutoff(settings: Mapping[str, Any], recoil: Recoil, spectrum: pd.
 def _sampled_range(
     settings: Mapping[str, Any], recoil: Recoil, spectrum: pd.DataFrame
 ) -> tuple[float, float]:
+    """Energies (keV) of a spectrum that a response covers."""
     energies = spectrum[COLUMNS[0]]
     low = max(settings["response_cutoff_keV"][recoil], energies.iloc[0])
-    return float(low), float(energies.iloc[-1])
+    high = min(settings["response_max_keV"][recoil], energies.iloc[-1])
+    return float(low), float(high)
 
 
 def lint(study: Study, detector: str, source: str, template: Template) -> pd.DataFrame:

@@ -4,11 +4,18 @@ FAILURES_SUMMARY = [
     for suffix in ("parquet", "csv")
 ]
 
+FAILURES_FIGURES = [
+    figure(f"failures_{name}_{detector}")
+    for name in ("law", "outcomes", *scans.names(STUDY))
+    for detector in STUDY.detectors
+]
+
 
 rule failures:
     """When limits fail, and why: `snakemake failures`."""
     input:
         FAILURES_SUMMARY,
+        FAILURES_FIGURES,
 
 
 rule failures_of_scan:
@@ -109,3 +116,69 @@ rule failures_summary:
         ),
     script:
         "../scripts/failures_summary.py"
+
+
+rule figure_failures:
+    """Draw the law of empty templates and the tables of failures."""
+    input:
+        summary=FAILURES_SUMMARY[0],
+        law=FAILURES_SUMMARY[2],
+        trials=pattern(paths.FAILURES).replace("{scan}", "n_events"),
+    output:
+        **{
+            scan: reported(
+                f"failures_{scan}_{{detector}}",
+                f"failures_{scan}",
+                "Failures",
+                figure=scan.replace("_", " "),
+                detector="{detector}",
+            )
+            for scan in scans.names(STUDY)
+        },
+        law=reported(
+            "failures_law_{detector}",
+            "failures_law",
+            "Failures",
+            figure="law",
+            detector="{detector}",
+        ),
+        outcomes=reported(
+            "failures_outcomes_{detector}",
+            "failures_outcomes",
+            "Failures",
+            figure="outcomes",
+            detector="{detector}",
+        ),
+    log:
+        log_of("figures/failures_{detector}"),
+    params:
+        config=scans.failures_summary_slice(STUDY),
+        code=code_digest(
+            "calibration",
+            "classical",
+            "config",
+            "density",
+            "detector",
+            "failures",
+            "figures.failures",
+            "figures.style",
+            "fit",
+            "formulas",
+            "intervals",
+            "jit",
+            "likelihood",
+            "model",
+            "paths",
+            "problem",
+            "response",
+            "scans",
+            "spectra",
+            "streams",
+            "study",
+            "tables",
+            "templates",
+            "toys",
+            "yields",
+        ),
+    script:
+        "../scripts/figure_failures.py"

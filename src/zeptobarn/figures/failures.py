@@ -1,0 +1,267 @@
+"""The failure study in pictures: the law of empty templates, and tables of outcomes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+
+from zeptobarn import paths
+from zeptobarn.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    YELLOW,
+    interaction_label,
+    new_figure,
+    power_of_ten,
+)
+from zeptobarn.study import Study
+
+GOOD = ("ok", "at_boundary", "multiple_crossings")
+_FINDERS = {"classical": "conventional recipe", "robust": "zeptobarn"}
+# What a cell of a table may show, in this order, with its colour.
+_OUTCOMES = {
+    "empty_template": (ORANGE, "empty_template"),
+    "no_crossing": (SKY, "no_crossing"),
+    "critical_value_zero": (PURPLE, "critical_value_zero"),
+    "zero_density_event": (YELLOW, "zero_density_event"),
+    "not_converged": (BLACK, "not_converged"),
+    "spurious": (RED, "a number where there is no limit"),
+    "different": (GREEN, "another number than the limit"),
+}
+_TREATMENTS = {"none": (BLUE, "o", "-"), "": (RED, "s", "--")}
+_CENTRED: Any = {"ha": "center", "va": "center", "fontsize": 7}
+_SEEDS = 12
+# Masses with fewer points than this have no panel of their own.
+_POINTS = 10
+
+
+def draw_law(
+    study: Study,
+    detector: str,
+    summary: pd.DataFrame,
+    law: pd.DataFrame,
+    files: Iterable[str | Path],
+) -> None:
+    """Draw the share of empty templates against recoils per template, and the prediction.
+
+    Parameters
+    ----------
+    summary, law
+        Tables of `zeptobarn.failures.summarise` and `law`.
+    """
+    rows = summary[
+        (summary["detector"] == detector)
+        & (summary["scan"] == "n_events")
+        & (summary["finder"] == "classical")
+        & (summary["status"] == "empty_template")
+    ]
+    chi2 = law[law["detector"] == detector].set_index(["mass_GeV", "shape_parameters"])
+    masses = _well_scanned(rows)
+    with new_figure(3.6 * len(masses) + 0.4, 3.6, files) as figure:
+        axes = figure.subplots(1, len(masses), sharey=True, squeeze=False)[0]
+        for axis, mass in zip(axes, masses, strict=True):
+            for shapes, group in rows[rows["mass_GeV"] == mass].groupby(
+                "shape_parameters", sort=False
+            ):
+                colour, marker, line = _TREATMENTS.get(str(shapes), _TREATMENTS[""])
+                group = group.sort_values("n_events_for_pdf")
+                n, p = group["n_events_for_pdf"], group["predicted_fraction"]
+                found = chi2.loc[(mass, str(shapes))]
+                axis.plot(n, p, color=colour, ls=line, lw=1)
+                axis.errorbar(
+                    n,
+                    group["failure_fraction"],
+                    np.sqrt(p * (1 - p) / group["n_trials"]),
+                    color=colour,
+                    marker=marker,
+                    ms=3.5,
+                    ls="",
+                    lw=1,
+                    label=f"{_treatment(str(shapes))}\n$\\chi^2$ = {found['chi2']:.1f} of "
+                    f"{found['degrees_of_freedom']:.0f} points (p = {found['p_value']:.2f})",
+                )
+            axis.set(xscale="log", xlabel="recoils per template, $n$", ylim=(-0.03, 1.03))
+            axis.set_title(f"{paths.number(mass)} GeV/c²")
+            axis.legend(loc="lower left")
+        axes[0].set_ylabel("share of trials with an empty template")
+
+
+def draw_outcomes(
+    study: Study, detector: str, trials: pd.DataFrame, files: Iterable[str | Path]
+) -> None:
+    """Draw the table of the original study, o for a limit and × for none, with several seeds.
+
+    Parameters
+    ----------
+    trials
+        Rows of `zeptobarn.failures.run` for the scan ``n_events``.
+    """
+    chosen = trials[(trials["finder"] == "classical") & (trials["shape_parameters"] == "none")]
+    masses = _well_scanned(chosen)
+    with new_figure(9.2, 2.9 * len(masses) + 0.2, files) as figure:
+        axes = figure.subplots(len(masses), 1, squeeze=False)[:, 0]
+        for axis, mass in zip(axes, masses, strict=True):
+            rows = chosen[chosen["mass_GeV"] == mass]
+            table = rows.pivot_table(
+                index="draw", columns="n_events_for_pdf", values="limit_rate_multiplier"
+            ).reindex(range(1, _SEEDS + 1))
+            shown = table.reindex(columns=sorted(rows["n_events_for_pdf"].unique()))
+            good = shown.notna().to_numpy()
+            for i, j in np.ndindex(good.shape):
+                axis.text(
+                    j,
+                    i,
+                    "o" if good[i, j] else "×",
+                    color=BLUE if good[i, j] else RED,
+                    ha="center",
+                    va="center",
+                    fontsize=9 if good[i, j] else 11,
+                )
+            ns = shown.columns
+            failed = rows.assign(bad=~rows["status"].isin(GOOD)).groupby("n_events_for_pdf")["bad"]
+            predicted = rows.groupby("n_events_for_pdf")["predicted_fraction"].first()
+            for j, n in enumerate(ns):
+                axis.text(j, _SEEDS + 0.3, _percent(failed.mean()[n]), **_CENTRED)
+                axis.text(j, _SEEDS + 1.3, _percent(predicted[n]), **_CENTRED)
+            axis.axhline(_SEEDS - 0.5, color="0.6", lw=0.8)
+            axis.set_xticks(range(len(ns)), [str(n) for n in ns], fontsize=7)
+            axis.set_yticks(
+                [*range(_SEEDS), _SEEDS + 0.3, _SEEDS + 1.3],
+                [*(str(i) for i in range(1, _SEEDS + 1)), "failed", "predicted"],
+                fontsize=7,
+            )
+            axis.set(xlim=(-0.6, len(ns) - 0.4), ylim=(_SEEDS + 1.9, -0.7))
+            axis.tick_params(top=False, right=False, length=0)
+            axis.set_ylabel("seed")
+            axis.set_title(f"{paths.number(mass)} GeV/c²")
+        axes[-1].set_xlabel("recoils per template")
+
+
+def draw_tables(
+    study: Study, detector: str, summary: pd.DataFrame, files: Mapping[str, Sequence[str | Path]]
+) -> None:
+    """Draw the tables of failures: a scanned setting against another, for both finders.
+
+    Parameters
+    ----------
+    summary
+        Table of `zeptobarn.failures.summarise`.
+    files
+        The files of each table, by the scan's name.
+    """
+    rows = summary[summary["detector"] == detector]
+    for scan, targets in files.items():
+        _draw_table(rows[rows["scan"] == scan], *_TABLES[scan], targets)
+
+
+def _draw_table(rows: pd.DataFrame, down: str, across: str, files: Iterable[str | Path]) -> None:
+    if across == "n_events_for_pdf":
+        # What several masses have, without shape parameters.
+        rows = rows[rows["shape_parameters"] == "none"].sort_values([across, down])
+        shared = rows.groupby(across)[down].nunique()
+        rows = rows[rows[across].map(shared) > min(1, len(rows[down].unique()) - 1)]
+    rows = rows.assign(**{name: _labelled(rows, name) for name in (down, across)})
+    downs, acrosses = list(rows[down].unique()), list(rows[across].unique())
+    finders = [name for name in _FINDERS if name in set(rows["finder"])]
+    width = max(0.56 * len(acrosses), 1.6) + 0.9
+    with new_figure(width * len(finders) + 0.9, 0.32 * len(downs) + 1.5, files) as figure:
+        axes = figure.subplots(1, len(finders), sharey=True, squeeze=False)[0]
+        seen: dict[str, None] = {}
+        for axis, finder in zip(axes, finders, strict=True):
+            chosen = rows[rows["finder"] == finder]
+            for i, j in np.ndindex(len(downs), len(acrosses)):
+                cell = chosen[(chosen[down] == downs[i]) & (chosen[across] == acrosses[j])]
+                if cell.empty:
+                    axis.add_patch(_square(j, i, "0.95"))
+                    continue
+                left, total = 0.0, cell["n_with_status"].sum()
+                shares = cell.groupby("status", sort=False)["n_failed"].sum() / total
+                if finder == "classical":
+                    shares["spurious"] = cell["n_spurious"].sum() / total
+                    shares["different"] = cell["n_different"].sum() / total
+                for outcome in _OUTCOMES:
+                    if (share := float(shares.get(outcome, 0.0))) > 0:
+                        axis.add_patch(_square(j, i, _OUTCOMES[outcome][0], left, share))
+                        left += share
+                        seen[outcome] = None
+                axis.text(j, i, _percent(left), **_CENTRED)
+            for edge in range(1, max(len(downs), len(acrosses))):
+                axis.axhline(edge - 0.5, color="0.8", lw=0.6)
+                axis.axvline(edge - 0.5, color="0.8", lw=0.6)
+            axis.set_xticks(range(len(acrosses)), acrosses, fontsize=7)
+            axis.set_yticks(range(len(downs)), downs, fontsize=7)
+            axis.set(xlim=(-0.5, len(acrosses) - 0.5), ylim=(len(downs) - 0.5, -0.5))
+            axis.tick_params(top=False, right=False, length=0)
+            axis.set_xlabel(_AXES[across])
+            axis.set_title(_FINDERS[finder])
+        axes[0].set_ylabel(_AXES[down])
+        handles = [mpl.patches.Patch(color=_OUTCOMES[s][0], alpha=_ALPHA) for s in seen]
+        names = [_OUTCOMES[s][1] for s in seen]
+        if names:
+            figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=7)
+
+
+_ALPHA = 0.65
+_TABLES = {
+    "n_events": ("mass_GeV", "n_events_for_pdf"),
+    "bound": ("bound", "mass_GeV"),
+    "reference": ("place", "mass_GeV"),
+    "confidence_level": ("confidence_level", "mass_GeV"),
+    "n_trials": ("shape_parameters", "n_trials"),
+    "leff_low": ("shape_parameters", "mass_GeV"),
+}
+_AXES = {
+    "mass_GeV": "WIMP mass [GeV/c²]",
+    "n_events_for_pdf": "recoils per template",
+    "bound": "bound",
+    "place": "interaction, reference",
+    "confidence_level": "confidence level",
+    "n_trials": "trials",
+    "shape_parameters": "shape parameters",
+}
+
+
+def _labelled(rows: pd.DataFrame, name: str) -> Any:
+    if name == "place":
+        return [
+            f"{interaction_label(i)}, {power_of_ten(s)} cm²"
+            for i, s in zip(rows["interaction"], rows["sigma_ref_cm2"], strict=True)
+        ]
+    if name == "shape_parameters":
+        return rows[name].map(_treatment)
+    return rows[name].map(lambda value: f"{value:g}" if value < 1e5 else power_of_ten(value))
+
+
+def _square(
+    j: int, i: int, colour: str, left: float = 0.0, share: float = 1.0
+) -> mpl.patches.Rectangle:
+    return mpl.patches.Rectangle(
+        (j - 0.5 + left, i - 0.5), share, 1.0, facecolor=colour, alpha=_ALPHA, lw=0
+    )
+
+
+def _well_scanned(rows: pd.DataFrame) -> list[float]:
+    """Masses with many numbers of recoils; the first one if there are none."""
+    masses = sorted(map(float, rows["mass_GeV"].unique()))
+    points = {m: rows.loc[rows["mass_GeV"] == m, "n_events_for_pdf"].nunique() for m in masses}
+    return [m for m in masses if points[m] >= _POINTS] or masses[:1]
+
+
+def _treatment(shapes: str) -> str:
+    if shapes == "none":
+        return "shapes fixed"
+    return shapes if "=" in shapes else f"{shapes} profiled"
+
+
+def _percent(share: float) -> str:
+    if share == 0:
+        return "0"
+    return "< 1 %" if share < 0.01 else f"{100 * share:.0f} %"
