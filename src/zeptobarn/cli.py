@@ -27,11 +27,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lint = commands.add_parser(
         "lint", help="name template bins that events could hit but that hold nothing"
     )
-    lint.add_argument(
-        "--config", default="config/config.yaml", type=Path, help="the study (%(default)s)"
-    )
-    lint.add_argument("--overlay", type=Path, help="a file with keys that differ")
+    _add_study(lint)
     lint.set_defaults(run=_lint)
+    explain = commands.add_parser(
+        "explain", help="say why a trial has its limit, or none: a page with its curve"
+    )
+    explain.add_argument("result", metavar="RESULT", help="a file of limits/ or failures/")
+    explain.add_argument("--trial", type=_positive, required=True, metavar="N")
+    explain.add_argument(
+        "--interval", help="which of its limits (the first that failed, or the last)"
+    )
+    explain.add_argument("--output", type=Path, help="the page, .pdf or .png (explain_trial_N.pdf)")
+    _add_study(explain)
+    explain.set_defaults(run=_explain)
     given = parser.parse_args(arguments)
     try:
         given.run(given)
@@ -85,6 +93,27 @@ def _lint(given: argparse.Namespace) -> None:
             f"{row['detector']} {row['source']} {row['anchor']}: {row['empty_bins']} empty bins, "
             f"where {100 * row['share_of_events']:.2g} % of its events would fall: {row['bins']}"
         )
+
+
+def _explain(given: argparse.Namespace) -> None:
+    from zeptobarn.explain import explain
+    from zeptobarn.figures.explain import draw_page
+    from zeptobarn.study import load_study
+
+    output = given.output or Path(f"explain_trial_{given.trial}.pdf")
+    if output.suffix not in (".pdf", ".png"):
+        raise ConfigError(f"--output: found {output}; allowed: a name that ends in .pdf or .png")
+    study = load_study(given.config, given.overlay)
+    found = explain(study, given.result, given.trial, given.interval)
+    draw_page(found, [output])
+    print(f"{found}\n\n{output}")
+
+
+def _add_study(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--config", default="config/config.yaml", type=Path, help="the study (%(default)s)"
+    )
+    command.add_argument("--overlay", type=Path, help="a file with keys that differ")
 
 
 def _positive(text: str) -> int:

@@ -29,7 +29,7 @@ from zeptobarn.templates import Template, events_per_rate, rate_above_cutoff, sa
 from zeptobarn.toys import Toys, throw
 
 # With this share of empty templates chance shows.
-_WORTH_COUNTING = 0.1
+_WORTH_COUNTING = 0.25
 # Numbers of trials over which a scan of many is counted as well.
 _FEWER_TRIALS = (10, 100, 1000)
 # Draws that share a random stream.
@@ -298,6 +298,8 @@ def rebuild(
 ) -> tuple[Model, Setting, Toys]:
     """Give a trial's model, with its sampled template, its setting and its dataset.
 
+    The template is that at rate multiplier 1 of the trial's own reference cross section.
+
     Parameters
     ----------
     trial
@@ -319,6 +321,7 @@ def rebuild(
     n, draw = int(trial["n_events_for_pdf"]), range(int(trial["draw"]) - 1, int(trial["draw"]))
     found = study.detectors[detector]
     weight = events_per_rate(study, detector, setting.source) / n
+    weight *= setting.sigma_ref_cm2 / study.reference_cross_section_cm2
     weight *= rate_above_cutoff(found.settings, _recoil(study, detector, setting.source), spectrum)
     rows = []
     for values in _anchors(study, detector, setting):

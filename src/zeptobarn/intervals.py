@@ -53,7 +53,8 @@ MESSAGES = {
     "outermost crossing is the limit",
     Status.no_crossing: "the statistic stays below the critical value up to the end of the "
     "search: raise search_bound_rate_multiplier, or the calibration's largest expected_events",
-    Status.empty_template: "the signal expects no event in the analysis space",
+    Status.empty_template: "the signal expects no event in the analysis space, at one anchor of "
+    "its shape parameters or more",
     Status.zero_density_event: "no source has a density at event {event} of {detector} in the "
     "analysis space (the first is 0): a background is missing, or a template has holes",
     Status.critical_value_zero: "the critical value of a one-sided limit is 0 at this confidence "

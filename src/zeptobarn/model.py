@@ -409,7 +409,7 @@ class Model:
     def _answers(self, interval: Interval, problem: Problem) -> bool:
         """Whether there is a signal to look for and a critical value above 0."""
         beyond = interval.kind != "upper" or one_sided(self.study.confidence_level) > 0
-        return problem.signal_efficiency > 0 and not problem.fault and beyond
+        return not problem.empty and not problem.fault and beyond
 
     def _observed(
         self,
@@ -457,7 +457,7 @@ class Model:
         level = self.study.confidence_level
         if problem.fault:
             results[:, intervals.STATUS] = Status.not_converged
-        elif not problem.signal_efficiency > 0:
+        elif problem.empty:
             results[:, intervals.STATUS] = Status.empty_template
         elif not self._answers(interval, problem):
             results[:, intervals.STATUS] = Status.critical_value_zero
@@ -549,11 +549,7 @@ def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "S
         sources = [
             s for d, s in study.model_sources(target, interaction, mass_GeV) if d == detector
         ]
-        files = {s: study.path(paths.TEMPLATE, detector=detector, source=s) for s in sources}
-        try:
-            templates[detector] = {s: read_template(study, detector, s, files[s]) for s in sources}
-        except (FileNotFoundError, StaleResultError):
-            templates[detector] = build_templates(study, detector, sources)
+        templates[detector] = load_templates(study, detector, sources)
     model = make_model(study, target, mass_GeV, interaction, templates)
     if study.critical_values != "toys":
         return model
@@ -575,6 +571,15 @@ def read_model(
         template = read_template(study, detector, source, Path(file))
         templates.setdefault(detector, {})[source] = template
     return make_model(study, target, mass_GeV, interaction, templates)
+
+
+def load_templates(study: Study, detector: str, sources: list[str]) -> dict[str, Template]:
+    """Read templates from the study's results, or compute all where one is missing or stale."""
+    files = {s: study.path(paths.TEMPLATE, detector=detector, source=s) for s in sources}
+    try:
+        return {s: read_template(study, detector, s, files[s]) for s in sources}
+    except (FileNotFoundError, StaleResultError):
+        return build_templates(study, detector, sources)
 
 
 def build_templates(study: Study, detector: str, sources: list[str]) -> dict[str, Template]:

@@ -55,7 +55,7 @@ class Setting:
 
 
 def settings(study: Study, scan: str) -> list[Setting]:
-    """Give the settings of a scan; 0 recoils: as many as leave a tenth of the templates empty."""
+    """Give the settings of a scan; 0 recoils: as many as leave a quarter of the templates empty."""
     return _SCANS[scan](study)
 
 

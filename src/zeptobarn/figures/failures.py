@@ -63,7 +63,7 @@ def draw_law(
         & (summary["finder"] == "classical")
         & (summary["status"] == "empty_template")
     ]
-    chi2 = law[law["detector"] == detector].set_index(["mass_GeV", "shape_parameters"])
+    chi2 = law[law["detector"] == detector]
     masses = _well_scanned(rows)
     with new_figure(3.6 * len(masses) + 0.4, 3.6, files) as figure:
         axes = figure.subplots(1, len(masses), sharey=True, squeeze=False)[0]
@@ -74,7 +74,8 @@ def draw_law(
                 colour, marker, line = _TREATMENTS.get(str(shapes), _TREATMENTS[""])
                 group = group.sort_values("n_events_for_pdf")
                 n, p = group["n_events_for_pdf"], group["predicted_fraction"]
-                found = chi2.loc[(mass, str(shapes))]
+                same = (chi2["mass_GeV"] == mass) & (chi2["shape_parameters"] == shapes)
+                found = chi2[same].iloc[0]
                 axis.plot(n, p, color=colour, ls=line, lw=1)
                 axis.errorbar(
                     n,
