@@ -92,8 +92,8 @@ def limits_of_sampled_templates(
 
 def central(limits: pd.Series) -> Mapping[str, float]:
     """Median and central 68 % of limits, without those that failed: ``low, median, high``."""
-    low, median, high = np.nanquantile(limits.to_numpy(dtype=float), [0.16, 0.5, 0.84])
-    return {"low": float(low), "median": float(median), "high": float(high)}
+    quantiles = {"low": 0.16, "median": 0.5, "high": 0.84}
+    return {name: float(limits.quantile(quantile)) for name, quantile in quantiles.items()}
 
 
 def spread_trials(precise: pd.DataFrame) -> list[int]:

@@ -41,28 +41,23 @@ def draw(
             axis.plot(x[~rising], curve.statistic[~rising], color=colour, ls=":")
             if len(curve.critical) > 1:
                 axis.plot(curve.critical[:, 0] * reference, curve.critical[:, 1], c=colour, lw=0.7)
-            for end in (curve.limit, curve.low):
-                if end > 0:
-                    t = np.interp(end, curve.rate_multiplier, curve.statistic)
-                    axis.plot(end * reference, t, "o", color=colour, mec=BLACK, ms=6, zorder=4)
+            for at in (curve.limit, curve.low):
+                if at > 0:
+                    t = np.interp(at, curve.rate_multiplier, curve.statistic)
+                    axis.plot(at * reference, t, "o", color=colour, mec=BLACK, ms=6, zorder=4)
             if curve.best_fit >= curve.rate_multiplier[0]:
                 axis.plot(curve.best_fit * reference, 0, "D", color=colour, mec=BLACK, ms=6)
         axis.set(xscale="log", ylim=(-0.2, _HIGHEST))
-        level = f"{100 * study.confidence_level:g} % CL"
-        for threshold, sides in (
-            (one_sided(study.confidence_level), "one-sided"),
-            (two_sided(study.confidence_level), "two-sided"),
+        level = study.confidence_level
+        for threshold, sides, line in (
+            (one_sided(level), "one-sided", "--"),
+            (two_sided(level), "two-sided", ":"),
         ):
-            axis.axhline(threshold, color="0.5", lw=0.9, ls="--", zorder=0)
-            axis.annotate(
-                f"{threshold:.2f}: {sides} {level}",
-                (0.01, threshold),
-                xycoords=("axes fraction", "data"),
-                xytext=(2, 2),
-                textcoords="offset points",
-                color="0.3",
-                fontsize=8,
-            )
+            label = f"{100 * level:g} %, {sides}: {threshold:.2f}"
+            axis.axhline(threshold, color="0.5", lw=1, ls=line, zorder=0, label=label)
+        ends = [c.rate_multiplier[c.statistic <= _HIGHEST].max() for c in curves]
+        if ends:
+            axis.set_xlim(right=2 * max(ends) * reference)
         axis.set_xlabel("WIMP–nucleon cross section [cm²]")
         axis.set_ylabel(r"$t_\mu = -2\,\ln\lambda(\mu)$")
         top = axis.secondary_xaxis(
@@ -70,9 +65,10 @@ def draw(
         )
         top.set_xlabel("rate multiplier")
         axis.tick_params(top=False, which="both")
+        end = "limit" if study.intervals[-1].kind == "upper" else "end of the interval"
         marks = [
             Line2D([], [], color="0.6", mec=BLACK, marker=marker, ls="", label=label)
-            for marker, label in (("D", "best fit above 0"), ("o", "limit"))
+            for marker, label in (("D", "best fit above 0"), ("o", end))
         ]
         handles = axis.get_legend_handles_labels()[0] + marks
         figure.legend(handles=handles, loc="outside right center")
