@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
@@ -135,7 +136,10 @@ def draw(
             axis.set_xlabel(f"cS1 [{found.area_unit}]")
         axes[0].set_ylabel(f"cS2 [{found.area_unit}]")
         handles, labels = axes[0].get_legend_handles_labels()
-        upper.legend(handles, labels, loc="outside lower center", ncols=3, markerscale=1.5)
+        legend = upper.legend(handles, labels, loc="outside lower center", ncols=3)
+        for handle in legend.legend_handles:
+            if isinstance(handle, PathCollection):
+                handle.set_sizes([20])
         reference = power_of_ten(study.reference_cross_section_cm2)
         upper.suptitle(f"{found.title}: rate multiplier 1 is {reference} cm²", fontsize=10)
         _table(lower, table)

@@ -44,7 +44,12 @@ def draw(study: Study, target: str, maps: Sequence[Map], files: Iterable[str | P
         if maps:
             handles, labels = axes[-1, 0].get_legend_handles_labels()
             more = axes[0, 0].get_legend_handles_labels() if shaped else ([], [])
-            figure.legend(handles + more[0], labels + more[1], loc="outside lower center", ncols=5)
+            figure.legend(
+                handles + more[0],
+                labels + more[1],
+                loc="outside lower center",
+                ncols=2 * columns + 1,
+            )
         figure.suptitle(f"{study.title(target)}: one background-only dataset", fontsize=10)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -66,9 +67,13 @@ def draw(
         top.set_xlabel("rate multiplier")
         axis.tick_params(top=False, which="both")
         end = "limit" if study.intervals[-1].kind == "upper" else "end of the interval"
+        looks: list[dict[str, Any]] = [{"marker": "o", "label": end}]
+        if any(c.best_fit >= c.rate_multiplier[0] for c in curves):
+            looks.append({"marker": "D", "label": "best fit"})
+        if any(len(c.critical) > 1 for c in curves):
+            looks.append({"ls": "-", "lw": 0.7, "label": "critical value"})
         marks = [
-            Line2D([], [], color="0.6", mec=BLACK, marker=marker, ls="", label=label)
-            for marker, label in (("D", "best fit above 0"), ("o", end))
+            Line2D([], [], **{"color": "0.6", "mec": BLACK, "ls": "", **look}) for look in looks
         ]
         handles = axis.get_legend_handles_labels()[0] + marks
         figure.legend(handles=handles, loc="outside right center")
