@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from test_figures import draw_twice
+from zeptobarn.dataset import one_trial
 from zeptobarn.density import bin_index
 from zeptobarn.figures import datasets as dataset_figures
 from zeptobarn.figures import invariance as invariance_figures
@@ -18,7 +19,7 @@ from zeptobarn.figures import statistic as statistic_figures
 from zeptobarn.invariance import limits_by_generator
 from zeptobarn.medians import nominal_model, sampled_and_precise
 from zeptobarn.model import make_model
-from zeptobarn.profiles import curve, likelihood_map, one_trial
+from zeptobarn.profiles import curve, likelihood_map
 from zeptobarn.spectra import spectrum
 from zeptobarn.toys import throw
 

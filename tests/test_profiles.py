@@ -5,9 +5,10 @@ import pytest
 
 from zeptobarn import profiles
 from zeptobarn.calibration import one_sided
+from zeptobarn.dataset import one_trial, sort_events
 from zeptobarn.model import make_model
 from zeptobarn.problem import scan
-from zeptobarn.profiles import Map, chosen_shape, curve, deviance, likelihood_map, one_trial
+from zeptobarn.profiles import Map, chosen_shape, curve, deviance, likelihood_map
 from zeptobarn.study import Interval
 from zeptobarn.toys import throw
 
@@ -102,7 +103,7 @@ def test_the_constraint_counts_from_its_centre(small_study, small_templates, toy
 def test_deviance_agrees_with_the_kernels(mapped):
     model, dataset, _ = mapped
     problem = model.problem(model.study.intervals[-1])
-    data = profiles.sort_events(model, problem, dataset)
+    data = sort_events(model, problem, dataset)
     best, found = scan(problem, data, model.signal_events * np.array([0.1, 1.0]))
     top = deviance(problem, data, scan(problem, data, best)[1][0, 0, 1:])
     for t, *parameters in found[0]:

@@ -1,20 +1,18 @@
 """The likelihood of a single dataset: its test statistic, and its dependence on a shape."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
-from zeptobarn.density import bin_index
+from zeptobarn.dataset import sort_events
 from zeptobarn.likelihood import LOG_NORMAL, UNCONSTRAINED
-from zeptobarn.model import Model, read_calibration, read_model
+from zeptobarn.model import Model
 from zeptobarn.problem import Data, Problem, predict, scan
 from zeptobarn.study import Interval, Shape, Study
-from zeptobarn.toys import Toys, read_toys
+from zeptobarn.toys import Toys
 
 # Where curves and maps of the statistic end, in units of the statistic.
 HIGHEST = 9.0
@@ -73,79 +71,6 @@ class Map:
     best_values: NDArray[np.float64]
     best_fit: float
     best_value: float
-
-
-def read_models(
-    study: Study,
-    target: str,
-    interaction: str,
-    masses_GeV: Sequence[float],
-    templates: Sequence[str | Path],
-    calibrations: Sequence[str | Path] = (),
-) -> list[Model]:
-    """Make the models of several masses.
-
-    Parameters
-    ----------
-    templates
-        Files of each mass in the order of `Study.model_sources`, mass after mass.
-    calibrations
-        A file of critical values per mass, where the study calibrates with toys.
-    """
-    left = iter(templates)
-    models = []
-    for mass in masses_GeV:
-        n = len(study.model_sources(target, interaction, mass))
-        models.append(read_model(study, target, mass, interaction, list(islice(left, n))))
-    if not calibrations:
-        return models
-    return [
-        replace(model, critical_values=read_calibration(model, Path(file)))
-        for model, file in zip(models, calibrations, strict=True)
-    ]
-
-
-def first_dataset(
-    study: Study, target: str, events: Sequence[str | Path], truth: Sequence[str | Path]
-) -> dict[str, Toys]:
-    """Read the first trial's dataset of each detector.
-
-    Parameters
-    ----------
-    events, truth
-        Files of `zeptobarn.toys.write_toys`, one of each detector.
-    """
-    files = zip(study.targets[target], events, truth, strict=True)
-    toys = {name: read_toys(study, name, Path(e), Path(t)) for name, e, t in files}
-    return one_trial(toys, int(next(iter(toys.values())).trials[0]))
-
-
-def one_trial(toys: Mapping[str, Toys], trial: int) -> dict[str, Toys]:
-    """Pick a trial's dataset of each detector."""
-    return {
-        name: Toys(
-            found.events[found.events["trial"] == trial].reset_index(drop=True),
-            found.truth[found.truth["trial"] == trial].reset_index(drop=True),
-        )
-        for name, found in toys.items()
-    }
-
-
-def sort_events(model: Model, problem: Problem, dataset: Mapping[str, Toys]) -> Data:
-    """Sort one trial's dataset of each detector into bins; see `one_trial`."""
-    shapes = {shape.name for shape in model.study.target_shapes(model.target)}
-    bins, centres = [], {}
-    for name, first in zip(model.templates, problem.first_bin, strict=False):
-        space, toys = model.study.detectors[name].space, dataset[name]
-        cs1, cs2 = (toys.events[column].to_numpy() for column in ("cs1", "cs2"))
-        bins.append(first + bin_index(space, cs1, cs2))
-        prefix = f"{name}_" if len(model.templates) > 1 else ""
-        for parameter in toys.truth["parameter"]:
-            named = parameter if parameter in shapes else prefix + parameter
-            centres[named] = toys.constraint_centres(parameter)
-    ends = np.cumsum([0, *map(len, bins)])
-    exposure = np.ones((1, len(bins)))
-    return Data(np.concatenate(bins), np.ones(ends[-1]), ends[np.newaxis], exposure, centres)
 
 
 def curve(model: Model, dataset: Mapping[str, Toys], interval: Interval) -> Curve | None:

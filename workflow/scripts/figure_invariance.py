@@ -1,7 +1,7 @@
+from zeptobarn.dataset import read_models
 from zeptobarn.figures.invariance import draw
 from zeptobarn.invariance import N_DATASETS, limits_by_generator
 from zeptobarn.joblog import keep_log
-from zeptobarn.profiles import read_models
 from zeptobarn.study import study_from_settings
 
 keep_log(snakemake.log[0])

@@ -1,6 +1,7 @@
+from zeptobarn.dataset import first_dataset, read_models
 from zeptobarn.figures.likelihood import draw
 from zeptobarn.joblog import keep_log
-from zeptobarn.profiles import first_dataset, likelihood_map, read_models
+from zeptobarn.profiles import likelihood_map
 from zeptobarn.study import study_from_settings
 
 keep_log(snakemake.log[0])

@@ -1,6 +1,7 @@
+from zeptobarn.dataset import first_dataset, read_models
 from zeptobarn.figures.statistic import draw
 from zeptobarn.joblog import keep_log
-from zeptobarn.profiles import curve, first_dataset, read_models
+from zeptobarn.profiles import curve
 from zeptobarn.study import study_from_settings
 
 keep_log(snakemake.log[0])
