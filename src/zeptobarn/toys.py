@@ -84,7 +84,7 @@ def throw(
             np.searchsorted(cumulative[name], rng.random(n), side="right")
             for name, n in zip(sources, numbers, strict=True)
         ]
-        cs1, cs2 = _place(space, np.concatenate(bins), rng)
+        cs1, cs2 = place(space, np.concatenate(bins), rng)
         events.append((np.full(len(cs1), trial), cs1, cs2, np.repeat(sources, numbers)))
         truth += [(trial, len(cs1), "wimp_rate", 0.0, np.nan)]
         truth += [
@@ -100,6 +100,25 @@ def throw(
         pd.DataFrame(dict(zip(("trial", "cs1", "cs2", "source"), columns, strict=True))),
         pd.DataFrame(truth, columns=list(_TRUTH_UNITS)),
     )
+
+
+def place(
+    space: AnalysisSpace, bins: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Place events inside their bins, uniform in cS1 and in ln cS2.
+
+    Returns
+    -------
+    cS1 and cS2 (the detector's area unit), shape (events,) each.
+    """
+    i, j = np.divmod(bins, space.shape[1])
+    u, v = rng.random((2, len(bins)))
+    cs1 = space.cs1_edges[i] + u * (space.cs1_edges[i + 1] - space.cs1_edges[i])
+    cs2 = space.cs2_edges[j] * (space.cs2_edges[j + 1] / space.cs2_edges[j]) ** v
+    # Rounding must not carry an event into the next bin.
+    cs1 = np.minimum(cs1, np.nextafter(space.cs1_edges[i + 1], 0))
+    cs2 = np.clip(cs2, space.cs2_edges[j], np.nextafter(space.cs2_edges[j + 1], 0))
+    return cs1, cs2
 
 
 def write_toys(
@@ -179,17 +198,3 @@ def _shape_centre(study: Study, shape: Shape, redrawn: bool, trial: int) -> floa
     if not redrawn:
         return 0.0
     return float(stream(study.seed, "constraint", shape.name, trial).standard_normal())
-
-
-def _place(
-    space: AnalysisSpace, bins: NDArray[np.int64], rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Uniform in cS1 and in ln cS2 inside each bin."""
-    i, j = np.divmod(bins, space.shape[1])
-    u, v = rng.random((2, len(bins)))
-    cs1 = space.cs1_edges[i] + u * (space.cs1_edges[i + 1] - space.cs1_edges[i])
-    cs2 = space.cs2_edges[j] * (space.cs2_edges[j + 1] / space.cs2_edges[j]) ** v
-    # Rounding must not carry an event into the next bin.
-    cs1 = np.minimum(cs1, np.nextafter(space.cs1_edges[i + 1], 0))
-    cs2 = np.clip(cs2, space.cs2_edges[j], np.nextafter(space.cs2_edges[j + 1], 0))
-    return cs1, cs2

@@ -86,7 +86,18 @@ def test_modules_import_only_earlier_ones():
             "sensitivity",
             *(
                 f"figures.{name}"
-                for name in ("coverage", "limits", "spectra", "templates", "yields")
+                for name in (
+                    "coverage",
+                    "datasets",
+                    "invariance",
+                    "likelihood",
+                    "limits",
+                    "medians",
+                    "spectra",
+                    "statistic",
+                    "templates",
+                    "yields",
+                )
             ),
         }
     ):

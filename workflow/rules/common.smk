@@ -74,6 +74,58 @@ def toy_files(wildcards, name):
     ]
 
 
+def nearest_mass(mass):
+    """Give the study's mass (GeV/c²) that is nearest to another."""
+    return min(STUDY.masses_GeV, key=lambda m: abs(m - mass))
+
+
+def picture_interaction(wildcards):
+    """Give the interaction of a picture: its own, or the study's first."""
+    return wildcards.get("interaction", STUDY.interactions[0])
+
+
+def picture_templates(wildcards, masses):
+    """Give the templates of several masses' models, mass after mass."""
+    return [
+        file
+        for mass in masses
+        for file in template_files(
+            wildcards.detector, picture_interaction(wildcards), mass
+        )
+    ]
+
+
+def picture_calibrations(wildcards):
+    """Give the calibrations of all masses; none where critical values are asymptotic."""
+    return [
+        STUDY.path(
+            paths.CALIBRATION,
+            detector=wildcards.detector,
+            interaction=picture_interaction(wildcards),
+            mass=paths.number(mass),
+        )
+        for mass in STUDY.masses_GeV
+        if STUDY.critical_values == "toys"
+    ]
+
+
+def picture_slice(wildcards, masses):
+    """Give the title of a picture's target, and the configuration of several masses' limits."""
+    place = wildcards.detector, picture_interaction(wildcards)
+    return [
+        STUDY.title(wildcards.detector),
+        [limits_slice(STUDY, *place, mass) for mass in masses],
+    ]
+
+
+def first_toys(wildcards, name):
+    """Give the first batch of datasets of each detector of a job."""
+    return [
+        STUDY.path(name, detector=detector, batch=STUDY.batches[0])
+        for detector in STUDY.targets[wildcards.detector]
+    ]
+
+
 def model_place(wildcards):
     """Give the values of a job's wildcards that name its model."""
     return {

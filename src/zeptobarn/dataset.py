@@ -1,0 +1,66 @@
+"""One dataset, and the models of several masses for it, read from files."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from zeptobarn.model import Model, read_calibration, read_model
+from zeptobarn.study import Study
+from zeptobarn.toys import Toys, read_toys
+
+
+def read_models(
+    study: Study,
+    target: str,
+    interaction: str,
+    masses_GeV: Sequence[float],
+    templates: Sequence[str | Path],
+    calibrations: Sequence[str | Path] = (),
+) -> list[Model]:
+    """Make the models of several masses.
+
+    Parameters
+    ----------
+    templates
+        Files of each mass in the order of `Study.model_sources`, mass after mass.
+    calibrations
+        A file of critical values per mass, where the study calibrates with toys.
+    """
+    left = iter(templates)
+    models = []
+    for mass in masses_GeV:
+        n = len(study.model_sources(target, interaction, mass))
+        models.append(read_model(study, target, mass, interaction, list(islice(left, n))))
+    if not calibrations:
+        return models
+    return [
+        replace(model, critical_values=read_calibration(model, Path(file)))
+        for model, file in zip(models, calibrations, strict=True)
+    ]
+
+
+def first_dataset(
+    study: Study, target: str, events: Sequence[str | Path], truth: Sequence[str | Path]
+) -> dict[str, Toys]:
+    """Read the first trial's dataset of each detector.
+
+    Parameters
+    ----------
+    events, truth
+        Files of `zeptobarn.toys.write_toys`, one of each detector.
+    """
+    files = zip(study.targets[target], events, truth, strict=True)
+    toys = {name: read_toys(study, name, Path(e), Path(t)) for name, e, t in files}
+    return one_trial(toys, int(next(iter(toys.values())).trials[0]))
+
+
+def one_trial(toys: Mapping[str, Toys], trial: int) -> dict[str, Toys]:
+    """Pick a trial's dataset of each detector."""
+    return {
+        name: Toys(
+            found.events[found.events["trial"] == trial].reset_index(drop=True),
+            found.truth[found.truth["trial"] == trial].reset_index(drop=True),
+        )
+        for name, found in toys.items()
+    }

@@ -1,0 +1,225 @@
+"""A dataset with and without signal over the templates, and what its sources expect."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.collections import PathCollection
+from matplotlib.colors import LogNorm
+from numpy.typing import NDArray
+
+from zeptobarn import paths
+from zeptobarn.detector import AnalysisSpace
+from zeptobarn.figures.style import BLACK, BLUE, RED, interaction_label, new_figure, power_of_ten
+from zeptobarn.streams import stream
+from zeptobarn.study import Study
+from zeptobarn.templates import Template
+from zeptobarn.toys import place
+
+RATE_MULTIPLIERS = (0, 1, 10)
+
+# Shares of the signal inside its contours.
+_SHARES = (0.9, 0.5)
+
+
+def throw_signal(
+    study: Study, detector: str, source: str, template: Template, rate_multiplier: float
+) -> pd.DataFrame:
+    """Throw the signal events of one dataset, from the nominal template.
+
+    The random numbers depend on the seed and on the names and the multiplier alone.
+
+    Returns
+    -------
+    ``cs1, cs2`` (the detector's area unit), a row per event.
+    """
+    rng = stream(study.seed, "signal", detector, source, paths.number(rate_multiplier))
+    expected = template.nominal
+    n = rng.poisson(rate_multiplier * expected.sum())
+    shares = expected / (expected.sum() or 1.0)
+    bins = rng.choice(len(shares), size=n, p=shares) if n else np.empty(0, dtype=np.int64)
+    cs1, cs2 = place(study.detectors[detector].space, bins, rng)
+    return pd.DataFrame({"cs1": cs1, "cs2": cs2})
+
+
+def list_sources(
+    study: Study,
+    detector: str,
+    signal: str,
+    templates: Mapping[str, Template],
+    dataset: pd.DataFrame,
+    signals: Mapping[float, pd.DataFrame],
+) -> pd.DataFrame:
+    """List what is in the datasets: every background, and the signal at each rate multiplier.
+
+    Parameters
+    ----------
+    templates
+        By source name, the signal's among them.
+    dataset
+        Background events: ``source``.
+    signals
+        Signal events, by rate multiplier.
+
+    Returns
+    -------
+    A row per source and rate multiplier: ``source, label, rate`` (how the fit treats it),
+    ``rate_multiplier, expected_events, thrown_events``.
+    """
+    found = study.detectors[detector]
+    rows: list[tuple[str, str, str, float, float, int]] = [
+        (
+            source.name,
+            source.label,
+            source.rate.replace("_", "-"),
+            source.rate_multiplier,
+            float(templates[source.name].nominal.sum()),
+            int((dataset["source"] == source.name).sum()),
+        )
+        for source in found.sources
+    ]
+    expected = float(templates[signal].nominal.sum())
+    rows += [
+        (signal, _name(study, detector, signal), "free", multiplier, multiplier * expected, len(e))
+        for multiplier, e in signals.items()
+    ]
+    columns = ["source", "label", "rate", "rate_multiplier", "expected_events", "thrown_events"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def draw(
+    study: Study,
+    detector: str,
+    signal: str,
+    templates: Mapping[str, Template],
+    dataset: pd.DataFrame,
+    signals: Mapping[float, pd.DataFrame],
+    files: Iterable[str | Path],
+) -> None:
+    """Draw one background dataset with the signal at each rate multiplier, and the sources.
+
+    Parameters
+    ----------
+    templates, dataset, signals
+        See `list_sources`; the events have ``cs1`` and ``cs2`` too.
+    """
+    found = study.detectors[detector]
+    table = list_sources(study, detector, signal, templates, dataset, signals)
+    background = np.sum([templates[source.name].nominal for source in found.sources], axis=0)
+    low = 0.21 * (len(table) + 1)
+    with new_figure(3.1 * len(signals) + 0.6, 3.5 + low, files) as figure:
+        parts: Any = figure.subfigures(2, 1, height_ratios=[3.5, low])
+        upper, lower = parts
+        axes = upper.subplots(1, len(signals), sharex=True, sharey=True, squeeze=False)[0]
+        for axis, (multiplier, events) in zip(axes, signals.items(), strict=True):
+            _density(axis, found.space, background)
+            _contours(axis, found.space, templates[signal].nominal)
+            size = 6 if len(dataset) < 300 else 1.5
+            axis.scatter(
+                dataset["cs1"], dataset["cs2"], s=size, c=BLACK, lw=0, rasterized=True,
+                label=f"backgrounds ({len(dataset)} events)",
+            )  # fmt: skip
+            axis.scatter(
+                events["cs1"], events["cs2"], s=16 if len(events) < 300 else 4, c=RED,
+                marker="^", lw=0, rasterized=True, label=_name(study, detector, signal),
+            )  # fmt: skip
+            expected = _count(multiplier * templates[signal].nominal.sum())
+            axis.set_title(
+                f"rate multiplier {paths.number(multiplier)}\n"
+                f"signal: {expected} events expected, {len(events)} thrown"
+            )
+            axis.set_yscale("log")
+            axis.set_xlim(found.space.cs1_edges[[0, -1]])
+            axis.set_ylim(found.space.cs2_edges[[0, -1]])
+            axis.set_xlabel(f"cS1 [{found.area_unit}]")
+        axes[0].set_ylabel(f"cS2 [{found.area_unit}]")
+        handles, labels = axes[0].get_legend_handles_labels()
+        legend = upper.legend(handles, labels, loc="outside lower center", ncols=3)
+        for handle in legend.legend_handles:
+            if isinstance(handle, PathCollection):
+                handle.set_sizes([20])
+        reference = power_of_ten(study.reference_cross_section_cm2)
+        upper.suptitle(f"{found.title}: rate multiplier 1 is {reference} cm²", fontsize=10)
+        _table(lower, table)
+
+
+def _density(axis: Any, space: AnalysisSpace, expected: NDArray[np.float64]) -> None:
+    largest = max(expected.max(initial=0.0), 1e-300)
+    axis.pcolormesh(
+        space.cs1_edges,
+        space.cs2_edges,
+        np.ma.masked_less(expected.reshape(space.shape).T, 1e-4 * largest),
+        norm=LogNorm(1e-4 * largest, 500 * largest),
+        cmap="Greys",
+        rasterized=True,
+    )
+
+
+def _contours(axis: Any, space: AnalysisSpace, expected: NDArray[np.float64]) -> None:
+    """Lines around the densest bins that hold given shares of the signal."""
+    if not expected.sum() > 0:
+        return
+    levels = sorted(density_level(expected, share) for share in _SHARES)
+    axis.contour(
+        0.5 * (space.cs1_edges[1:] + space.cs1_edges[:-1]),
+        np.sqrt(space.cs2_edges[1:] * space.cs2_edges[:-1]),
+        expected.reshape(space.shape).T,
+        sorted(set(levels)),
+        colors=BLUE,
+        linewidths=1,
+    )
+    shares = " and ".join(f"{100 * share:g} %" for share in sorted(_SHARES))
+    axis.plot([], [], color=BLUE, lw=1, label=f"{shares} of the signal")
+
+
+def density_level(expected: NDArray[np.float64], share: float) -> float:
+    """Expected events per bin above which the densest bins hold a share of all events.
+
+    Examples
+    --------
+    >>> density_level(np.array([1.0, 4.0, 3.0, 2.0]), 0.7)
+    3.0
+    """
+    falling = np.sort(expected)[::-1]
+    held = np.cumsum(falling) / falling.sum()
+    return float(falling[np.searchsorted(held, share - 1e-12)])
+
+
+def _table(place: Any, table: pd.DataFrame) -> None:
+    axis = place.subplots()
+    axis.set_axis_off()
+    cells: Sequence[Sequence[str]] = [
+        [
+            str(row.label),
+            str(row.rate),
+            f"{row.rate_multiplier:g}",
+            _count(float(str(row.expected_events))),
+            str(row.thrown_events),
+        ]
+        for row in table.itertuples()
+    ]
+    drawn = axis.table(
+        cells,
+        colLabels=["source", "rate in the fit", "rate multiplier", "expected events", "thrown"],
+        colWidths=[0.34, 0.16, 0.16, 0.18, 0.12],
+        cellLoc="right",
+        bbox=(0.02, 0, 0.96, 1),
+    )
+    drawn.auto_set_font_size(False)
+    drawn.set_fontsize(8)
+    for (row, column), cell in drawn.get_celld().items():
+        cell.visible_edges = "B" if row == 0 else ""
+        if column == 0:
+            cell.set_text_props(ha="left")
+
+
+def _name(study: Study, detector: str, signal: str) -> str:
+    interaction, mass = study.signal(signal) or ("", 0.0)
+    label = study.detectors[detector].signal.label
+    return f"{label} of {paths.number(mass)} GeV/c², {interaction_label(interaction)}"
+
+
+def _count(value: float) -> str:
+    return f"{value:.0f}" if value >= 1000 or value == 0 else f"{value:.3g}"

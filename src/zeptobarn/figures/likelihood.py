@@ -1,0 +1,104 @@
+"""The likelihood ratio of one dataset over the signal and a shape parameter."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import chi2
+
+from zeptobarn import paths
+from zeptobarn.calibration import one_sided
+from zeptobarn.figures.style import BLACK, BLUE, GREEN, ORANGE, RED, new_figure, power_of_ten
+from zeptobarn.profiles import HIGHEST, Map
+from zeptobarn.study import Study
+
+# Of a region in two parameters.
+_CONTOURS = ((0.68, "-"), (0.9, "--"))
+
+
+def draw(study: Study, target: str, maps: Sequence[Map], files: Iterable[str | Path]) -> None:
+    """Draw a column per mass: the map, and below it the ratio at fixed values of the shape.
+
+    Parameters
+    ----------
+    maps
+        From `zeptobarn.profiles.likelihood_map`; those of a study without shapes have no map.
+    """
+    columns = max(len(maps), 1)
+    reference = power_of_ten(study.reference_cross_section_cm2)
+    shaped = any(m.shape for m in maps)
+    with new_figure(3.4 * columns + 1.2, 5.4 if shaped else 3, files) as figure:
+        axes = figure.subplots(1 + shaped, columns, sharex="col", sharey="row", squeeze=False)
+        for column, found in zip(axes.T, maps, strict=False):
+            column[0].set_title(f"{paths.number(found.mass_GeV)} GeV/c²")
+            if shaped:
+                mesh = _map(column[0], found)
+            _slices(column[-1], study, found)
+            column[-1].set_xlabel(f"rate multiplier (1: {reference} cm²)")
+        axes[-1, 0].set_ylabel(r"$-2\,\ln\lambda$")
+        if shaped:
+            axes[0, 0].set_ylabel(f"{_symbol(maps[0].shape)} [σ]")
+            bar = figure.colorbar(mesh, ax=axes[0], fraction=0.05, pad=0.02, extend="max")
+            bar.set_label(r"$-2\,\ln\lambda$")
+        if maps:
+            handles, labels = axes[-1, 0].get_legend_handles_labels()
+            more = axes[0, 0].get_legend_handles_labels() if shaped else ([], [])
+            figure.legend(
+                handles + more[0],
+                labels + more[1],
+                loc="outside lower center",
+                ncols=2 * columns + 1,
+            )
+        figure.suptitle(f"{study.title(target)}: one background-only dataset", fontsize=10)
+
+
+def _map(axis: Any, found: Map) -> Any:
+    x, y = found.rate_multiplier, found.values
+    mesh = axis.pcolormesh(
+        x, y, found.statistic, vmin=0, vmax=HIGHEST, cmap="Blues", shading="gouraud"
+    )
+    mesh.set_rasterized(True)
+    for level, line in _CONTOURS:
+        threshold = chi2.ppf(level, 2)
+        axis.contour(x, y, found.statistic, [threshold], colors=BLACK, linestyles=line)
+        label = f"{100 * level:g} % region: {threshold:.2f}"
+        axis.plot([], [], color=BLACK, ls=line, label=label)
+    axis.plot(x, found.best_values, color=RED, lw=1.2, label="best at this signal")
+    axis.plot(
+        found.best_fit, found.best_value, "D", color=ORANGE, mec=BLACK, ms=6, clip_on=False,
+        ls="", label="best fit", zorder=5,
+    )  # fmt: skip
+    axis.set_ylim(y[0], y[-1])
+    axis.set_xlim(0, x[-1])
+    return mesh
+
+
+def _slices(axis: Any, study: Study, found: Map) -> None:
+    x = found.rate_multiplier
+    if found.shape:
+        fixed = (found.values[0], 0.0, found.values[-1])
+        for value, colour, line in zip(
+            fixed, (ORANGE, BLUE, GREEN), ("--", "-", "-."), strict=True
+        ):
+            row = found.conditional[int(np.searchsorted(found.values, value))]
+            label = f"{_symbol(found.shape)} = {_signed(value)}"
+            axis.plot(x, row, color=colour, ls=line, label=label)
+    axis.plot(x, found.profiled, color=BLACK, lw=1.2, label="profiled")
+    threshold = one_sided(study.confidence_level)
+    axis.axhline(
+        threshold,
+        color="0.5",
+        lw=0.9,
+        ls=":",
+        label=f"{100 * study.confidence_level:g} %, one-sided: {threshold:.2f}",
+    )
+    axis.set(xlim=(0, x[-1]), ylim=(0, 6))
+
+
+def _symbol(shape: str) -> str:
+    return r"$L_\mathrm{eff}$" if shape == "leff" else shape.replace("_", " ")
+
+
+def _signed(value: float) -> str:
+    return f"{value:+g}σ".replace("-", "−") if value else "0"

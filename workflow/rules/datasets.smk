@@ -1,0 +1,297 @@
+# Pictures of single datasets, and of the spectra behind them.
+DATASET_PICTURES = [
+    *(figure(f"statistic_{t}_{i}") for t in STUDY.targets for i in STUDY.interactions),
+    *(figure(f"likelihood_{t}_{i}") for t in STUDY.targets for i in STUDY.interactions),
+    *(figure(f"datasets_{d}") for d in STUDY.detectors),
+    *(figure(f"spectra_integrated_{i}") for i in STUDY.interactions),
+    *(figure(f"medians_{d}") for d in STUDY.detectors),
+    *(figure(f"invariance_{d}") for d in STUDY.detectors),
+]
+
+# The lightest, where the shape of the yields matters most, and one near the best sensitivity.
+LIKELIHOOD_MASSES = sorted({min(STUDY.masses_GeV), nearest_mass(50)})
+DATASETS_MASS, MEDIANS_MASS = nearest_mass(50), nearest_mass(10)
+
+
+rule figure_statistic:
+    """Draw the test statistic of one dataset against the cross section, for all masses."""
+    input:
+        templates=lambda w: picture_templates(w, STUDY.masses_GeV),
+        calibration=picture_calibrations,
+        events=lambda w: first_toys(w, paths.TOYS),
+        truth=lambda w: first_toys(w, paths.TRUTH),
+    output:
+        reported(
+            "statistic_{detector}_{interaction}",
+            "statistic",
+            "Datasets",
+            detector="{detector}",
+            interaction="{interaction}",
+        ),
+    log:
+        log_of("figures/statistic_{detector}_{interaction}"),
+    params:
+        config=lambda w: picture_slice(w, STUDY.masses_GeV),
+        code=code_digest(
+            "calibration",
+            "config",
+            "dataset",
+            "density",
+            "detector",
+            "figures.statistic",
+            "figures.style",
+            "fit",
+            "formulas",
+            "intervals",
+            "jit",
+            "likelihood",
+            "model",
+            "paths",
+            "problem",
+            "profiles",
+            "response",
+            "spectra",
+            "streams",
+            "study",
+            "tables",
+            "templates",
+            "toys",
+        ),
+    script:
+        "../scripts/figure_statistic.py"
+
+
+rule figure_likelihood:
+    """Draw the likelihood ratio of one dataset over the signal and a shape parameter."""
+    input:
+        templates=lambda w: picture_templates(w, LIKELIHOOD_MASSES),
+        events=lambda w: first_toys(w, paths.TOYS),
+        truth=lambda w: first_toys(w, paths.TRUTH),
+    output:
+        reported(
+            "likelihood_{detector}_{interaction}",
+            "likelihood",
+            "Datasets",
+            detector="{detector}",
+            interaction="{interaction}",
+        ),
+    log:
+        log_of("figures/likelihood_{detector}_{interaction}"),
+    params:
+        config=lambda w: picture_slice(w, LIKELIHOOD_MASSES),
+        masses_GeV=LIKELIHOOD_MASSES,
+        code=code_digest(
+            "calibration",
+            "config",
+            "dataset",
+            "density",
+            "detector",
+            "figures.likelihood",
+            "figures.style",
+            "fit",
+            "formulas",
+            "intervals",
+            "jit",
+            "likelihood",
+            "model",
+            "paths",
+            "problem",
+            "profiles",
+            "response",
+            "spectra",
+            "streams",
+            "study",
+            "tables",
+            "templates",
+            "toys",
+        ),
+    script:
+        "../scripts/figure_likelihood.py"
+
+
+rule figure_datasets:
+    """Draw one dataset without and with signal, and list its sources."""
+    input:
+        templates=lambda w: picture_templates(w, [DATASETS_MASS]),
+        events=lambda w: first_toys(w, paths.TOYS),
+        truth=lambda w: first_toys(w, paths.TRUTH),
+    output:
+        figure=reported(
+            "datasets_{detector}",
+            "datasets",
+            "Datasets",
+            detector="{detector}",
+        ),
+        table=paths.fill(
+            pattern(paths.FIGURE), figure="datasets_{detector}", suffix="csv"
+        ),
+    log:
+        log_of("figures/datasets_{detector}"),
+    params:
+        config=lambda w: [
+            STUDY.title(w.detector),
+            STUDY.seed,
+            [
+                (s.label, s.rate, s.rate_multiplier)
+                for s in STUDY.detectors[w.detector].sources
+            ],
+        ],
+        mass_GeV=DATASETS_MASS,
+        code=code_digest(
+            "config",
+            "detector",
+            "figures.datasets",
+            "figures.style",
+            "formulas",
+            "paths",
+            "response",
+            "spectra",
+            "streams",
+            "study",
+            "tables",
+            "templates",
+            "toys",
+        ),
+    script:
+        "../scripts/figure_datasets.py"
+
+
+rule figure_spectra_integrated:
+    """Draw the recoil spectra and their integrals above an energy."""
+    input:
+        signals=lambda w: [
+            STUDY.path(paths.SPECTRUM, spectrum=paths.wimp_source(w.interaction, mass))
+            for mass in STUDY.masses_GeV
+        ],
+        backgrounds=[
+            STUDY.path(paths.SPECTRUM, spectrum=name) for name in STUDY.spectra()
+        ],
+    output:
+        reported(
+            "spectra_integrated_{interaction}",
+            "spectra_integrated",
+            "Spectra",
+            interaction="{interaction}",
+        ),
+    log:
+        log_of("figures/spectra_integrated_{interaction}"),
+    params:
+        config=[
+            (
+                d.title,
+                d.colour,
+                d.settings["response_cutoff_keV"],
+                [(s.label, s.colour, s.recoil, s.rate_multiplier) for s in d.sources],
+            )
+            for d in STUDY.detectors.values()
+        ],
+        code=code_digest(
+            "config",
+            "detector",
+            "figures.spectra",
+            "figures.style",
+            "formulas",
+            "paths",
+            "spectra",
+            "study",
+            "tables",
+        ),
+    script:
+        "../scripts/figure_spectra_integrated.py"
+
+
+rule figure_medians:
+    """Draw limits of one dataset with many templates beside those of many datasets with one."""
+    input:
+        templates=lambda w: picture_templates(w, [MEDIANS_MASS]),
+        spectrum=lambda w: STUDY.path(
+            paths.SPECTRUM,
+            spectrum=paths.wimp_source(STUDY.interactions[0], MEDIANS_MASS),
+        ),
+        events=lambda w: first_toys(w, paths.TOYS),
+        truth=lambda w: first_toys(w, paths.TRUTH),
+    output:
+        reported(
+            "medians_{detector}",
+            "medians",
+            "Datasets",
+            detector="{detector}",
+        ),
+    log:
+        log_of("figures/medians_{detector}"),
+    params:
+        config=lambda w: picture_slice(w, [MEDIANS_MASS]),
+        mass_GeV=MEDIANS_MASS,
+        code=code_digest(
+            "calibration",
+            "config",
+            "density",
+            "detector",
+            "figures.medians",
+            "figures.style",
+            "fit",
+            "formulas",
+            "intervals",
+            "jit",
+            "likelihood",
+            "medians",
+            "model",
+            "paths",
+            "problem",
+            "response",
+            "simulate",
+            "spectra",
+            "streams",
+            "study",
+            "tables",
+            "templates",
+            "toys",
+            "yields",
+        ),
+    script:
+        "../scripts/figure_medians.py"
+
+
+rule figure_invariance:
+    """Draw limits of datasets thrown with the model of every mass."""
+    input:
+        templates=lambda w: picture_templates(w, STUDY.masses_GeV),
+        calibration=picture_calibrations,
+    output:
+        reported(
+            "invariance_{detector}",
+            "invariance",
+            "Datasets",
+            detector="{detector}",
+        ),
+    log:
+        log_of("figures/invariance_{detector}"),
+    params:
+        config=lambda w: picture_slice(w, STUDY.masses_GeV),
+        code=code_digest(
+            "calibration",
+            "config",
+            "dataset",
+            "density",
+            "detector",
+            "figures.invariance",
+            "figures.style",
+            "fit",
+            "formulas",
+            "intervals",
+            "invariance",
+            "jit",
+            "likelihood",
+            "model",
+            "paths",
+            "problem",
+            "response",
+            "spectra",
+            "streams",
+            "study",
+            "tables",
+            "templates",
+            "toys",
+        ),
+    script:
+        "../scripts/figure_invariance.py"

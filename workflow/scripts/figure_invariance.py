@@ -1,0 +1,19 @@
+from zeptobarn.dataset import read_models
+from zeptobarn.figures.invariance import draw
+from zeptobarn.invariance import N_DATASETS, limits_by_generator
+from zeptobarn.joblog import keep_log
+from zeptobarn.study import study_from_settings
+
+keep_log(snakemake.log[0])
+
+study = study_from_settings(snakemake.config)
+models = read_models(
+    study,
+    snakemake.wildcards.detector,
+    study.interactions[0],
+    study.masses_GeV,
+    snakemake.input.templates,
+    snakemake.input.calibration,
+)
+limits = limits_by_generator(models, range(1, N_DATASETS + 1))
+draw(study, snakemake.wildcards.detector, limits, snakemake.output)

@@ -1,0 +1,20 @@
+from zeptobarn.dataset import first_dataset, read_models
+from zeptobarn.figures.likelihood import draw
+from zeptobarn.joblog import keep_log
+from zeptobarn.profiles import likelihood_map
+from zeptobarn.study import study_from_settings
+
+keep_log(snakemake.log[0])
+
+study = study_from_settings(snakemake.config)
+target = snakemake.wildcards.detector
+models = read_models(
+    study,
+    target,
+    snakemake.wildcards.interaction,
+    snakemake.params.masses_GeV,
+    snakemake.input.templates,
+)
+dataset = first_dataset(study, target, snakemake.input.events, snakemake.input.truth)
+maps = [likelihood_map(model, dataset) for model in models]
+draw(study, target, [m for m in maps if m is not None], snakemake.output)

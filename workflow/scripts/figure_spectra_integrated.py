@@ -1,0 +1,16 @@
+from pathlib import Path
+
+from zeptobarn.figures.spectra import draw_integrated
+from zeptobarn.joblog import keep_log
+from zeptobarn.spectra import read_spectrum
+from zeptobarn.study import study_from_settings
+
+keep_log(snakemake.log[0])
+
+files = [*snakemake.input.signals, *snakemake.input.backgrounds]
+draw_integrated(
+    study_from_settings(snakemake.config),
+    snakemake.wildcards.interaction,
+    {Path(file).stem: read_spectrum(file) for file in files},
+    snakemake.output,
+)

@@ -1,0 +1,22 @@
+from zeptobarn.dataset import first_dataset, read_models
+from zeptobarn.figures.statistic import draw
+from zeptobarn.joblog import keep_log
+from zeptobarn.profiles import curve
+from zeptobarn.study import study_from_settings
+
+keep_log(snakemake.log[0])
+
+study = study_from_settings(snakemake.config)
+target = snakemake.wildcards.detector
+models = read_models(
+    study,
+    target,
+    snakemake.wildcards.interaction,
+    study.masses_GeV,
+    snakemake.input.templates,
+    snakemake.input.calibration,
+)
+dataset = first_dataset(study, target, snakemake.input.events, snakemake.input.truth)
+curves = [curve(model, dataset, study.intervals[-1]) for model in models]
+n_events = sum(len(toys.events) for toys in dataset.values())
+draw(study, target, [c for c in curves if c is not None], n_events, snakemake.output)
