@@ -182,8 +182,9 @@ def explain_data(
     events = model.signal_events
     per_event = 1 / events if events > 0 else np.nan
     around = [x for x in (limit, best, 3 * per_event) if x > 0]
-    low = min(around, default=1.0) / 30
-    high = max([10 * max(around, default=1.0), *([bound] if conventional else [])])
+    ends = [bound] if conventional else []
+    low = min([*around, *ends], default=1.0) / 30
+    high = max([10 * max(around, default=1.0), *ends])
     signals = np.geomspace(low, high, _POINTS)
     statistic = np.full(_POINTS, np.nan)
     if not problem.fault:

@@ -6,7 +6,7 @@ FAILURES_SUMMARY = [
 
 FAILURES_FIGURES = [
     figure(f"failures_{name}_{detector}")
-    for name in ("law", "outcomes", *scans.names(STUDY))
+    for name in ("law", "outcomes", "brent", *scans.names(STUDY))
     for detector in STUDY.detectors
 ]
 
@@ -182,3 +182,58 @@ rule figure_failures:
         ),
     script:
         "../scripts/figure_failures.py"
+
+
+rule figure_brent:
+    """Draw Brent's method where it finds a limit, and where it cannot begin."""
+    input:
+        trials=pattern(paths.FAILURES).replace("{scan}", "bound"),
+        templates=lambda w: [
+            STUDY.path(paths.TEMPLATE, detector=w.detector, source=source)
+            for source in [
+                *scans.sources(STUDY, "bound"),
+                *(s.name for s in STUDY.detectors[w.detector].sources),
+            ]
+        ],
+    output:
+        reported(
+            "failures_brent_{detector}",
+            "failures_brent",
+            "Failures",
+            figure="Brent's method",
+            detector="{detector}",
+        ),
+    log:
+        log_of("figures/failures_brent_{detector}"),
+    params:
+        config=lambda w: scans.failures_slice(STUDY, w.detector, "bound"),
+        code=code_digest(
+            "calibration",
+            "classical",
+            "config",
+            "density",
+            "detector",
+            "explain",
+            "failures",
+            "figures.brent",
+            "figures.style",
+            "fit",
+            "formulas",
+            "intervals",
+            "jit",
+            "likelihood",
+            "model",
+            "paths",
+            "problem",
+            "response",
+            "scans",
+            "spectra",
+            "streams",
+            "study",
+            "tables",
+            "templates",
+            "toys",
+            "yields",
+        ),
+    script:
+        "../scripts/figure_brent.py"
