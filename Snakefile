@@ -15,6 +15,9 @@ configfile: "config/config.yaml"
 container: "none"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/spectra.smk"
 include: "workflow/rules/response.smk"
@@ -26,6 +29,7 @@ include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/summary.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/coverage.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
@@ -34,6 +38,7 @@ rule all:
     input:
         SUMMARY,
         FIGURES,
+        [pattern(f"summary/{table}.html") for table in TABLES],
 
 
 onsuccess:
