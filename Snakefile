@@ -38,7 +38,7 @@ rule all:
     input:
         SUMMARY,
         FIGURES,
-        [pattern(f"summary/{table}.html") for table in TABLES],
+        [STUDY.path(paths.TABLE, table=table, suffix="html") for table in TABLES],
 
 
 onsuccess:

@@ -25,6 +25,7 @@ LIMITS = "limits/{detector}/{interaction}/{mass}GeV/{batch}.parquet"
 COVERAGE = "coverage/{detector}/{interaction}/{mass}GeV.parquet"
 SENSITIVITY = "sensitivity/{detector}.parquet"
 SUMMARY = "summary/limits.{suffix}"
+TABLE = "summary/{table}.{suffix}"
 FIGURE = "figures/{figure}.{suffix}"
 
 FIGURE_SUFFIXES = ("pdf", "png")

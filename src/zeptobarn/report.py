@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from zeptobarn.paths import number
-from zeptobarn.study import Study, summary_slice
+from zeptobarn.study import Study, sensitivity_slice
 from zeptobarn.summary import read_limits
 from zeptobarn.tables import read_parquet, write_parquet
 
@@ -137,6 +137,14 @@ def count_outcomes(limits: pd.DataFrame) -> pd.DataFrame:
     return groups.agg(n_trials="size", message="first").reset_index()[list(_OUTCOME_UNITS)]
 
 
+def outcomes_slice(study: Study) -> dict[str, Any]:
+    """Give the configuration that the outcomes depend on: the trials, and that of each limit."""
+    return {
+        "trials": study.trials,
+        "limits": {target: sensitivity_slice(study, target)["limits"] for target in study.targets},
+    }
+
+
 def write_outcomes(study: Study, path: str | Path) -> None:
     """Count what became of a study's trials, into a Parquet file."""
     counts = [
@@ -149,7 +157,7 @@ def write_outcomes(study: Study, path: str | Path) -> None:
         pd.concat(counts, ignore_index=True),
         path,
         units=_OUTCOME_UNITS,
-        config_slice=summary_slice(study),
+        config_slice=outcomes_slice(study),
         seed=study.seed,
     )
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from zeptobarn import paths
+from zeptobarn.report import outcomes_slice
 from zeptobarn.spectra import check_files
 from zeptobarn.study import (
     calibration_slice,
@@ -35,6 +36,7 @@ wildcard_constraints:
     interaction=r"SI(_migdal|_bremsstrahlung)?|SD_[np]_(central|up|low)",
     mass=r"\d+(\.\d+)?",
     batch=r"\d+-\d+",
+    table=r"\w+",
 
 
 def pattern(name):

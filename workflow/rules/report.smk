@@ -21,11 +21,11 @@ rule outcomes:
     input:
         [STUDY.results / file for file in limit_files(STUDY)],
     output:
-        pattern("summary/outcomes.parquet"),
+        STUDY.path(paths.TABLE, table="outcomes", suffix="parquet"),
     log:
         log_of("summary/outcomes"),
     params:
-        config=summary_slice(STUDY),
+        config=outcomes_slice(STUDY),
         code=code_digest(
             "config",
             "detector",
@@ -43,10 +43,10 @@ rule outcomes:
 rule table:
     """Write a result file as a table that sorts."""
     input:
-        pattern("summary/{table}.parquet"),
+        STUDY.path(paths.TABLE, table="{table}", suffix="parquet"),
     output:
         report(
-            pattern("summary/{table}.html"),
+            str(STUDY.path(paths.TABLE, table="{table}", suffix="html")),
             caption="../report/table.rst",
             category=lambda w: TABLES[w.table][0],
             labels={"result": "table of {table}"},
