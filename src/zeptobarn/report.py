@@ -24,7 +24,7 @@ _OUTCOME_UNITS = {
 }
 
 _STYLE = """
-body { font: 12px/1.4 system-ui, sans-serif; margin: 1.2em; color: #222; }
+body { font: 12px/1.4 system-ui, sans-serif; margin: 3em 1.2em; color: #222; }
 h1 { font-size: 1.5em; margin: 0; }
 p { max-width: 60em; }
 table { border-collapse: collapse; }
@@ -32,11 +32,11 @@ th, td { padding: 0.25em 0.5em; text-align: left; vertical-align: top; }
 th { position: sticky; top: 0; background: #e8eef2; vertical-align: bottom; }
 th button { all: unset; cursor: pointer; font-weight: 600; }
 th button:focus-visible { outline: 2px solid #0072b2; }
-th small { font-weight: 400; white-space: nowrap; }
+th small { display: block; font-weight: 400; }
 th button::after { content: " ↕"; color: #99a; }
 th[aria-sort=ascending] button::after { content: " ▲"; color: #0072b2; }
 th[aria-sort=descending] button::after { content: " ▼"; color: #0072b2; }
-td { border-top: 1px solid #dde3e8; }
+td { border-top: 1px solid #dde3e8; min-width: 3em; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tbody tr:hover { background: #f4f7f9; }
 """
