@@ -1,4 +1,5 @@
 # make        set up .venv and run the default study       make quick  a small study, for a first look
+# make report the default study, and everything about it in one file to open in a browser
 # make test   set up .venv and run the tests               make lint   formatting, lint, types
 # make bench  limits per second beside iminuit
 # make bench-templates  recoils per second beside nestpy, precision of templates; a figure for docs/
@@ -7,6 +8,7 @@
 .DEFAULT_GOAL := run
 PYTHON ?= python3
 CORES  ?= all
+RESULTS = $(shell sed -n 's/^results: *\([^ \#]*\).*/\1/p' config/config.yaml)
 VENV   := .venv
 BIN    := $(CURDIR)/$(VENV)/bin
 
@@ -18,17 +20,20 @@ $(VENV)/.ready: requirements.lock pyproject.toml tools/make_venv.sh
 	$(BIN)/python tools/compile_kernels.py
 	touch $@
 
-.PHONY: setup run quick test lint bench bench-templates bench-agreement bench-inference lock
+.PHONY: setup run quick report test lint bench bench-templates bench-agreement bench-inference lock
 setup: $(VENV)/.ready
 
 # Snakemake prints the table itself, but not when there is nothing to be done; under make, make does.
 run: setup
 	snakemake --cores $(CORES)
-	zeptobarn table --results $$(sed -n 's/^results: *\([^ #]*\).*/\1/p' config/config.yaml)
+	zeptobarn table --results $(RESULTS)
 
 quick: setup
 	snakemake --cores $(CORES) --configfile config/quick.yaml
 	zeptobarn table --results results/quick
+
+report: run
+	snakemake --report $(RESULTS)/report.html
 
 test: setup
 	python -m pytest

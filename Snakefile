@@ -15,6 +15,9 @@ configfile: "config/config.yaml"
 container: "none"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/spectra.smk"
 include: "workflow/rules/response.smk"
@@ -28,6 +31,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/datasets.smk"
 include: "workflow/rules/coverage.smk"
 include: "workflow/rules/failures.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
@@ -36,6 +40,10 @@ rule all:
     input:
         SUMMARY,
         FIGURES,
+        [
+            STUDY.path(paths.TABLE, table=table, suffix="html")
+            for table in ("limits", "outcomes")
+        ],
 
 
 onsuccess:

@@ -26,8 +26,7 @@ COVERAGE = "coverage/{detector}/{interaction}/{mass}GeV.parquet"
 FAILURES = "failures/{scan}/{detector}.parquet"
 SENSITIVITY = "sensitivity/{detector}.parquet"
 SUMMARY = "summary/limits.{suffix}"
-FAILURES_SUMMARY = "summary/failures.{suffix}"
-FAILURES_LAW = "summary/failures_law.{suffix}"
+TABLE = "summary/{table}.{suffix}"
 FIGURE = "figures/{figure}.{suffix}"
 
 FIGURE_SUFFIXES = ("pdf", "png")

@@ -83,6 +83,7 @@ def test_modules_import_only_earlier_ones():
     for module in closure(
         {
             "cli",
+            "report",
             "sensitivity",
             *(
                 f"figures.{name}"

@@ -86,19 +86,19 @@ def test_nothing_to_do_a_second_time(finished):
     ("changes", "expected"),
     [
         # More trials: no response, no template.
-        ({"trials": 40}, {"toys", "limits", "summary", "figures"}),
+        ({"trials": 40}, {"toys", "limits", "summary", "tables", "figures"}),
         # Another mass: its own spectrum, template and limits.
         (
             {"masses_GeV": [10, 50, 200]},
-            {"spectrum", "template", "limits", "sensitivity", "summary", "figures"},
+            {"spectrum", "template", "limits", "sensitivity", "summary", "tables", "figures"},
         ),
-        ({"confidence_level": 0.95}, {"limits", "sensitivity", "summary", "figures"}),
+        ({"confidence_level": 0.95}, {"limits", "sensitivity", "summary", "tables", "figures"}),
         (
             {"halo": "xenon2017"},
-            {"spectrum", "template", "limits", "sensitivity", "summary", "figures"},
+            {"spectrum", "template", "limits", "sensitivity", "summary", "tables", "figures"},
         ),
         # The response is without random numbers.
-        ({"seed": 2}, {"toys", "limits", "sensitivity", "summary", "figures"}),
+        ({"seed": 2}, {"toys", "limits", "sensitivity", "summary", "tables", "figures"}),
         (
             {
                 "response": {
@@ -107,9 +107,18 @@ def test_nothing_to_do_a_second_time(finished):
                     "energy_bin_width_log": 0.1,
                 }
             },
-            {"response", "template", "toys", "limits", "sensitivity", "summary", "figures"},
+            {
+                "response",
+                "template",
+                "toys",
+                "limits",
+                "sensitivity",
+                "summary",
+                "tables",
+                "figures",
+            },
         ),
-        ({"power_constraint": 0.5}, {"summary", "figures"}),
+        ({"power_constraint": 0.5}, {"summary", "tables", "figures"}),
         # Quadrature has no error to estimate.
         ({"template_replicas": 2}, set()),
         ({"density": "kde"}, set()),
@@ -120,7 +129,10 @@ def test_nothing_to_do_a_second_time(finished):
 )
 def test_only_what_changed_is_planned(finished, changes, expected):
     planned = finished[0].planned(**changes)
-    rules = {"figures" if rule.startswith("figure") else rule for rule in planned}
+    families = {"outcomes": "tables", "table": "tables"}
+    rules = {
+        "figures" if rule.startswith("figure") else families.get(rule, rule) for rule in planned
+    }
     assert rules == expected
 
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from zeptobarn import paths, scans
+from zeptobarn.report import outcomes_slice
 from zeptobarn.spectra import check_files
 from zeptobarn.study import (
     calibration_slice,
@@ -36,6 +37,7 @@ wildcard_constraints:
     mass=r"\d+(\.\d+)?",
     batch=r"\d+-\d+",
     scan="|".join(scans.names(STUDY)),
+    table=r"\w+",
 
 
 def pattern(name):

@@ -65,7 +65,14 @@ rule figure_coverage:
             for mass in COVERAGE_MASSES
         ],
     output:
-        figure("coverage_{detector}_{interaction}"),
+        reported(
+            "coverage_{detector}_{interaction}",
+            "coverage",
+            "Coverage",
+            result="coverage",
+            detector="{detector}",
+            interaction="{interaction}",
+        ),
     log:
         log_of("figures/coverage_{detector}_{interaction}"),
     params:

@@ -1,9 +1,8 @@
 FAILURES_SUMMARY = [
-    STUDY.path(name, suffix=suffix)
-    for name in (paths.FAILURES_SUMMARY, paths.FAILURES_LAW)
-    for suffix in ("parquet", "csv")
+    STUDY.path(paths.TABLE, table=table, suffix=suffix)
+    for table in ("failures", "failures_law")
+    for suffix in ("parquet", "csv", "html")
 ]
-
 FAILURES_FIGURES = [
     figure(f"failures_{name}_{detector}")
     for name in ("law", "outcomes", "brent", *scans.names(STUDY))
@@ -83,8 +82,8 @@ rule failures_summary:
     output:
         summary_parquet=FAILURES_SUMMARY[0],
         summary_csv=FAILURES_SUMMARY[1],
-        law_parquet=FAILURES_SUMMARY[2],
-        law_csv=FAILURES_SUMMARY[3],
+        law_parquet=FAILURES_SUMMARY[3],
+        law_csv=FAILURES_SUMMARY[4],
     log:
         log_of("summary/failures"),
     params:
@@ -122,7 +121,7 @@ rule figure_failures:
     """Draw the law of empty templates and the tables of failures."""
     input:
         summary=FAILURES_SUMMARY[0],
-        law=FAILURES_SUMMARY[2],
+        law=FAILURES_SUMMARY[3],
         trials=pattern(paths.FAILURES).replace("{scan}", "n_events"),
     output:
         **{

@@ -19,7 +19,13 @@ rule figure_spectra:
             STUDY.path(paths.SPECTRUM, spectrum=name) for name in STUDY.spectra()
         ],
     output:
-        figure("spectra_{interaction}"),
+        reported(
+            "spectra_{interaction}",
+            "spectra",
+            "Spectra and yields",
+            result="recoil spectra",
+            interaction="{interaction}",
+        ),
     log:
         log_of("figures/spectra_{interaction}"),
     params:
@@ -48,7 +54,13 @@ rule figure_spectra:
 rule figure_yields:
     """Draw photons and electrons per keV of every yield model at a detector's drift field."""
     output:
-        figure("yields_{detector}"),
+        reported(
+            "yields_{detector}",
+            "yields",
+            "Spectra and yields",
+            result="yields",
+            detector="{detector}",
+        ),
     log:
         log_of("figures/yields_{detector}"),
     params:
@@ -100,8 +112,20 @@ rule figure_templates:
             paths.TRUTH, detector=w.detector, batch=STUDY.batches[0]
         ),
     output:
-        templates=figure("templates_{detector}"),
-        bands=figure("bands_{detector}"),
+        templates=reported(
+            "templates_{detector}",
+            "templates",
+            "Templates and datasets",
+            result="templates",
+            detector="{detector}",
+        ),
+        bands=reported(
+            "bands_{detector}",
+            "bands",
+            "Templates and datasets",
+            result="dataset over the bands",
+            detector="{detector}",
+        ),
     log:
         log_of("figures/templates_{detector}"),
     params:
@@ -134,7 +158,14 @@ rule figure_limits:
         summary=SUMMARY[0],
         published=lambda w: published_files(STUDY.targets[w.detector]),
     output:
-        figure("limits_{detector}_{interaction}"),
+        reported(
+            "limits_{detector}_{interaction}",
+            "limits",
+            "Limits",
+            result="limits",
+            detector="{detector}",
+            interaction="{interaction}",
+        ),
     log:
         log_of("figures/limits_{detector}_{interaction}"),
     params:
@@ -159,7 +190,13 @@ rule figure_limits_together:
         summary=SUMMARY[0],
         published=published_files(STUDY.detectors),
     output:
-        figure("limits_{interaction}"),
+        reported(
+            "limits_{interaction}",
+            "limits_together",
+            "Limits",
+            result="limits of all detectors",
+            interaction="{interaction}",
+        ),
     log:
         log_of("figures/limits_{interaction}"),
     params:

@@ -58,8 +58,4 @@ def draw_coverage(
             row[0].set_ylabel("coverage")
         handles, labels = axes[0][0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2)
-        figure.suptitle(
-            f"{study.title(target)}: coverage of the {100 * study.confidence_level:g} % CL "
-            "intervals; grey: ± 0.01",
-            fontsize=10,
-        )
+        figure.suptitle(study.title(target), fontsize=10)

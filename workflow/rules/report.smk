@@ -1,0 +1,83 @@
+# Tables of the report: a result file's name; section, title and text of its page.
+TABLES = {
+    "limits": (
+        "Limits",
+        "Upper limits",
+        "Median and bands of the upper limits over background-only datasets, and the Asimov "
+        "median and bands, which need no datasets. n_failed counts the trials without a limit, "
+        "n_warnings those whose limit comes with a remark; the table of outcomes says why.",
+    ),
+    "outcomes": (
+        "Failures",
+        "Outcomes of the trials",
+        "What became of every trial. ok, at_boundary and multiple_crossings come with a limit, "
+        "the other words do not; the message is that of the first such trial.",
+    ),
+    "failures": (
+        "Failures",
+        "Outcomes of the failure study",
+        "Trials of the conventional recipe (classical) and of zeptobarn (robust) by setting and "
+        "status. n_spurious: a number is reported where there is no limit; n_different: another "
+        "number than the limit; predicted_fraction: the probability of an empty template.",
+    ),
+    "failures_law": (
+        "Failures",
+        "The law of empty templates",
+        "Measured shares of empty templates against the predicted ones, over the numbers of "
+        "recoils of the scan n_events; nothing is fitted. Points with less than 5 expected are "
+        "joined with their neighbours.",
+    ),
+}
+
+
+rule outcomes:
+    """Count what became of the trials."""
+    input:
+        [STUDY.results / file for file in limit_files(STUDY)],
+    output:
+        STUDY.path(paths.TABLE, table="outcomes", suffix="parquet"),
+    log:
+        log_of("summary/outcomes"),
+    params:
+        config=outcomes_slice(STUDY),
+        code=code_digest(
+            "config",
+            "detector",
+            "formulas",
+            "paths",
+            "report",
+            "study",
+            "summary",
+            "tables",
+        ),
+    script:
+        "../scripts/outcomes.py"
+
+
+rule table:
+    """Write a result file as a table that sorts."""
+    input:
+        STUDY.path(paths.TABLE, table="{table}", suffix="parquet"),
+    output:
+        report(
+            str(STUDY.path(paths.TABLE, table="{table}", suffix="html")),
+            caption="../report/table.rst",
+            category=lambda w: TABLES[w.table][0],
+            labels={"result": "table of {table}"},
+        ),
+    log:
+        log_of("summary/table_{table}"),
+    params:
+        config=lambda w: TABLES[w.table][1:],
+        code=code_digest(
+            "config",
+            "detector",
+            "formulas",
+            "paths",
+            "report",
+            "study",
+            "summary",
+            "tables",
+        ),
+    script:
+        "../scripts/table.py"
