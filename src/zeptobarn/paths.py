@@ -24,6 +24,7 @@ CALIBRATION = "calibration/{detector}/{interaction}/{mass}GeV.parquet"
 LIMITS = "limits/{detector}/{interaction}/{mass}GeV/{batch}.parquet"
 COVERAGE = "coverage/{detector}/{interaction}/{mass}GeV.parquet"
 SENSITIVITY = "sensitivity/{detector}.parquet"
+DEPENDENCE = "dependence/{detector}.parquet"
 SUMMARY = "summary/limits.{suffix}"
 FIGURE = "figures/{figure}.{suffix}"
 
