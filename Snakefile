@@ -25,6 +25,7 @@ include: "workflow/rules/limits.smk"
 include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/summary.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/dependence.smk"
 include: "workflow/rules/coverage.smk"
 
 
