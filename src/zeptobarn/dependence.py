@@ -66,13 +66,9 @@ def dependence(study: Study, detector: str, spectra: Spectra, threads: int = 1) 
     templates = _templates(bare, detector, spectra, threads)
     rows = []
     for mass in masses:
-        model = make_model(
-            bare, detector, mass, study.interactions[0], {detector: templates}
-        )
+        model = make_model(bare, detector, mass, study.interactions[0], {detector: templates})
         rows += [_row("nominal", np.nan, model)]
-        rows += [
-            _row("confidence_level", level, _at_level(model, level)) for level in LEVELS
-        ]
+        rows += [_row("confidence_level", level, _at_level(model, level)) for level in LEVELS]
         rows += [_row("exposure", factor, model, factor) for factor in EXPOSURES]
     for parameter, value in variations(study.detectors[detector]):
         other = changed(bare, detector, parameter, value)
@@ -145,9 +141,7 @@ def write_dependence(study: Study, detector: str, table: pd.DataFrame, path: Pat
     write_parquet(table, path, units=_UNITS, config_slice=dependence_slice(study, detector))
 
 
-def _templates(
-    study: Study, detector: str, spectra: Spectra, threads: int
-) -> dict[str, Template]:
+def _templates(study: Study, detector: str, spectra: Spectra, threads: int) -> dict[str, Template]:
     responses: dict[Recoil | None, dict[str, Response]] = {None: {}}
     for source in spectra:
         recoil = study.recoil(detector, source)

@@ -90,7 +90,11 @@ def variations(detector: Detector) -> list[tuple[str, float]]:
     for parameter, factors in FACTORS.items():
         found += [(parameter, factor * settings[parameter]) for factor in factors]
     found = [(p, min(value, 1 / largest) if p == "g1" else value) for p, value in found]
-    return [*found, ("s1_coincidence", max(coincidence - 1, 0)), ("s1_coincidence", coincidence + 1)]
+    return [
+        *found,
+        ("s1_coincidence", max(coincidence - 1, 0)),
+        ("s1_coincidence", coincidence + 1),
+    ]
 
 
 def dependence_slice(study: Study, detector: str) -> dict[str, Any]:

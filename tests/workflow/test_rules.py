@@ -86,7 +86,16 @@ def test_modules_import_only_earlier_ones():
             "sensitivity",
             *(
                 f"figures.{name}"
-                for name in ("coverage", "limits", "spectra", "templates", "yields")
+                for name in (
+                    "comparison",
+                    "coverage",
+                    "dependence",
+                    "distributions",
+                    "limits",
+                    "spectra",
+                    "templates",
+                    "yields",
+                )
             ),
         }
     ):

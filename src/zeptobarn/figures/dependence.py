@@ -1,6 +1,6 @@
 """What a limit depends on: confidence level, exposure, and the numbers of the detector."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +45,10 @@ def draw_dependence(
     """
     with new_figure(7.2, 3.6, files) as figure:
         level_axis, exposure_axis = figure.subplots(1, 2)
-        for (mass, rows), colour, marker in zip(
-            table.groupby("mass_GeV"), _COLOURS, _MARKERS, strict=False
-        ):
+        for mass, rows, colour, marker in _by_mass(table):
             style = {"color": colour, "marker": marker, "ms": 3}
             nominal = rows.loc[rows["parameter"] == "nominal", "limit_cm2"].iloc[0]
-            name = f"{paths.number(float(mass))} GeV/c²"
+            name = f"{paths.number(mass)} GeV/c²"
             level = rows[rows["parameter"] == "confidence_level"]
             level_axis.plot(level["value"], level["limit_cm2"] / nominal, label=name, **style)
             exposure = rows[rows["parameter"] == "exposure"]
@@ -104,6 +102,13 @@ def draw_tornado(
         figure.legend(handles[:2], names[:2], loc="outside lower left", ncols=2)
         _lifetime(axes[-1], table, settings["electron_lifetime_us"])
         figure.suptitle(_title(study, detector, table), fontsize=10)
+
+
+def _by_mass(table: pd.DataFrame) -> Iterator[tuple[float, pd.DataFrame, str, str]]:
+    """Give each mass, its rows, and a colour and marker for it."""
+    masses = sorted(table["mass_GeV"].unique())
+    for mass, colour, marker in zip(masses, _COLOURS, _MARKERS, strict=False):
+        yield float(mass), table[table["mass_GeV"] == mass], colour, marker
 
 
 def _nominal(table: pd.DataFrame) -> Any:
@@ -204,9 +209,7 @@ def _values(
 
 
 def _lifetime(axis: Any, table: pd.DataFrame, nominal_us: float) -> None:
-    for (mass, rows), colour, marker in zip(
-        table.groupby("mass_GeV"), _COLOURS, _MARKERS, strict=False
-    ):
+    for mass, rows, colour, marker in _by_mass(table):
         nominal = rows[rows["parameter"] == "nominal"]
         own = nominal.assign(value=nominal_us)
         scan = rows[rows["parameter"] == "electron_lifetime_us"]
@@ -218,9 +221,9 @@ def _lifetime(axis: Any, table: pd.DataFrame, nominal_us: float) -> None:
             color=colour,
             marker=marker,
             ms=4,
-            label=f"{paths.number(float(mass))} GeV/c²\n(nominal: {power_of_ten(limit)} cm²)"
+            label=f"{paths.number(mass)} GeV/c²\n(nominal: {power_of_ten(limit)} cm²)"
             if np.isfinite(limit)
-            else f"{paths.number(float(mass))} GeV/c²",
+            else f"{paths.number(mass)} GeV/c²",
         )
     axis.plot(nominal_us, 1, marker="D", ms=8, mfc="none", mec=BLACK, ls="", zorder=5)
     axis.set(xscale="log", yscale="log", xlabel="electron lifetime [µs]")
