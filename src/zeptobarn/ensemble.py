@@ -37,14 +37,14 @@ def expected_errors(problem: Problem, constraint_centres: str) -> Floats:
     """
     nominal = np.append(0.0, problem.nominal[1:])
     expected = np.concatenate(predict(problem, nominal))
-    slopes = []
+    slopes = np.empty((len(nominal) - 1, len(expected)))
     for p in range(1, len(nominal)):
         step = np.zeros(len(nominal))
         step[p] = _STEP
         up, down = (np.concatenate(predict(problem, nominal + s * step)) for s in (1, -1))
-        slopes.append((up - down) / (2 * _STEP))
+        slopes[p - 1] = (up - down) / (2 * _STEP)
     filled = expected > 0
-    slope = np.array(slopes).reshape(len(slopes), -1)[:, filled]
+    slope = slopes[:, filled]
     information = (slope / expected[filled]) @ slope.T
     kind, width = problem.structure.constraints[1:].T
     constraint = np.diag(np.where(kind == UNCONSTRAINED, 0.0, width**-2.0))

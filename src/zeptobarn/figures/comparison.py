@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.colors import LogNorm
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from zeptobarn import paths
@@ -105,7 +105,7 @@ def draw_interactions(study: Study, table: pd.DataFrame, files: Iterable[str | P
                 if interaction == names[0]:
                     continue
                 ratio = limits[interaction] / limits[names[0]]
-                lower.plot(limits.index, ratio, label=f"{label}: limits", **style)
+                lower.plot(limits.index, ratio, **style)
                 counts = events[names[0]] / events[interaction].where(events[interaction] > 0)
                 lower.plot(limits.index, counts, color=BLACK, ls=":", lw=1, zorder=4,
                            label="inverse ratio of events")  # fmt: skip
@@ -113,13 +113,17 @@ def draw_interactions(study: Study, table: pd.DataFrame, files: Iterable[str | P
             _mass_axis(upper, study)
             _mass_axis(lower, study)
             upper.set_xlabel("")
-            lower.set_yscale("log")
+            lower.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            lower.yaxis.set_major_formatter(
+                LogFormatterSciNotation(labelOnlyBase=False, minor_thresholds=(np.inf, np.inf))
+            )
+            lower.yaxis.set_minor_formatter(NullFormatter())
         axes[0][0].set_ylabel("Asimov limit [cm²]")
         axes[1][0].set_ylabel(f"ratio to {interaction_label(names[0])}")
-        axes[0][0].legend(loc="upper right")
-        handles, labels = axes[1][0].get_legend_handles_labels()
-        shown = dict(zip(labels, handles, strict=True))
-        figure.legend(list(shown.values()), list(shown), loc="outside lower center", ncols=3)
+        handles, labels = axes[0][0].get_legend_handles_labels()
+        others, other_labels = axes[1][0].get_legend_handles_labels()
+        shown = dict(zip(labels + other_labels, handles + others, strict=True))
+        figure.legend(list(shown.values()), list(shown), loc="outside lower center", ncols=2)
         figure.suptitle(
             f"{100 * study.confidence_level:g} % CL upper limits of WIMP–nucleon cross sections",
             fontsize=10,
@@ -173,10 +177,14 @@ def _planes(
     _, mass = study.signal(signal) or ("", 0.0)
     reference = power_of_ten(study.reference_cross_section_cm2)
     axis.set_title(
-        f"{detector.title}: {background.sum():.3g} background events,\n"
-        f"{expected.sum():.3g} WIMPs of {paths.number(mass)} GeV/c² at {reference} cm²",
+        f"{detector.title}: {_count(background.sum())} background events,\n"
+        f"{_count(expected.sum())} WIMPs of {paths.number(mass)} GeV/c² at {reference} cm²",
         fontsize=8,
     )
+
+
+def _count(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _mass_axis(axis: Any, study: Study) -> None:

@@ -198,7 +198,9 @@ def _limit_axis(axis: Any, values: pd.Series) -> None:
     axis.set_xscale("log")
     wide = values.notna().any() and values.max() > 30 * values.min()
     axis.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 3)))
-    axis.xaxis.set_major_formatter(LogFormatterSciNotation(labelOnlyBase=False))
+    axis.xaxis.set_major_formatter(
+        LogFormatterSciNotation(labelOnlyBase=False, minor_thresholds=(np.inf, np.inf))
+    )
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.tick_params(axis="x", labelsize=8)
 
