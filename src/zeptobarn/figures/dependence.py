@@ -61,6 +61,7 @@ def draw_dependence(
             xlabel="exposure relative to the detector's",
             ylabel="limit [cm²]",
         )
+        _hold(exposure_axis, 1e-49, 1e-40)
         exposure_axis.xaxis.set_major_formatter("{x:g}")
         shown = dict(zip(*reversed(exposure_axis.get_legend_handles_labels()), strict=True))
         names = sorted(shown, key=lambda name: name.startswith("∝"))
@@ -109,6 +110,12 @@ def _by_mass(table: pd.DataFrame) -> Iterator[tuple[float, pd.DataFrame, str, st
     masses = sorted(table["mass_GeV"].unique())
     for mass, colour, marker in zip(masses, _COLOURS, _MARKERS, strict=False):
         yield float(mass), table[table["mass_GeV"] == mass], colour, marker
+
+
+def _hold(axis: Any, low: float, high: float) -> None:
+    """Give empty axes a range: no limit at all is no error."""
+    if not np.isfinite(axis.dataLim.intervaly).all():
+        axis.set_ylim(low, high)
 
 
 def _nominal(table: pd.DataFrame) -> Any:
@@ -186,7 +193,7 @@ def _bars(axis: Any, place: int, rows: pd.DataFrame) -> None:
 def _tornado_axis(axis: Any, ratio: pd.Series) -> None:
     axis.axvline(1, color=BLACK, lw=0.8)
     axis.set_xscale("log")
-    low, high = min(ratio.min(), 1 / 1.1), max(ratio.max(), 1.1)
+    low, high = np.nanmin([*ratio, 1 / 1.1]), np.nanmax([*ratio, 1.1])
     # Room for the numbers beside the bars.
     room = (high / low) ** 0.32
     axis.set_xlim(low / room, high * room)
@@ -225,9 +232,11 @@ def _lifetime(axis: Any, table: pd.DataFrame, nominal_us: float) -> None:
             if np.isfinite(limit)
             else f"{paths.number(mass)} GeV/c²",
         )
-    axis.plot(nominal_us, 1, marker="D", ms=8, mfc="none", mec=BLACK, ls="", zorder=5)
+    if table["ratio"].notna().any():
+        axis.plot(nominal_us, 1, marker="D", ms=8, mfc="none", mec=BLACK, ls="", zorder=5)
     axis.set(xscale="log", yscale="log", xlabel="electron lifetime [µs]")
     axis.set_ylabel("limit relative to nominal")
+    _hold(axis, 0.5, 2)
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter("{x:g}")
     axis.xaxis.set_minor_formatter(NullFormatter())
