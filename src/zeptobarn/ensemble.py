@@ -116,8 +116,11 @@ def statistics(
     -------
     A row per signal and toy: ``expected_events``, ``x`` (the signal over its standard deviation,
     from the background-only Asimov dataset), ``q_tilde`` and ``t_tilde``; NaN where a fit failed.
+    No row where no signal is expected in the analysis space.
     """
     problem = model.problem(interval)
+    if problem.fault or not problem.signal_efficiency > 0:
+        return pd.DataFrame(columns=["expected_events", "x", "q_tilde", "t_tilde"])
     signals = np.asarray(expected_events, dtype=float) / problem.signal_efficiency
     truths = best_nuisances(problem, signals)
     data = asimov(problem, np.append(0.0, problem.nominal[1:]))

@@ -109,6 +109,8 @@ def draw_interactions(study: Study, table: pd.DataFrame, files: Iterable[str | P
                 counts = events[names[0]] / events[interaction].where(events[interaction] > 0)
                 lower.plot(limits.index, counts, color=BLACK, ls=":", lw=1, zorder=4,
                            label="inverse ratio of events")  # fmt: skip
+            if limits.isna().to_numpy().all():  # no limit at this confidence level
+                upper.set_ylim(1e-49, 1e-40)
             upper.set_title(detector.title)
             _mass_axis(upper, study)
             _mass_axis(lower, study)

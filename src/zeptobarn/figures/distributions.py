@@ -110,7 +110,7 @@ def draw_pulls(
             moments = f"mean {values.mean():.2f}, sd {values.std():.2f}".replace("-", "−")
             axis.set_title(f"{_label(study, target, str(name))}\n{moments}")
             axis.set(xlabel="(fitted − true) / expected error", ylabel="trials per bin")
-            axis.set_ylim(top=1.45 * axis.get_ylim()[1])
+            axis.set_ylim(0, 1.45 * max(axis.get_ylim()[1], 1))
             axis.legend(loc="upper left", ncols=2, columnspacing=1)
         for axis, (name, (centre, fitted)) in zip(
             axes.flat[len(pulls.columns) :], fits.items(), strict=False
@@ -146,9 +146,10 @@ def draw_statistics(
         See `zeptobarn.ensemble.statistics`.
     """
     level, groups = study.confidence_level, list(table.groupby("expected_events"))
-    with new_figure(2.6 * len(groups) + 0.6, 5.6, files) as figure:
-        axes = figure.subplots(2, len(groups), sharex=True, sharey=True, squeeze=False)
-        for column, (events, rows) in zip(axes.T, groups, strict=True):
+    n = max(len(groups), 1)
+    with new_figure(2.6 * n + 0.6, 5.6, files) as figure:
+        axes = figure.subplots(2, n, sharex=True, sharey=True, squeeze=False)
+        for column, (events, rows) in zip(axes.T, groups, strict=False):
             x = float(rows["x"].iloc[0])
             for axis, name, above, critical, symbol in (
                 (column[0], "q_tilde", q_tilde_above, one_sided(level), r"\tilde{q}"),
@@ -203,6 +204,7 @@ def _limit_axis(axis: Any, values: pd.Series) -> None:
     )
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.tick_params(axis="x", labelsize=8)
+    axis.margins(x=0.1)
 
 
 def _exceedance(axis: Any, values: Any, above: Any, x: float) -> None:
