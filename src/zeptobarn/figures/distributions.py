@@ -45,7 +45,7 @@ def draw_limits(
     n, intervals = len(study.masses_GeV), list(reversed(study.intervals))
     columns = min(n, _COLUMNS)
     rows = -(-n // columns)
-    size = (2.3 * columns + 1.1, (0.55 * len(intervals) + 0.85) * rows + 0.9)
+    size = (max(2.3 * columns + 1.1, 4.4), (0.55 * len(intervals) + 0.85) * rows + 0.9)
     with new_figure(*size, files) as figure:
         axes = figure.subplots(rows, columns, sharey=True, squeeze=False)
         for axis in axes.flat[n:]:
@@ -70,8 +70,9 @@ def draw_limits(
         axes[0][0].set_yticks(np.arange(len(intervals)) + 0.3, names)
         figure.supxlabel("limit [cm²]", fontsize=9)
         figure.suptitle(
-            f"{study.title(target)}: limits of {study.trials} background-only datasets, "
-            f"{interaction_label(interaction)}, {100 * study.confidence_level:g} % CL",
+            f"{study.title(target)}, {interaction_label(interaction)}\n"
+            f"limits of {study.trials} background-only datasets, "
+            f"{100 * study.confidence_level:g} % CL",
             fontsize=10,
         )
 
