@@ -30,6 +30,13 @@ TABLES = {
 }
 
 
+rule pictures:
+    """The study's other pictures: `snakemake pictures`."""
+    input:
+        DATASET_PICTURES,
+        DEPENDENCE_PICTURES,
+
+
 rule outcomes:
     """Count what became of the trials."""
     input:

@@ -1,0 +1,233 @@
+"""Distributions over trials and toys: limits, pulls and test statistics."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
+from scipy.special import ndtr
+
+from zeptobarn import paths
+from zeptobarn.calibration import one_sided, quantile, unified
+from zeptobarn.ensemble import q_tilde_above, t_tilde_above
+from zeptobarn.figures.style import (
+    BLACK,
+    BLUE,
+    INTERVAL_COLOURS,
+    RED,
+    interaction_label,
+    interval_label,
+    new_figure,
+)
+from zeptobarn.study import Study
+from zeptobarn.summary import summarise
+
+_COLUMNS = 4
+
+
+def draw_limits(
+    study: Study,
+    target: str,
+    interaction: str,
+    limits: pd.DataFrame,
+    files: Iterable[str | Path],
+) -> None:
+    """Draw the limits of all trials: a panel per mass, a row in it per interval.
+
+    Parameters
+    ----------
+    limits
+        Rows of `zeptobarn.model.Model.limits`, all masses.
+    """
+    summary = summarise(limits)
+    n, intervals = len(study.masses_GeV), list(reversed(study.intervals))
+    columns = min(n, _COLUMNS)
+    rows = -(-n // columns)
+    size = (max(2.3 * columns + 1.1, 4.4), (0.55 * len(intervals) + 0.85) * rows + 0.9)
+    with new_figure(*size, files) as figure:
+        axes = figure.subplots(rows, columns, sharey=True, squeeze=False)
+        for axis in axes.flat[n:]:
+            axis.set_visible(False)
+        for axis, mass in zip(axes.flat, study.masses_GeV, strict=False):
+            missing: list[int] = []
+            for place, interval in enumerate(intervals):
+                colour = INTERVAL_COLOURS[(len(intervals) - 1 - place) % len(INTERVAL_COLOURS)]
+                chosen = limits[
+                    (limits["mass_GeV"] == mass) & (limits["interval"] == interval.name)
+                ]
+                values = chosen["limit_cm2"].dropna().to_numpy()
+                missing.insert(0, len(chosen) - len(values))
+                row = (summary["mass_GeV"] == mass) & (summary["interval"] == interval.name)
+                _ridge(axis, place, values, summary[row].iloc[0], colour)
+            _limit_axis(axis, limits.loc[limits["mass_GeV"] == mass, "limit_cm2"])
+            none = "/".join(map(str, missing)) if any(missing) else "0"
+            axis.set_title(f"{paths.number(mass)} GeV/c² (without limit: {none})", fontsize=8)
+            axis.set_ylim(-0.3, len(intervals))
+            axis.tick_params(axis="y", length=0)
+        names = [interval_label(interval.name) for interval in intervals]
+        axes[0][0].set_yticks(np.arange(len(intervals)) + 0.3, names)
+        figure.supxlabel("limit [cm²]", fontsize=9)
+        figure.suptitle(
+            f"{study.title(target)}, {interaction_label(interaction)}\n"
+            f"limits of {study.trials} background-only datasets, "
+            f"{100 * study.confidence_level:g} % CL",
+            fontsize=10,
+        )
+
+
+def draw_pulls(
+    study: Study,
+    target: str,
+    interval: str,
+    pulls: pd.DataFrame,
+    fits: dict[str, tuple[pd.Series, pd.Series]],
+    mass_GeV: float,
+    files: Iterable[str | Path],
+) -> None:
+    """Draw pulls of the nuisances, and fitted against measured shape parameters.
+
+    Parameters
+    ----------
+    pulls
+        See `zeptobarn.ensemble.pulls`.
+    fits
+        Constraint centre and best fit of each constrained shape parameter, by name.
+    """
+    panels = len(pulls.columns) + len(fits)
+    columns = min(max(panels, 1), _COLUMNS)
+    rows = max(-(-panels // columns), 1)
+    with new_figure(max(2.8 * columns, 4.5), 2.7 * rows + 0.5, files) as figure:
+        axes = figure.subplots(rows, columns, squeeze=False)
+        for axis in axes.flat[panels:]:
+            axis.set_visible(False)
+        edges = np.linspace(-4, 4, 33)
+        for axis, (name, values) in zip(axes.flat, pulls.items(), strict=False):
+            inside = np.clip(values, edges[0], edges[-1])
+            axis.hist(inside, edges, color=BLUE, alpha=0.4, label="trials")
+            normal = len(values) * np.diff(ndtr(edges))
+            axis.stairs(normal, edges, color=BLACK, lw=1.2, label="unit normal")
+            moments = f"mean {values.mean():.2f}, sd {values.std():.2f}".replace("-", "−")
+            axis.set_title(f"{_label(study, target, str(name))}\n{moments}")
+            axis.set(xlabel="(fitted − true) / expected error", ylabel="trials per bin")
+            axis.set_ylim(0, 1.45 * max(axis.get_ylim()[1], 1))
+            axis.legend(loc="upper left", ncols=2, columnspacing=1)
+        for axis, (name, (centre, fitted)) in zip(
+            axes.flat[len(pulls.columns) :], fits.items(), strict=False
+        ):
+            anchors = next(s.anchors for s in study.shapes if s.name == name)
+            axis.axline((0, 0), slope=1, color="0.6", lw=1, zorder=0)
+            for end in (anchors[0], anchors[-1]):
+                axis.axhline(end, color="0.6", lw=1, ls=":", zorder=0)
+            axis.scatter(centre, fitted, s=4, color=RED, lw=0, rasterized=True)
+            axis.set(
+                xlabel=f"{_label(study, target, str(name))}, measured [σ]", ylabel="fitted [σ]"
+            )
+            axis.set_title(f"{_label(study, target, str(name))}\nfit and constraint")
+        figure.suptitle(
+            f"{study.title(target)}, {paths.number(mass_GeV)} GeV/c², {interval_label(interval)}",
+            fontsize=10,
+        )
+
+
+def draw_statistics(
+    study: Study,
+    target: str,
+    interval: str,
+    mass_GeV: float,
+    table: pd.DataFrame,
+    files: Iterable[str | Path],
+) -> None:
+    """Draw how often the statistics of toys exceed a value, beside their asymptotic forms.
+
+    Parameters
+    ----------
+    table
+        See `zeptobarn.ensemble.statistics`.
+    """
+    level, groups = study.confidence_level, list(table.groupby("expected_events"))
+    n = max(len(groups), 1)
+    with new_figure(2.6 * n + 0.6, 5.6, files) as figure:
+        axes = figure.subplots(2, n, sharex=True, sharey=True, squeeze=False)
+        for column, (events, rows) in zip(axes.T, groups, strict=False):
+            x = float(rows["x"].iloc[0])
+            for axis, name, above, critical, symbol in (
+                (column[0], "q_tilde", q_tilde_above, one_sided(level), r"\tilde{q}"),
+                (column[1], "t_tilde", t_tilde_above, unified(level, x), r"\tilde{t}"),
+            ):
+                values = rows[name].dropna().to_numpy()
+                _exceedance(axis, values, above, x)
+                cut = quantile(values, level)[0]
+                for at, colour, ls in ((cut, BLUE, "-"), (critical, RED, "--")):
+                    axis.plot([at, at], [1e-4, 1 - level], color=colour, ls=ls, lw=1)
+                axis.axhline(1 - level, color="0.8", lw=0.8, zorder=0)
+                axis.set_title(
+                    f"{events:g} expected event{'s' * (events != 1)}\n"
+                    f"${symbol}$ critical: {cut:.2f} (toys), {critical:.2f} (asymptotic)",
+                    fontsize=8,
+                )
+        for axis in axes[1]:
+            axis.set_xlabel("value of the statistic")
+        axes[0][0].set(yscale="log", ylim=(8e-4, 1.3), xlim=(0, 11))
+        axes[0][0].set_ylabel(r"$P(\tilde{q}_\mu >$ value$)$")
+        axes[1][0].set_ylabel(r"$P(\tilde{t}_\mu >$ value$)$")
+        handles, labels = axes[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+        figure.suptitle(
+            f"{study.title(target)}, {paths.number(mass_GeV)} GeV/c², {interval_label(interval)}",
+            fontsize=10,
+        )
+
+
+def _ridge(axis: Any, place: int, values: Any, summary: pd.Series, colour: str) -> None:
+    """Draw a histogram in log(limit), and its quantiles below."""
+    if len(values):
+        edges = np.geomspace(values.min() / 1.001, values.max() * 1.001, 41)
+        counts = np.histogram(values, edges)[0]
+        axis.stairs(place + 0.75 * counts / counts.max(), edges, baseline=place, fill=True,
+                    color=colour, alpha=0.4, lw=0)  # fmt: skip
+    for sigma, width in ((2, 1.2), (1, 3.5)):
+        ends = summary[[f"minus{sigma}sigma_cm2", f"plus{sigma}sigma_cm2"]].to_numpy(dtype=float)
+        if np.isfinite(ends).all():
+            axis.plot(ends, [place - 0.1] * 2, color=colour, lw=width, solid_capstyle="butt")
+    if np.isfinite(summary["median_cm2"]):
+        axis.plot(summary["median_cm2"], place - 0.1, marker="d", ms=5, mfc="white", mec=BLACK,
+                  mew=0.8, ls="")  # fmt: skip
+
+
+def _limit_axis(axis: Any, values: pd.Series) -> None:
+    axis.set_xscale("log")
+    wide = values.notna().any() and values.max() > 30 * values.min()
+    axis.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 3)))
+    axis.xaxis.set_major_formatter(
+        LogFormatterSciNotation(labelOnlyBase=False, minor_thresholds=(np.inf, np.inf))
+    )
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.tick_params(axis="x", labelsize=8)
+    axis.margins(x=0.1)
+
+
+def _exceedance(axis: Any, values: Any, above: Any, x: float) -> None:
+    ordered = np.sort(values)
+    share = 1 - np.arange(1, len(ordered) + 1) / len(ordered)
+    axis.step(ordered, np.where(share > 0, share, np.nan), where="post", color=BLUE, label="toys")
+    grid = np.linspace(0, 11, 400)
+    axis.plot(grid, above(grid, x), color=RED, ls="--", label="asymptotic, best fit ≥ 0")
+    axis.plot(grid, above(grid, np.inf), color=BLACK, ls=":", label="asymptotic, unbounded")
+
+
+def _label(study: Study, target: str, parameter: str) -> str:
+    """Name a nuisance as text."""
+    members = study.targets[target]
+    rates = {
+        (f"{name}_" if len(members) > 1 else "") + f"{source.name}_rate": (
+            f"{study.detectors[name].title}, " if len(members) > 1 else ""
+        )
+        + f"rate of {source.label}"
+        for name in members
+        for source in study.detectors[name].sources
+    }
+    if parameter == "leff":
+        return r"$L_\mathrm{eff}$"
+    return rates.get(parameter, parameter.replace("_", " "))

@@ -1,0 +1,142 @@
+"""Figures of what the limit depends on; see test_figures.py."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from test_figures import draw_twice
+from zeptobarn.dependence import _UNITS
+from zeptobarn.ensemble import fullest_interval, measured_and_fitted, pulls, statistics
+from zeptobarn.figures import comparison, dependence, distributions
+from zeptobarn.model import make_model
+from zeptobarn.summary import summarise
+from zeptobarn.toys import throw
+from zeptobarn.variation import EXPOSURES, LEVELS, variations
+
+
+@pytest.fixture(scope="module")
+def toys(small_study, small_templates):
+    return throw(small_study, "lz", small_templates["lz"], range(1, 21))
+
+
+@pytest.fixture(scope="module")
+def limits(small_study, small_templates, toys):
+    return pd.concat(
+        make_model(small_study, "lz", mass, "SI", small_templates).limits(toys)
+        for mass in small_study.masses_GeV
+    )
+
+
+def table_of(study, masses):
+    """A table of limits that are all known."""
+    rows = []
+    for mass in masses:
+        rows.append(("nominal", np.nan, "SI", mass, 9, 99, 1e-46, "ok"))
+        rows += [("exposure", x, "SI", mass, 9, 99, 1e-46 / x, "ok") for x in EXPOSURES]
+        for level in LEVELS:
+            limit = np.nan if level <= 0.5 else level * 1e-46
+            rows.append(("confidence_level", level, "SI", mass, 9, 99, limit, "ok"))
+        for parameter, value in variations(study.detectors["lz"]):
+            rows.append((parameter, value, "SI", mass, 9, 99, 1e-46 * (1 + 100 / value), "ok"))
+    return pd.DataFrame(rows, columns=list(_UNITS))
+
+
+@pytest.mark.parametrize("masses", [(10.0, 50.0), (30.0,)])
+def test_dependence_and_tornado(tmp_path, small_study, masses):
+    table = table_of(small_study, masses)
+    for draw in (dependence.draw_dependence, dependence.draw_tornado):
+        draw_twice(
+            tmp_path / draw.__name__,
+            lambda files, draw=draw: draw(small_study, "lz", table, files),
+        )
+
+
+def test_a_detector_without_limits_can_be_drawn(tmp_path, small_study):
+    table = table_of(small_study, (10.0,)).assign(limit_cm2=np.nan)
+    for draw in (dependence.draw_dependence, dependence.draw_tornado):
+        draw(small_study, "lz", table, [tmp_path / f"{draw.__name__}.png"])
+        assert (tmp_path / f"{draw.__name__}.png").stat().st_size > 5000
+
+
+def test_distributions(tmp_path, small_study, limits):
+    draw_twice(
+        tmp_path,
+        lambda files: distributions.draw_limits(small_study, "lz", "SI", limits, files),
+    )
+
+
+def test_limits_that_are_none_can_be_drawn(tmp_path, small_study, limits):
+    none = limits.assign(limit_cm2=np.nan, status="no_crossing")
+    distributions.draw_limits(small_study, "lz", "SI", none, [tmp_path / "f.png"])
+    assert (tmp_path / "f.png").stat().st_size > 5000
+
+
+def test_pulls(tmp_path, small_study, small_templates, limits, toys):
+    interval = fullest_interval(small_study)
+    rows = limits[limits["mass_GeV"] == 50]
+    model = make_model(small_study, "lz", 50, "SI", small_templates)
+    found = pulls(model, interval, rows)
+    fits = measured_and_fitted(small_study, interval, rows, toys.truth)
+    for name, shown, scattered in (("all", found, fits), ("none", found.iloc[:, :0], {})):
+        draw_twice(
+            tmp_path / name,
+            lambda files, shown=shown, scattered=scattered: distributions.draw_pulls(
+                small_study, "lz", interval.name, shown, scattered, 50, files
+            ),
+        )
+
+
+def test_statistics(tmp_path, small_study, small_templates):
+    model = make_model(small_study, "lz", 50, "SI", small_templates)
+    interval = small_study.intervals[0]
+    table = statistics(model, interval, np.array([1.0, 10.0]), 100)
+    draw_twice(
+        tmp_path,
+        lambda files: distributions.draw_statistics(
+            small_study, "lz", interval.name, 50, table, files
+        ),
+    )
+
+
+def test_comparison(tmp_path, small_study, small_templates, limits):
+    summary = summarise(limits)
+    templates = {
+        name: {
+            source: template
+            for source, template in small_templates[name].items()
+            if not source.startswith("wimp") or source == "wimp_SI_50GeV"
+        }
+        for name in small_study.detectors
+    }
+    draw_twice(
+        tmp_path / "both",
+        lambda files: comparison.draw_comparison(small_study, "SI", 50, templates, summary, files),
+    )
+    alone = dataclasses.replace(
+        small_study, detectors={"lz": small_study.detectors["lz"]}, masses_GeV=(10, 50)
+    )
+    comparison.draw_comparison(alone, "SI", 50, templates, summary, [tmp_path / "alone.png"])
+    assert (tmp_path / "alone.png").stat().st_size > 5000
+
+
+def test_contours_hold_their_share(small_templates):
+    expected = small_templates["lz"]["wimp_SI_50GeV"].nominal
+    for share, level in zip((0.9, 0.5), comparison.levels(expected, (0.9, 0.5)), strict=True):
+        inside = expected[expected >= level].sum() / expected.sum()
+        assert inside == pytest.approx(share, abs=0.01)
+        assert inside >= share
+
+
+def test_interactions(tmp_path, small_study):
+    table = pd.DataFrame(
+        [
+            (detector, interaction, mass, weak * 1e-46 * mass, 100 / weak)
+            for detector in small_study.detectors
+            for interaction, weak in (("SI", 1.0), ("SD_n_central", 1e5), ("SD_p_central", 1e6))
+            for mass in (10.0, 50.0)
+        ],
+        columns=["detector", "interaction", "mass_GeV", "asimov_cm2", "signal_events"],
+    )
+    draw_twice(tmp_path, lambda files: comparison.draw_interactions(small_study, table, files))

@@ -1,0 +1,398 @@
+from zeptobarn.study import largest_energy_keV
+from zeptobarn.variation import dependence_slice, nearest_mass, typical_masses
+
+# Interactions that are compared, and the masses whose recoils every detector's response holds.
+COMPARED = ("SI", "SD_n_central", "SD_p_central")
+COMPARED_MASSES = [
+    mass
+    for mass in STUDY.masses_GeV
+    if all(
+        largest_energy_keV(mass, STUDY.halo) > d.settings["response_cutoff_keV"]["nr"]
+        for d in STUDY.detectors.values()
+    )
+]
+
+DEPENDENCE_PICTURES = [
+    *(figure(f"dependence_{d}") for d in STUDY.detectors),
+    *(figure(f"tornado_{d}") for d in STUDY.detectors),
+    *(
+        figure(f"{name}_{target}_{interaction}")
+        for name in ("distributions", "pulls", "asymptotics")
+        for target in STUDY.targets
+        for interaction in STUDY.interactions
+    ),
+    *(figure(f"comparison_{interaction}") for interaction in STUDY.interactions),
+    *(figure("interactions") if COMPARED_MASSES else []),
+]
+
+
+rule dependence:
+    """Compute limits at other confidence levels and exposures, and with a detector's numbers changed."""
+    input:
+        lambda w: [
+            file
+            for source in [
+                *(
+                    paths.wimp_source(STUDY.interactions[0], mass)
+                    for mass in typical_masses(STUDY)
+                ),
+                *(s.name for s in STUDY.detectors[w.detector].sources),
+            ]
+            for file in spectrum_files(w.detector, source)
+        ],
+    output:
+        pattern(paths.DEPENDENCE),
+    log:
+        log_of(paths.DEPENDENCE),
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        config=lambda w: dependence_slice(STUDY, w.detector),
+        code=code_digest(
+            "calibration",
+            "config",
+            "density",
+            "dependence",
+            "detector",
+            "fit",
+            "formulas",
+            "intervals",
+            "jit",
+            "likelihood",
+            "model",
+            "paths",
+            "problem",
+            "quadrature",
+            "response",
+            "sensitivity",
+            "spectra",
+            "streams",
+            "study",
+            "tables",
+            "templates",
+            "toys",
+            "variation",
+            "yields",
+        ),
+    script:
+        "../scripts/dependence.py"
+
+
+rule figure_dependence:
+    """Draw the limit against confidence level and exposure, and how a detector's numbers move it."""
+    input:
+        pattern(paths.DEPENDENCE),
+    output:
+        dependence=reported(
+            "dependence_{detector}",
+            "dependence",
+            "What the limit depends on",
+            detector="{detector}",
+            picture="confidence level and exposure",
+        ),
+        tornado=reported(
+            "tornado_{detector}",
+            "tornado",
+            "What the limit depends on",
+            detector="{detector}",
+            picture="numbers of the detector",
+        ),
+    log:
+        log_of("figures/dependence_{detector}"),
+    params:
+        config=lambda w: [
+            STUDY.detectors[w.detector].title,
+            dependence_slice(STUDY, w.detector),
+        ],
+        code=code_digest(
+            "config",
+            "detector",
+            "figures.dependence",
+            "figures.style",
+            "formulas",
+            "paths",
+            "study",
+            "tables",
+            "variation",
+        ),
+    script:
+        "../scripts/figure_dependence.py"
+
+
+rule figure_distributions:
+    """Draw the limits of all trials at each mass."""
+    input:
+        lambda w: [
+            STUDY.path(
+                paths.LIMITS,
+                detector=w.detector,
+                interaction=w.interaction,
+                mass=paths.number(mass),
+                batch=batch,
+            )
+            for mass in STUDY.masses_GeV
+            for batch in STUDY.batches
+        ],
+    output:
+        reported(
+            "distributions_{detector}_{interaction}",
+            "distributions",
+            "Distributions",
+            detector="{detector}",
+            interaction="{interaction}",
+            picture="limits",
+        ),
+    log:
+        log_of("figures/distributions_{detector}_{interaction}"),
+    params:
+        config=lambda w: STUDY.title(w.detector),
+        code=code_digest(
+            "calibration",
+            "config",
+            "density",
+            "detector",
+            "ensemble",
+            "figures.distributions",
+            "figures.style",
+            "fit",
+            "formulas",
+            "intervals",
+            "jit",
+            "likelihood",
+            "model",
+            "paths",
+            "problem",
+            "response",
+            "spectra",
+            "streams",
+            "study",
+            "summary",
+            "tables",
+            "templates",
+            "toys",
+        ),
+    script:
+        "../scripts/figure_distributions.py"
+
+
+rule figure_pulls:
+    """Draw the pulls of the nuisances over the trials."""
+    input:
+        templates=lambda w: template_files(
+            w.detector, w.interaction, nearest_mass(STUDY, 50)
+        ),
+        limits=lambda w: [
+            STUDY.path(
+                paths.LIMITS,
+                detector=w.detector,
+                interaction=w.interaction,
+                mass=paths.number(nearest_mass(STUDY, 50)),
+                batch=batch,
+            )
+            for batch in STUDY.batches
+        ],
+        truth=lambda w: [
+            STUDY.path(paths.TRUTH, detector=detector, batch=batch)
+            for detector in STUDY.targets[w.detector]
+            for batch in STUDY.batches
+        ],
+    output:
+        reported(
+            "pulls_{detector}_{interaction}",
+            "pulls",
+            "Distributions",
+            detector="{detector}",
+            interaction="{interaction}",
+            picture="pulls",
+        ),
+    log:
+        log_of("figures/pulls_{detector}_{interaction}"),
+    params:
+        config=lambda w: [STUDY.title(w.detector), STUDY.constraint_centres],
+        code=code_digest(
+            "calibration",
+            "config",
+            "density",
+            "detector",
+            "ensemble",
+            "figures.distributions",
+            "figures.style",
+            "fit",
+            "formulas",
+            "intervals",
+            "jit",
+            "likelihood",
+            "model",
+            "paths",
+            "problem",
+            "response",
+            "spectra",
+            "streams",
+            "study",
+            "summary",
+            "tables",
+            "templates",
+            "toys",
+            "variation",
+        ),
+    script:
+        "../scripts/figure_pulls.py"
+
+
+rule figure_asymptotics:
+    """Draw the test statistics of toys beside their asymptotic distributions."""
+    input:
+        lambda w: template_files(w.detector, w.interaction, nearest_mass(STUDY, 50)),
+    output:
+        reported(
+            "asymptotics_{detector}_{interaction}",
+            "asymptotics",
+            "Distributions",
+            detector="{detector}",
+            interaction="{interaction}",
+            picture="test statistics",
+        ),
+    log:
+        log_of("figures/asymptotics_{detector}_{interaction}"),
+    params:
+        expected_events=[1, 3, 10],
+        toys=10000,
+        config=lambda w: [
+            STUDY.title(w.detector),
+            limits_slice(STUDY, w.detector, w.interaction, nearest_mass(STUDY, 50)),
+        ],
+        code=code_digest(
+            "calibration",
+            "config",
+            "density",
+            "detector",
+            "ensemble",
+            "figures.distributions",
+            "figures.style",
+            "fit",
+            "formulas",
+            "intervals",
+            "jit",
+            "likelihood",
+            "model",
+            "paths",
+            "problem",
+            "response",
+            "spectra",
+            "streams",
+            "study",
+            "summary",
+            "tables",
+            "templates",
+            "toys",
+            "variation",
+        ),
+    script:
+        "../scripts/figure_asymptotics.py"
+
+
+rule figure_comparison:
+    """Draw background, signal and limit curves of all detectors side by side."""
+    input:
+        summary=SUMMARY[0],
+        templates=lambda w: [
+            file
+            for detector in STUDY.detectors
+            for file in template_files(
+                detector, w.interaction, nearest_mass(STUDY, 50)
+            )
+        ],
+    output:
+        reported(
+            "comparison_{interaction}",
+            "comparison",
+            "Comparison",
+            interaction="{interaction}",
+            picture="detectors",
+        ),
+    log:
+        log_of("figures/comparison_{interaction}"),
+    params:
+        config=[(d.title, d.colour) for d in STUDY.detectors.values()],
+        code=code_digest(
+            "calibration",
+            "config",
+            "density",
+            "detector",
+            "figures.comparison",
+            "figures.style",
+            "fit",
+            "formulas",
+            "intervals",
+            "jit",
+            "likelihood",
+            "model",
+            "paths",
+            "problem",
+            "response",
+            "spectra",
+            "streams",
+            "study",
+            "tables",
+            "templates",
+            "toys",
+            "variation",
+        ),
+    script:
+        "../scripts/figure_comparison.py"
+
+
+rule figure_interactions:
+    """Draw each detector's Asimov limits on spin-independent and spin-dependent interactions."""
+    input:
+        [
+            file
+            for detector in STUDY.detectors
+            for interaction in COMPARED
+            for mass in COMPARED_MASSES
+            for file in template_files(detector, interaction, mass)
+        ],
+    output:
+        picture=reported(
+            "interactions", "interactions", "Comparison", picture="interactions"
+        ),
+        table=STUDY.results / "figures/interactions.csv",
+    log:
+        log_of("figures/interactions"),
+    params:
+        interactions=COMPARED,
+        masses_GeV=COMPARED_MASSES,
+        config=[
+            (d.title, d.colour, STUDY.confidence_level)
+            for d in STUDY.detectors.values()
+        ],
+        code=code_digest(
+            "calibration",
+            "config",
+            "density",
+            "dependence",
+            "detector",
+            "figures.comparison",
+            "figures.style",
+            "fit",
+            "formulas",
+            "intervals",
+            "jit",
+            "likelihood",
+            "model",
+            "paths",
+            "problem",
+            "response",
+            "sensitivity",
+            "spectra",
+            "streams",
+            "study",
+            "tables",
+            "templates",
+            "toys",
+            "variation",
+        ),
+    script:
+        "../scripts/figure_interactions.py"

@@ -1,0 +1,25 @@
+from zeptobarn.figures.comparison import draw_comparison
+from zeptobarn.joblog import keep_log
+from zeptobarn.model import read_model
+from zeptobarn.study import study_from_settings, summary_slice
+from zeptobarn.tables import read_parquet
+from zeptobarn.variation import nearest_mass
+
+keep_log(snakemake.log[0])
+
+study = study_from_settings(snakemake.config)
+interaction, mass = snakemake.wildcards.interaction, nearest_mass(study, 50)
+files = iter(snakemake.input.templates)
+templates = {}
+for detector in study.detectors:
+    n = len(study.model_sources(detector, interaction, mass))
+    model = read_model(study, detector, mass, interaction, [next(files) for _ in range(n)])
+    templates |= model.templates
+draw_comparison(
+    study,
+    interaction,
+    mass,
+    templates,
+    read_parquet(snakemake.input.summary, config_slice=summary_slice(study))[0],
+    snakemake.output,
+)

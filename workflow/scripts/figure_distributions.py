@@ -1,0 +1,13 @@
+import pandas as pd
+
+from zeptobarn.figures.distributions import draw_limits
+from zeptobarn.joblog import keep_log
+from zeptobarn.study import study_from_settings
+from zeptobarn.summary import read_limits
+
+keep_log(snakemake.log[0])
+
+study = study_from_settings(snakemake.config)
+target, interaction = snakemake.wildcards.detector, snakemake.wildcards.interaction
+limits = pd.concat(read_limits(study, target, interaction, mass) for mass in study.masses_GeV)
+draw_limits(study, target, interaction, limits, snakemake.output)
