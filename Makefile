@@ -1,5 +1,5 @@
 # make        set up .venv and run the default study       make quick  a small study, for a first look
-# make report the default study, and everything about it in one file to open in a browser
+# make report the default study, its failures and all pictures in one file to open in a browser
 # make test   set up .venv and run the tests               make lint   formatting, lint, types
 # make bench  limits per second beside iminuit
 # make bench-templates  recoils per second beside nestpy, precision of templates; a figure for docs/
@@ -33,7 +33,8 @@ quick: setup
 	zeptobarn table --results results/quick
 
 report: run
-	snakemake --report $(RESULTS)/report.html
+	snakemake --cores $(CORES) failures pictures
+	snakemake all failures pictures --report $(RESULTS)/report.html
 
 test: setup
 	python -m pytest

@@ -192,8 +192,8 @@ def both(
     evidence
         Filled: expected events at rate multiplier 1 and nominal shapes, filled bins of the
         emptiest row, the number of the first event without density (NaN: all have), and the
-        statistic at our best fit, from the other's: below 0, its own is a local maximum; shape
-        (trials, 4).
+        statistic at our best fit, from the other's, where the limits differ: below 0, its own is
+        a local maximum; shape (trials, 4).
     classical, robust
         Filled: see `bracketed` and `zeptobarn.intervals.interval`, with signals as rate
         multipliers; shapes (trials, columns).
@@ -238,8 +238,10 @@ def both(
             classical[t, BEST_FIT] *= per_event
             if answered and not empty:
                 interval(terms, critical, False, search_bound / per_event, robust[t])
-                evidence[t, 3] = _statistic_at(terms, robust[t, _ROBUST_BEST_FIT], top)
                 robust[t, _ROBUST_LIMIT] *= per_event
+                apart = abs(robust[t, _ROBUST_LIMIT] - classical[t, LIMIT])
+                if apart > 1e-4 * classical[t, LIMIT]:
+                    evidence[t, 3] = _statistic_at(terms, robust[t, _ROBUST_BEST_FIT], top)
                 robust[t, _ROBUST_BEST_FIT] *= per_event
             if empty:
                 # A density that is normalised would be 0/0 at the empty anchor.

@@ -17,6 +17,7 @@ TINY = {
     "masses_GeV": [10, 50],
     "trials": 20,
     "trials_per_batch": 20,
+    "failures": {"trials": 10, "most_trials": 20},
     "response": {"events_per_energy_bin": 2000, "energy_bin_width_log": 0.1},
 }
 

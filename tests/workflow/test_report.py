@@ -23,7 +23,41 @@ OPTIONS = [
     "--host-resolver-rules=MAP * ~NOTFOUND",  # no name is found: a page that needs one fails
     "--window-size=1600,1000",
 ]
-SECTIONS = {"Failures", "Limits", "Spectra and yields", "Templates and datasets"}
+SECTIONS = {
+    "Failures",
+    "Likelihood",
+    "Limits",
+    "Sensitivity",
+    "Spectra and yields",
+    "Templates and datasets",
+}
+FAILURES = (
+    "law",
+    "outcomes",
+    "brent",
+    "n_events",
+    "bound",
+    "reference",
+    "confidence_level",
+    "n_trials",
+    "leff_low",
+)
+PICTURES = (
+    "statistic_xenon1t_SI",
+    "likelihood_xenon1t_SI",
+    "datasets_xenon1t",
+    "spectra_integrated_SI",
+    "medians_xenon1t",
+    "invariance_xenon1t",
+    "dependence_xenon1t",
+    "tornado_xenon1t",
+    "distributions_xenon1t_SI",
+    "pulls_xenon1t_SI",
+    "asymptotics_xenon1t_SI",
+    "comparison_SI",
+    "interactions",
+)
+TARGETS = ("all", "failures", "pictures")
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER),
@@ -38,9 +72,9 @@ def report(tmp_path_factory):
 
     workflow = Workflow(tmp_path_factory.mktemp("workflow"))
     workflow.study["masses_GeV"] = [7, 50]  # as text, 50 comes before 7
-    done = workflow.run()
+    done = workflow.run(*TARGETS)
     assert done.returncode == 0, done.stderr
-    done = workflow.run("--report", "report.html")
+    done = workflow.run(*TARGETS, "--report", "report.html")
     assert done.returncode == 0, done.stderr
     assert "warning" not in (done.stdout + done.stderr).lower()
     return workflow.folder / "report.html", workflow
@@ -131,6 +165,10 @@ def test_every_result_is_seen_and_described(browser, report):
     assert {path.rsplit("/")[-1] for path in results} == {
         "limits.html",
         "outcomes.html",
+        "failures.html",
+        "failures_law.html",
+        *(f"failures_{name}_xenon1t.png" for name in FAILURES),
+        *(f"{name}.png" for name in PICTURES),
         "limits_SI.png",
         "limits_xenon1t_SI.png",
         "spectra_SI.png",
@@ -185,6 +223,23 @@ def test_a_table_sorts(browser, report):
     assert numbers("mass") == [7] * 3 + [50] * 3
     header[names.index("interval")].click()
     assert column("interval") == sorted(expected["interval"])
+
+
+def test_failures_are_counted_for_every_scan(report):
+    workflow = report[1]
+    table = pd.read_csv(workflow.folder / "results/summary/failures.csv")
+    assert list(table.columns[:15]) == [
+        "scan", "detector", "mass_GeV", "interaction", "sigma_ref_cm2", "n_events_for_pdf",
+        "n_trials", "shape_parameters", "bound", "confidence_level", "seed", "finder", "status",
+        "n_with_status", "n_failed",
+    ]  # fmt: skip
+    assert set(table["scan"]) == set(FAILURES[3:])
+    settings = list(table.columns[:12])
+    assert (
+        table.groupby(settings)["n_with_status"].sum()
+        == table.groupby(settings)["n_trials"].first()
+    ).all()
+    assert {"empty_template", "no_crossing", "critical_value_zero"} <= set(table["status"])
 
 
 def test_outcomes_count_every_trial(report):

@@ -188,14 +188,20 @@ def figure(name):
     ]
 
 
-def reported(name, caption, category, **labels):
+def reported(name, caption, category, result, **labels):
     """Give the files of a figure as a rule's output; the PNG goes into the report.
 
-    The caption is a file in workflow/report/; labels tell the figures of a family apart.
+    The caption is a file in workflow/report/; the result is what the figure shows, and labels
+    tell the figures of a family apart.
     """
     pdf, png = figure(name)
     text = f"../report/{caption}.rst"
-    return [pdf, report(png, caption=text, category=category, labels=labels)]
+    return [
+        pdf,
+        report(
+            png, caption=text, category=category, labels={"result": result, **labels}
+        ),
+    ]
 
 
 def published_files(detectors):

@@ -24,7 +24,8 @@ rule figure_statistic:
         reported(
             "statistic_{detector}_{interaction}",
             "statistic",
-            "Datasets",
+            "Likelihood",
+            result="statistic",
             detector="{detector}",
             interaction="{interaction}",
         ),
@@ -71,7 +72,8 @@ rule figure_likelihood:
         reported(
             "likelihood_{detector}_{interaction}",
             "likelihood",
-            "Datasets",
+            "Likelihood",
+            result="likelihood of leff and signal",
             detector="{detector}",
             interaction="{interaction}",
         ),
@@ -119,7 +121,8 @@ rule figure_datasets:
         figure=reported(
             "datasets_{detector}",
             "datasets",
-            "Datasets",
+            "Templates and datasets",
+            result="dataset with a signal",
             detector="{detector}",
         ),
         table=paths.fill(
@@ -170,7 +173,8 @@ rule figure_spectra_integrated:
         reported(
             "spectra_integrated_{interaction}",
             "spectra_integrated",
-            "Spectra",
+            "Spectra and yields",
+            result="spectra, integrated",
             interaction="{interaction}",
         ),
     log:
@@ -214,7 +218,8 @@ rule figure_medians:
         reported(
             "medians_{detector}",
             "medians",
-            "Datasets",
+            "Sensitivity",
+            result="two ways to a median",
             detector="{detector}",
         ),
     log:
@@ -261,7 +266,8 @@ rule figure_invariance:
         reported(
             "invariance_{detector}",
             "invariance",
-            "Datasets",
+            "Sensitivity",
+            result="model that throws datasets",
             detector="{detector}",
         ),
     log:

@@ -88,14 +88,16 @@ rule figure_dependence:
         dependence=reported(
             "dependence_{detector}",
             "dependence",
-            "What the limit depends on",
+            "Sensitivity",
+            result="confidence level and exposure",
             detector="{detector}",
             picture="confidence level and exposure",
         ),
         tornado=reported(
             "tornado_{detector}",
             "tornado",
-            "What the limit depends on",
+            "Sensitivity",
+            result="detector parameters",
             detector="{detector}",
             picture="numbers of the detector",
         ),
@@ -139,7 +141,8 @@ rule figure_distributions:
         reported(
             "distributions_{detector}_{interaction}",
             "distributions",
-            "Distributions",
+            "Limits",
+            result="distributions of limits",
             detector="{detector}",
             interaction="{interaction}",
             picture="limits",
@@ -202,7 +205,8 @@ rule figure_pulls:
         reported(
             "pulls_{detector}_{interaction}",
             "pulls",
-            "Distributions",
+            "Likelihood",
+            result="pulls",
             detector="{detector}",
             interaction="{interaction}",
             picture="pulls",
@@ -249,7 +253,8 @@ rule figure_asymptotics:
         reported(
             "asymptotics_{detector}_{interaction}",
             "asymptotics",
-            "Distributions",
+            "Likelihood",
+            result="statistic of toys",
             detector="{detector}",
             interaction="{interaction}",
             picture="test statistics",
@@ -308,7 +313,8 @@ rule figure_comparison:
         reported(
             "comparison_{interaction}",
             "comparison",
-            "Comparison",
+            "Sensitivity",
+            result="detectors side by side",
             interaction="{interaction}",
             picture="detectors",
         ),
@@ -356,7 +362,10 @@ rule figure_interactions:
         ],
     output:
         picture=reported(
-            "interactions", "interactions", "Comparison", picture="interactions"
+            "interactions",
+            "interactions",
+            "Sensitivity",
+            result="interactions",
         ),
         table=STUDY.results / "figures/interactions.csv",
     log:

@@ -129,7 +129,7 @@ rule figure_failures:
                 f"failures_{scan}_{{detector}}",
                 f"failures_{scan}",
                 "Failures",
-                figure=scan.replace("_", " "),
+                result=f"scan {scan.replace('_', ' ')}",
                 detector="{detector}",
             )
             for scan in scans.names(STUDY)
@@ -138,14 +138,14 @@ rule figure_failures:
             "failures_law_{detector}",
             "failures_law",
             "Failures",
-            figure="law",
+            result="law of empty templates",
             detector="{detector}",
         ),
         outcomes=reported(
             "failures_outcomes_{detector}",
             "failures_outcomes",
             "Failures",
-            figure="outcomes",
+            result="limit or not",
             detector="{detector}",
         ),
     log:
@@ -199,7 +199,7 @@ rule figure_brent:
             "failures_brent_{detector}",
             "failures_brent",
             "Failures",
-            figure="Brent's method",
+            result="Brent's method",
             detector="{detector}",
         ),
     log:

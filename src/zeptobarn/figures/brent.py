@@ -59,7 +59,7 @@ def draw_brent(found: Mapping[str, Explanation], files: Iterable[str | Path]) ->
     found
         Explanations by status; see `examples`.
     """
-    with new_figure(3.2 * len(found) + 0.4, 3.1, files) as figure:
+    with new_figure(3.2 * len(found) + 0.4, 3.3, files) as figure:
         axes = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
         for axis, (status, each) in zip(axes, found.items(), strict=True):
             signals, excess = each.signals, each.statistic - each.critical
@@ -84,7 +84,7 @@ def draw_brent(found: Mapping[str, Explanation], files: Iterable[str | Path]) ->
             axis.set_xlabel("rate multiplier")
             axis.set_title(_TITLES[status])
         axes[0].set_ylabel("statistic − critical value")
-        axes[0].legend(loc="upper left")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
 def _evaluations(

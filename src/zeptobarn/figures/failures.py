@@ -65,7 +65,7 @@ def draw_law(
     ]
     chi2 = law[law["detector"] == detector]
     masses = _well_scanned(rows)
-    with new_figure(3.6 * len(masses) + 0.4, 3.6, files) as figure:
+    with new_figure(3.6 * len(masses) + 0.4, 4.3, files) as figure:
         axes = figure.subplots(1, len(masses), sharey=True, squeeze=False)[0]
         for axis, mass in zip(axes, masses, strict=True):
             for shapes, group in rows[rows["mass_GeV"] == mass].groupby(
@@ -91,7 +91,7 @@ def draw_law(
                 )
             axis.set(xscale="log", xlabel="recoils per template, $n$", ylim=(-0.03, 1.03))
             axis.set_title(f"{paths.number(mass)} GeV/c²")
-            axis.legend(loc="lower left")
+            axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18))
         axes[0].set_ylabel("share of trials with an empty template")
 
 

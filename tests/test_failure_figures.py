@@ -1,0 +1,119 @@
+"""Pictures of the failure study: drawn, reproducibly, for whole and for small studies."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+
+from zeptobarn import failures, scans
+from zeptobarn.explain import Explanation
+from zeptobarn.figures import failures as figures
+from zeptobarn.figures.brent import draw_brent, examples
+from zeptobarn.spectra import spectrum
+from zeptobarn.study import Failures
+
+
+@pytest.fixture(scope="module")
+def study(small_study):
+    return dataclasses.replace(small_study, failures=Failures(15, 30))
+
+
+@pytest.fixture(scope="module")
+def tables(study, small_templates):
+    """The scans that need no other interaction."""
+    templates = small_templates["xenon1t"]
+    return {
+        scan: failures.run(
+            study,
+            "xenon1t",
+            scan,
+            templates,
+            {s: spectrum(study, s) for s in scans.sources(study, scan)},
+        )
+        for scan in scans.names(study)
+        if scan != "reference"
+    }
+
+
+def draw_twice(tmp_path, draw):
+    """Draw into two folders; the bytes are the same, and the picture is no blank sheet."""
+    for name in ("one", "two"):
+        draw([tmp_path / name / f"figure.{suffix}" for suffix in ("png", "pdf")])
+    for file in (tmp_path / "one").iterdir():
+        assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
+        assert file.stat().st_size > 6000
+
+
+def test_law_and_outcomes(tmp_path, study, tables):
+    summary = failures.summarise(tables["n_events"])
+    law = failures.law(summary)
+    draw_twice(
+        tmp_path / "law", lambda files: figures.draw_law(study, "xenon1t", summary, law, files)
+    )
+    draw_twice(
+        tmp_path / "outcomes",
+        lambda files: figures.draw_outcomes(study, "xenon1t", tables["n_events"], files),
+    )
+
+
+@pytest.mark.parametrize("scan", ["n_events", "bound", "confidence_level", "n_trials", "leff_low"])
+def test_tables(tmp_path, study, tables, scan):
+    summary = failures.summarise(tables[scan])
+    draw_twice(
+        tmp_path, lambda files: figures.draw_tables(study, "xenon1t", summary, {scan: files})
+    )
+
+
+def test_one_mass_can_be_drawn(tmp_path, study, tables):
+    rows = tables["n_events"]
+    summary = failures.summarise(rows[(rows["mass_GeV"] == 50)])
+    figures.draw_law(study, "xenon1t", summary, failures.law(summary), [tmp_path / "law.png"])
+    figures.draw_tables(study, "xenon1t", summary, {"n_events": [tmp_path / "table.png"]})
+
+
+def test_examples_of_brent(tables):
+    rows = tables["bound"]
+    found = examples(rows)
+    assert set(found) == {"ok", "no_crossing", "empty_template"}
+    trials = rows[rows["finder"] == "classical"].set_index("trial")
+    for status, trial in found.items():
+        assert trials["status"][trial] == status
+    same = trials.loc[[found["ok"], found["no_crossing"]]]
+    assert same["draw"].nunique() == same["mass_GeV"].nunique() == 1
+    assert same["bound"].is_monotonic_decreasing
+    assert examples(rows[rows["status"] == "ok"]).keys() == {"ok"}
+
+
+def test_brent(tmp_path):
+    import numpy as np
+
+    signals = np.geomspace(0.1, 1000, 200)
+
+    def explained(status, statistic, bound):
+        return Explanation(
+            title="",
+            status=status,
+            message="",
+            cause="",
+            cure="",
+            numbers={"a": "b"},
+            signals=signals,
+            statistic=statistic,
+            critical=np.full(200, 1.64),
+            crossings=(),
+            best_fit=0.0,
+            limit=16.4,
+            bracket=(0.0, bound),
+        )
+
+    found = {
+        "ok": explained("ok", signals / 10, 500.0),
+        "no_crossing": explained("no_crossing", signals / 10, 5.0),
+        "empty_template": explained("empty_template", 0 * signals, 500.0),
+    }
+    draw_twice(tmp_path, lambda files: draw_brent(found, files))
+
+
+def test_every_outcome_has_a_colour(tables):
+    failed = pd.concat(tables.values())["status"].unique()
+    assert set(failed) - set(failures.GOOD) <= set(figures._OUTCOMES)
