@@ -196,12 +196,8 @@ def reported(name, caption, category, result, **labels):
     """
     pdf, png = figure(name)
     text = f"../report/{caption}.rst"
-    return [
-        pdf,
-        report(
-            png, caption=text, category=category, labels={"result": result, **labels}
-        ),
-    ]
+    labels = {"result": result, **labels}
+    return [pdf, report(png, caption=text, category=category, labels=labels)]
 
 
 def published_files(detectors):

@@ -91,7 +91,6 @@ rule figure_dependence:
             "Sensitivity",
             result="confidence level and exposure",
             detector="{detector}",
-            picture="confidence level and exposure",
         ),
         tornado=reported(
             "tornado_{detector}",
@@ -99,7 +98,6 @@ rule figure_dependence:
             "Sensitivity",
             result="detector parameters",
             detector="{detector}",
-            picture="numbers of the detector",
         ),
     log:
         log_of("figures/dependence_{detector}"),
@@ -145,7 +143,6 @@ rule figure_distributions:
             result="distributions of limits",
             detector="{detector}",
             interaction="{interaction}",
-            picture="limits",
         ),
     log:
         log_of("figures/distributions_{detector}_{interaction}"),
@@ -209,7 +206,6 @@ rule figure_pulls:
             result="pulls",
             detector="{detector}",
             interaction="{interaction}",
-            picture="pulls",
         ),
     log:
         log_of("figures/pulls_{detector}_{interaction}"),
@@ -257,7 +253,6 @@ rule figure_asymptotics:
             result="statistic of toys",
             detector="{detector}",
             interaction="{interaction}",
-            picture="test statistics",
         ),
     log:
         log_of("figures/asymptotics_{detector}_{interaction}"),
@@ -316,7 +311,6 @@ rule figure_comparison:
             "Sensitivity",
             result="detectors side by side",
             interaction="{interaction}",
-            picture="detectors",
         ),
     log:
         log_of("figures/comparison_{interaction}"),
