@@ -16,6 +16,7 @@ from zeptobarn.figures import likelihood as likelihood_figures
 from zeptobarn.figures import medians as median_figures
 from zeptobarn.figures import spectra as spectrum_figures
 from zeptobarn.figures import statistic as statistic_figures
+from zeptobarn.figures.templates import density_level
 from zeptobarn.invariance import limits_by_generator
 from zeptobarn.medians import nominal_model, sampled_and_precise
 from zeptobarn.model import make_model
@@ -92,7 +93,7 @@ def test_list_of_sources(small_study, small_templates, shown):
 
 def test_level_holds_its_share(small_templates):
     expected = small_templates["lz"][SIGNAL].nominal
-    level = dataset_figures.density_level(expected, 0.9)
+    level = density_level(expected, 0.9)
     assert expected[expected >= level].sum() / expected.sum() == pytest.approx(0.9, abs=0.01)
 
 

@@ -102,12 +102,6 @@ def changed(model, source, change):
     return dataclasses.replace(model, templates={"xenon1t": templates})
 
 
-def hidden(expected):
-    """A signal that expects nothing at one anchor."""
-    expected[4] = 0.0
-    return expected
-
-
 def nan(expected):
     expected[:, 5] = np.nan
     return expected
@@ -117,7 +111,7 @@ def nan(expected):
     ("change", "interval", "status"),
     [
         (lambda m: changed(m, m.signal, lambda e: 0 * e), "leff_nominal", "empty_template"),
-        (lambda m: changed(m, m.signal, hidden), "profiled", "empty_template"),
+        (lambda m: changed(m, m.signal, lambda e: 0 * e), "profiled", "empty_template"),
         (lambda m: changed(m, "er", nan), "leff_nominal", "not_converged"),
         (
             lambda m: dataclasses.replace(
@@ -218,6 +212,18 @@ def test_the_command(study, file, tmp_path, capsys, monkeypatch):
     assert "ends in .pdf or .png" in capsys.readouterr().err
     assert cli.main(["explain", "no.parquet", "--trial", "2"]) == 1
     assert "no.parquet: no such file" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_result(study, tmp_path):
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ConfigError, match="not a Parquet file"):
+        explain(study, tmp_path / "a.csv", 1)
+
+
+def test_a_detector_or_mass_that_the_study_does_not_have(study, file):
+    for changes in ({"masses_GeV": (7, 10)}, {"detectors": {"lz": study.detectors["lz"]}}):
+        with pytest.raises(ConfigError, match="this study does not have; name the one"):
+            explain(dataclasses.replace(study, **changes), file, 1)
 
 
 def test_a_file_without_trials(study, tmp_path):

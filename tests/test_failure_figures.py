@@ -11,6 +11,7 @@ from zeptobarn.figures import failures as figures
 from zeptobarn.figures.brent import draw_brent, examples
 from zeptobarn.spectra import spectrum
 from zeptobarn.study import Failures
+from zeptobarn.summary import GOOD
 
 
 @pytest.fixture(scope="module")
@@ -116,4 +117,4 @@ def test_brent(tmp_path):
 
 def test_every_outcome_has_a_colour(tables):
     failed = pd.concat(tables.values())["status"].unique()
-    assert set(failed) - set(failures.GOOD) <= set(figures._OUTCOMES)
+    assert set(failed) - set(GOOD) <= set(figures._OUTCOMES)

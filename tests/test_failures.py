@@ -11,10 +11,10 @@ from zeptobarn.model import build_templates
 from zeptobarn.problem import scan as statistic_of
 from zeptobarn.spectra import spectrum
 from zeptobarn.study import Failures
+from zeptobarn.summary import GOOD
 from zeptobarn.templates import rate_above_cutoff
 
 DETECTOR = "xenon1t"
-GOOD = list(failures.GOOD)
 
 
 @pytest.fixture(scope="module")

@@ -116,6 +116,29 @@ def test_two_crossings_are_found_and_the_outermost_reported():
     assert row[LIMIT] == pytest.approx(signals[~above].max(), rel=0.01)
 
 
+@pytest.mark.parametrize(("n", "efficiency"), [(40, 0.6), (40, 0.5), (80, 0.5), (80, 0.7)])
+def test_a_second_maximum_close_to_the_first_crossing(n, efficiency):
+    """All events in a bin that the signal fills: fully at leff = 0, by a share of it at 2."""
+    anchors = (-2.0, -1.0, 0.0, 1.0, 2.0)
+    density = np.zeros((2, 5, 2))
+    density[0, :, 0] = [0.0, 0.0, 1.0, 0.0, efficiency]
+    density[1, :, 0] = [1.0, 1.0, 0.0, 1.0, 0.0]
+    density[:, :, 1] = 1e-3
+    row = shaped_limit([0] * n, density, centre=0.9)
+
+    leff = np.linspace(-2, 2, 4001)
+    shares = np.array([np.interp(leff, anchors, column) for column in density[:, :, 0]])
+
+    def minus2lnl(s):
+        rates = s * shares[0] + 1e-3
+        return (2 * (s * shares.sum(axis=0) - n * np.log(rates)) + (leff - 0.9) ** 2).min()
+
+    signals = np.geomspace(1, 1000, 6000)
+    q = np.array([minus2lnl(s) for s in signals])
+    accepted = signals[q - q.min() <= one_sided(0.9)]
+    assert row[LIMIT] == pytest.approx(accepted.max(), rel=0.01)
+
+
 @settings(max_examples=60, deadline=None)
 @given(n=st.integers(0, 300), b=st.floats(0.01, 200), critical=st.floats(0.1, 12))
 def test_two_sided_one_bin_intervals_solve_their_equation(n, b, critical):

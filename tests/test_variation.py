@@ -7,7 +7,6 @@ from zeptobarn.variation import (
     bare_study,
     changed,
     dependence_slice,
-    nearest_mass,
     nominal_interval,
     typical_masses,
     variations,
@@ -16,8 +15,8 @@ from zeptobarn.variation import (
 
 def test_masses_are_the_nearest_by_ratio(small_study):
     assert typical_masses(small_study) == [10, 50]
-    assert nearest_mass(small_study, 200) == 50  # 1000 is five times 200, 50 a quarter
-    assert nearest_mass(small_study, 300) == 1000
+    assert small_study.nearest_mass(200) == 50  # 1000 is five times 200, 50 a quarter
+    assert small_study.nearest_mass(300) == 1000
     one = dataclasses.replace(small_study, masses_GeV=(30,))
     assert typical_masses(one) == [30]
 

@@ -7,17 +7,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from zeptobarn import paths
 from zeptobarn.config import ConfigError
 from zeptobarn.density import bin_index
-from zeptobarn.failures import GOOD, rebuild
+from zeptobarn.failures import rebuild
 from zeptobarn.model import Model, load_model, load_templates
 from zeptobarn.problem import scan
 from zeptobarn.scans import failures_slice
 from zeptobarn.spectra import source_spectrum
 from zeptobarn.study import Interval, Study, limits_slice
+from zeptobarn.summary import GOOD
 from zeptobarn.tables import StaleResultError, digest, read_parquet
 from zeptobarn.templates import Template
 from zeptobarn.toys import Toys, throw
@@ -32,9 +34,9 @@ CAUSES = {
     "between two crossings are excluded, those beyond are not. The outermost one is the limit.",
     "no_crossing": "The statistic stays below the critical value up to the largest signal that "
     "was tried: none of these signals is excluded.",
-    "empty_template": "The signal expects no event in the analysis space (in a sampled template: "
-    "none of the recoils passed the cuts, at one anchor or more). The likelihood does not depend "
-    "on the signal, so that no data can exclude it.",
+    "empty_template": "The signal expects no event in the analysis space: the likelihood does not "
+    "depend on it, and no data can exclude it. (In the failure study: none of the sampled recoils "
+    "passed the cuts, at one anchor or more; nothing is known of the signal there.)",
     "zero_density_event": "An event lies where no source expects anything: its likelihood is zero "
     "whatever the signal, and nothing can be compared.",
     "critical_value_zero": "At this confidence level a one-sided limit has the critical value 0: "
@@ -70,6 +72,10 @@ DIFFERENCES = {
         "The conventional fit ended in a local maximum of the likelihood, at another value of the "
         "shape parameter: its statistic is measured from too low a top, and becomes negative.",
         "Start the fit in every cell of the shape parameter, as zeptobarn does.",
+    ),
+    "unexplained": (
+        "Neither the best fit nor the bracket tells the two apart: look at the curve.",
+        CURES["multiple_crossings"],
     ),
     "several crossings": (CAUSES["multiple_crossings"], CURES["multiple_crossings"]),
 }
@@ -143,7 +149,10 @@ def explain(study: Study, path: str | Path, trial: int, interval: str | None = N
     """
     if not Path(path).is_file():
         raise ConfigError(f"{path}: no such file")
-    table, metadata = read_parquet(path)
+    try:
+        table, metadata = read_parquet(path)
+    except pa.ArrowInvalid:
+        raise ConfigError(f"{path}: not a Parquet file") from None
     if not {"trial", "status"} <= set(table.columns):
         raise ConfigError(
             f"{path}: no column trial or status; allowed: a file of limits/ or failures/"
@@ -154,9 +163,16 @@ def explain(study: Study, path: str | Path, trial: int, interval: str | None = N
             f"{path}: no trial {trial}; allowed: {table['trial'].min()} … {table['trial'].max()}"
         )
     first = _record(rows)
+    if first["detector"] not in study.targets or first["mass_GeV"] not in study.masses_GeV:
+        raise ConfigError(
+            f"{path}: of {first['detector']} at {paths.number(first['mass_GeV'])} GeV/c², which "
+            "this study does not have; name the one it was made from with --config and --overlay"
+        )
     if "finder" in table.columns:
         expected = failures_slice(study, first["detector"], first["scan"])
         _check(path, metadata, expected)
+        if interval is not None:
+            raise ConfigError(f"{path}: --interval: a trial of the failure study has one limit")
         return _of_failures(study, rows)
     expected = limits_slice(study, first["detector"], first["interaction"], first["mass_GeV"])
     _check(path, metadata, expected)
@@ -192,6 +208,8 @@ def explain_data(
         statistic = scan(problem, data, signals * unit)[1][0, :, 0]
     if conventional:
         critical = np.full(_POINTS, float(row["critical_value"]))
+    elif row["status"] in ("empty_template", "critical_value_zero") or problem.fault:
+        critical = np.zeros(_POINTS)
     else:
         values = model.critical(interval, problem)
         critical = np.interp(signals * events, values[:, 0], values[:, 1])
@@ -222,13 +240,16 @@ def explain_data(
             "statistic at its ends": f"{row['statistic_low']:.4g}, {row['statistic_high']:.4g}",
             "signal expected at the bound": f"{events * bound:.4g} events",
         }
+    cause, cure = CAUSES[str(row["status"])], CURES[str(row["status"])]
+    if row["status"] == "ok" and len(crossings) > 1:
+        cause, cure = CAUSES["multiple_crossings"], CURES["multiple_crossings"]
     numbers |= _outsiders(model, problem.structure.density, toys)
     return Explanation(
         _title(model, interval, row),
         str(row["status"]),
         str(row["message"]),
-        CAUSES[str(row["status"])],
-        CURES[str(row["status"])],
+        cause,
+        cure,
         numbers,
         signals,
         statistic,

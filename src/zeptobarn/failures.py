@@ -1,8 +1,8 @@
 """The failure study: when the conventional recipe finds no limit, why, and what ours finds.
 
 The recipe: a signal template from n recoils sampled from the spectrum, at every anchor, then
-`zeptobarn.classical`. A trial has a template and a background dataset of its own; both finders set
-its limit. Backgrounds keep their precise templates, so that what fails is the signal's doing.
+`zeptobarn.classical`. A trial has a sampled template and a background dataset; both finders set its
+limit. Backgrounds keep their precise templates, so that what fails is the signal's doing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,12 +24,14 @@ from zeptobarn.problem import Data
 from zeptobarn.scans import Setting, failures_slice, failures_summary_slice, settings
 from zeptobarn.streams import stream
 from zeptobarn.study import Study
+from zeptobarn.summary import GOOD
 from zeptobarn.tables import read_parquet, write_csv, write_parquet
 from zeptobarn.templates import Template, events_per_rate, rate_above_cutoff, sample_bins
 from zeptobarn.toys import Toys, throw
 
 # With this share of empty templates chance shows.
 _WORTH_COUNTING = 0.25
+_MOST_EVENTS = 5000
 # Numbers of trials over which a scan of many is counted as well.
 _FEWER_TRIALS = (10, 100, 1000)
 # Draws that share a random stream.
@@ -90,8 +92,6 @@ _LAW_UNITS = {
     "p_value": "",
 }
 
-GOOD = ("ok", "at_boundary", "multiple_crossings")
-
 CLASSICAL_MESSAGES = {
     Status.ok: "",
     Status.no_crossing: "no change of sign between the best fit and the bound: the signal at the "
@@ -101,6 +101,8 @@ CLASSICAL_MESSAGES = {
     Status.zero_density_event: "an event has no density in any template: a background is missing",
     Status.not_converged: "the fit or the search did not converge",
 }
+# A sampled template that is empty at one anchor says nothing there, and counts as empty.
+ROBUST_MESSAGES = {**MESSAGES, Status.empty_template: CLASSICAL_MESSAGES[Status.empty_template]}
 _NEVER_FILLED = "the recipe fills this array at one mass only: its initial 0 is no limit"
 
 
@@ -219,20 +221,23 @@ def law(summary: pd.DataFrame) -> pd.DataFrame:
         & (summary["finder"] == "classical")
         & (summary["status"] == "empty_template")
     ]
-    rows = []
+    rows: list[Any] = []
     keys = ["detector", "mass_GeV", "shape_parameters"]
     for key, group in chosen.groupby(keys, sort=False):
-        total, points = 0.0, 0
-        expected = variance = seen = trials = 0.0
+        # Of each group of neighbouring points: trials, empty templates expected, variance, seen.
+        groups = [np.zeros(4)]
         ordered = group.sort_values("n_events_for_pdf")
         for n, p, k in zip(
             ordered["n_trials"], ordered["predicted_fraction"], ordered["n_failed"], strict=True
         ):
-            expected, variance = expected + n * p, variance + n * p * (1 - p)
-            seen, trials = seen + k, trials + n
-            if min(expected, trials - expected) >= _FEWEST_EXPECTED:
-                total, points = total + (seen - expected) ** 2 / variance, points + 1
-                expected = variance = seen = trials = 0.0
+            groups[-1] = groups[-1] + [n, n * p, n * p * (1 - p), k]
+            if min(groups[-1][1], groups[-1][0] - groups[-1][1]) >= _FEWEST_EXPECTED:
+                groups.append(np.zeros(4))
+        rest = groups.pop()
+        if groups:
+            groups[-1] = groups[-1] + rest
+        points = len(groups)
+        total = sum((seen - mean) ** 2 / variance for _, mean, variance, seen in groups)
         p_value = float(chi2.sf(total, points)) if points else np.nan
         rows.append((*key, points, total, points, p_value))
     return pd.DataFrame(rows, columns=list(_LAW_UNITS))
@@ -379,7 +384,7 @@ def _trials(
     )
     accepted = problem.structure.expected[: len(anchors)] * model.signal_events
     acceptance = accepted / (cutoff_rate * events_per_rate(study, detector, setting.source))
-    n = setting.n_events or int(np.ceil(np.log(_WORTH_COUNTING) / np.log1p(-acceptance[nominal])))
+    n = setting.n_events or _events_worth_counting(acceptance[nominal])
     samples = []
     for values in anchors:
         key = setting.source, n, setting.n_trials, tuple(values.items())
@@ -440,7 +445,7 @@ def _trials(
     table = pd.concat(
         [
             _finder(common, "classical", conventional, classical, CLASSICAL_MESSAGES),
-            _finder(common, "robust", robust, intervals, MESSAGES),
+            _finder(common, "robust", robust, intervals, ROBUST_MESSAGES),
         ],
         ignore_index=True,
     )
@@ -451,6 +456,13 @@ def _trials(
         table.loc[at, "limit_rate_multiplier"] = 0.0
         table.loc[at, ["status", "message"]] = "ok", _NEVER_FILLED
     return table
+
+
+def _events_worth_counting(acceptance: float) -> int:
+    """Recoils that leave a quarter of the templates empty, within reason."""
+    if acceptance <= 0:
+        return _MOST_EVENTS
+    return min(int(np.ceil(np.log(_WORTH_COUNTING) / np.log1p(-acceptance))), _MOST_EVENTS)
 
 
 def _finder(

@@ -53,8 +53,7 @@ MESSAGES = {
     "outermost crossing is the limit",
     Status.no_crossing: "the statistic stays below the critical value up to the end of the "
     "search: raise search_bound_rate_multiplier, or the calibration's largest expected_events",
-    Status.empty_template: "the signal expects no event in the analysis space, at one anchor of "
-    "its shape parameters or more",
+    Status.empty_template: "the signal expects no event in the analysis space",
     Status.zero_density_event: "no source has a density at event {event} of {detector} in the "
     "analysis space (the first is 0): a background is missing, or a template has holes",
     Status.critical_value_zero: "the critical value of a one-sided limit is 0 at this confidence "
@@ -71,6 +70,8 @@ _TOLERANCE = 1e-3
 # Steps below this are worth a look at the other cells of the shape parameters.
 _NEARLY = 1e-2
 _MAX_SEARCH = 200
+# Multiples of a limit at which a later crossing is looked for, where there may be one.
+_FURTHER = (1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
 # A statistic this close to the critical value (relative) has reached it, or one within `SLACK`.
 _CLOSE = 1e-4
 
@@ -167,17 +168,10 @@ def _upper_end(
     best, largest = theta[0], _largest(critical)
     recall_best(s)
     end, status = _crossing(terms, largest, 0.0, best, nan, far, 1.0, top, top, theta, cell, s)
-    if status == _OK:
-        # Beyond, a cell may have a maximum of its own, where the statistic is low again.
-        further = end
-        for k in range(len(maxima)):
-            if 2.0 * (top - depths[k]) < largest:
-                further = max(further, maxima[k])
-        if len(maxima) > 1:
-            # So may a single cell, where a signal grows at one end and vanishes at the other.
-            further = max(further, 2.0 * end)
-        if further > end:
-            end, status = _outermost(terms, largest, end, further, far, top, theta, cell, s)
+    if status == _OK and len(cell) > 0:
+        end, status = _last_crossing(
+            terms, largest, best, end, far, top, maxima, depths, theta, cell, s
+        )
     if last == 0 or status in (_NOT_CONVERGED, _HIGHER):
         return end, status
     if best >= far:
@@ -419,6 +413,54 @@ def _root_of_model(missing: float, climb: float, curvature: float) -> float:
         return nan
     denominator = climb + sqrt(under)
     return missing / denominator if denominator > 0.0 else nan
+
+
+@inner_kernel()
+def _last_crossing(
+    terms: Terms,
+    critical: float,
+    best: float,
+    first: float,
+    bound: float,
+    top: float,
+    maxima: Floats,
+    depths: Floats,
+    theta: Floats,
+    cell: Ints,
+    scratch: Scratch,
+) -> tuple[float, int]:
+    """Look beyond the first crossing for signals where the statistic is low again.
+
+    With a shape parameter it may be: at a cell's own maximum, or inside a cell, where a signal
+    grows at one end and vanishes at the other. There the statistic at twice the limit is lower
+    than that of a convex function, and more signals are looked at.
+    """
+    end, status = first, _OK
+    for k in range(len(maxima)):
+        if 2.0 * (top - depths[k]) < critical and maxima[k] > end:
+            end, found = _outermost(
+                terms, critical, end, maxima[k], bound, top, theta, cell, scratch
+            )
+            if found < 0 or found >= _NO_CROSSING:
+                return end, found
+            status = max(status, found)
+    if end >= bound:
+        return end, status
+    at_end, cell_of_end = theta.copy(), cell.copy()
+    x = min(2.0 * end, bound)
+    q = _statistic(terms, x, top, theta, cell, scratch)
+    copy_point(at_end, cell_of_end, theta, cell)
+    if q >= critical * (x - best) / (end - best):
+        return end, status
+    inner = end
+    for factor in _FURTHER:
+        x = factor * inner
+        if end < x < bound:
+            end, found = _outermost(terms, critical, end, x, bound, top, theta, cell, scratch)
+            if found < 0 or found >= _NO_CROSSING:
+                return end, found
+            status = max(status, found)
+    return end, status
 
 
 @inner_kernel()

@@ -409,7 +409,7 @@ class Model:
     def _answers(self, interval: Interval, problem: Problem) -> bool:
         """Whether there is a signal to look for and a critical value above 0."""
         beyond = interval.kind != "upper" or one_sided(self.study.confidence_level) > 0
-        return not problem.empty and not problem.fault and beyond
+        return problem.signal_efficiency > 0 and not problem.fault and beyond
 
     def _observed(
         self,
@@ -457,7 +457,7 @@ class Model:
         level = self.study.confidence_level
         if problem.fault:
             results[:, intervals.STATUS] = Status.not_converged
-        elif problem.empty:
+        elif not problem.signal_efficiency > 0:
             results[:, intervals.STATUS] = Status.empty_template
         elif not self._answers(interval, problem):
             results[:, intervals.STATUS] = Status.critical_value_zero

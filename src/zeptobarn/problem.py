@@ -34,9 +34,6 @@ class Problem:
     signal_efficiency
         Expected events of a signal of rate 1 at this interval's fixed shapes, the profiled
         ones nominal.
-    empty
-        Whether the signal expects no event at one of its anchors: the fit could hide any signal
-        there.
     fault
         What is wrong with the templates; empty if nothing is.
     """
@@ -46,7 +43,6 @@ class Problem:
     nominal: NDArray[np.float64]
     first_bin: NDArray[np.int64]
     signal_efficiency: float
-    empty: bool
     fault: str
 
 
@@ -138,7 +134,6 @@ def assemble(
         np.array([1.0] * (1 + len(names)) + [0.0] * len(shapes)),
         np.cumsum([0] + [part.rows.shape[1] for part in parts if part.rate == 0]),
         float(sum(part.row(nominal).sum() for part in parts if part.rate == 0)),
-        not sum(part.rows.sum(axis=1).min() for part in parts if part.rate == 0) > 0,
         _fault(templates),
     )
 

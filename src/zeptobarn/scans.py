@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import log
 from typing import Any
 
 from zeptobarn import paths
@@ -10,7 +9,7 @@ from zeptobarn.study import Interval, Study, signal_recoil, template_slice, toys
 from zeptobarn.tables import digest
 
 # Recoils per template, and the bracket's upper end (rate multiplier), where they are not scanned.
-_USUAL_EVENTS, _USUAL_BOUND, _USUAL_LEVEL = 1000, 1e5, 0.9
+_USUAL_EVENTS, _USUAL_BOUND = 1000, 1e5
 
 # The study repeats what the original one chose; see there for these numbers of recoils.
 _EVENTS = (1, 2, 5, 10, 20, 50, 100)
@@ -36,10 +35,10 @@ class Setting:
     interaction: str
     sigma_ref_cm2: float
     interval: Interval
+    confidence_level: float
     n_trials: int
     n_events: int = _USUAL_EVENTS
     bound: float = _USUAL_BOUND
-    confidence_level: float = _USUAL_LEVEL
     filled: bool = True
 
     @property
@@ -78,10 +77,20 @@ def failures_slice(study: Study, detector: str, scan: str) -> dict[str, Any]:
             for source in sources(study, scan)
         },
         "settings": [
-            [s.interval.name, dict(s.interval.fixed), s.n_trials, s.sigma_ref_cm2]
+            [
+                s.source,
+                s.sigma_ref_cm2,
+                s.interval.name,
+                dict(s.interval.fixed),
+                s.n_trials,
+                s.n_events,
+                s.bound,
+                s.confidence_level,
+                s.filled,
+                min(s.n_trials, study.trials),
+            ]
             for s in settings(study, scan)
         ],
-        "trials": study.trials,
         "search_bound_rate_multiplier": study.search_bound_rate_multiplier,
     }
 
@@ -99,6 +108,7 @@ def _setting(study: Study, mass_GeV: float, interval: Interval, **changes: Any) 
         "interaction": study.interactions[0],
         "sigma_ref_cm2": study.reference_cross_section_cm2,
         "n_trials": study.failures.trials,
+        "confidence_level": study.confidence_level,
     }
     return Setting(mass_GeV=mass_GeV, interval=interval, **(usual | changes))
 
@@ -110,14 +120,10 @@ def _intervals(study: Study) -> list[Interval]:
     return [nominal, Interval("profiled", {}, tuple(names))] if names else [nominal]
 
 
-def _nearest(study: Study, mass_GeV: float) -> float:
-    return min(study.masses_GeV, key=lambda mass: abs(log(mass / mass_GeV)))
-
-
 def _n_events(study: Study) -> list[Setting]:
     grids: dict[float, tuple[int, ...]] = dict.fromkeys(study.masses_GeV, _EVENTS)
-    grids[_nearest(study, 7)] = _EVENTS_7_GEV
-    grids[_nearest(study, 10)] = _EVENTS_10_GEV
+    grids[study.nearest_mass(7)] = _EVENTS_7_GEV
+    grids[study.nearest_mass(10)] = _EVENTS_10_GEV
     return [
         _setting(study, mass, interval, n_events=n)
         for mass, grid in grids.items()
@@ -156,7 +162,7 @@ def _confidence_level(study: Study) -> list[Setting]:
 def _n_trials(study: Study) -> list[Setting]:
     return [
         _setting(
-            study, _nearest(study, 10), interval, n_events=0, n_trials=study.failures.most_trials
+            study, study.nearest_mass(10), interval, n_events=0, n_trials=study.failures.most_trials
         )
         for interval in _intervals(study)
     ]
@@ -166,7 +172,7 @@ def _leff_low(study: Study) -> list[Setting]:
     """An array of limits that is filled at one mass: its key was left in the code."""
     held = [i for i in study.intervals if any(i.fixed.values())]
     return [
-        _setting(study, mass, interval, filled=mass == _nearest(study, 50))
+        _setting(study, mass, interval, filled=mass == study.nearest_mass(50))
         for interval in held[:1]
         for mass in study.masses_GeV
     ]

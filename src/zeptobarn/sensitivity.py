@@ -51,7 +51,7 @@ def asimov_limits(model: Model, interval: Interval) -> dict[str, float]:
     problem = model.problem(interval)
     per_event = model.study.reference_cross_section_cm2 / (model.signal_events or np.nan)
     level, data = model.study.confidence_level, _asimov(model, problem)
-    if problem.fault or problem.empty or _critical(interval, level, 1.0) <= 0:
+    if problem.fault or not problem.signal_efficiency > 0 or _critical(interval, level, 1.0) <= 0:
         return dict.fromkeys(BANDS, np.nan)
     if model.study.critical_values == "toys":
         found = _limit(problem, data, model.critical(interval, problem))
@@ -196,7 +196,7 @@ def write_sensitivity(study: Study, target: str, table: pd.DataFrame, path: Path
 def _replica_limit(model: Model, interval: Interval) -> float:
     """Asymptotic Asimov limit (cm²)."""
     problem = model.problem(interval)
-    if problem.empty:
+    if not problem.signal_efficiency > 0:
         return np.nan
     reach = _reach(interval, model.study.confidence_level, 0.0)
     found = _limit(problem, _asimov(model, problem), np.array([[0.0, reach**2]]))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from math import prod
+from math import log, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -272,6 +272,10 @@ class Study:
             for source in detector.sources
             if source.spectrum is not None
         }
+
+    def nearest_mass(self, mass_GeV: float) -> float:
+        """The study's mass that is nearest to another, by their ratio (GeV/c²)."""
+        return min(self.masses_GeV, key=lambda mass: abs(log(mass / mass_GeV)))
 
     def signals(self) -> list[str]:
         """Name every signal source of the study."""

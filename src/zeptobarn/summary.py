@@ -33,7 +33,8 @@ ASIMOV = (
 # Above this share of failures other than `no_crossing`, quantiles would be biased.
 _MAX_FAILURES = 0.01
 
-_GOOD = ("ok", "at_boundary", "multiple_crossings")
+# Statuses that come with a limit.
+GOOD = ("ok", "at_boundary", "multiple_crossings")
 
 _UNITS = {
     "detector": "",
@@ -219,7 +220,7 @@ def print_trials(limits: pd.DataFrame, n: int) -> None:
                 str(trial),
                 *(
                     f"{by_mass['limit_cm2'][mass]:.2e}"
-                    if by_mass["status"][mass] in _GOOD
+                    if by_mass["status"][mass] in GOOD
                     else str(by_mass["status"][mass])
                     for mass in masses
                 ),
@@ -234,7 +235,7 @@ def _read_sensitivity(study: Study, target: str) -> pd.DataFrame:
 
 
 def _summary(group: pd.DataFrame, power_constraint: float) -> dict[str, Any]:
-    good = group["status"].isin(_GOOD)
+    good = group["status"].isin(GOOD)
     open_end = group["status"] == "no_crossing"
     values = np.where(open_end, np.inf, group["limit_cm2"])[good | open_end]
     withheld = (~(good | open_end)).mean() > _MAX_FAILURES or not len(values)

@@ -5,7 +5,6 @@ of each recoil type.
 """
 
 import dataclasses
-from math import log
 from typing import Any
 
 from zeptobarn import paths
@@ -35,14 +34,9 @@ _TYPICAL_GEV = (10, 50)
 _ENERGY_BIN_WIDTH_LOG = 0.025
 
 
-def nearest_mass(study: Study, mass_GeV: float) -> float:
-    """Give the mass of the study that is nearest to a mass, both in GeV/c², by their ratio."""
-    return min(study.masses_GeV, key=lambda mass: abs(log(mass / mass_GeV)))
-
-
 def typical_masses(study: Study) -> list[float]:
     """Give the masses of the study nearest to 10 and 50 GeV/c²; one, if that is the same."""
-    return sorted({nearest_mass(study, mass) for mass in _TYPICAL_GEV})
+    return sorted({study.nearest_mass(mass) for mass in _TYPICAL_GEV})
 
 
 def nominal_interval(study: Study) -> Interval:

@@ -76,11 +76,6 @@ def toy_files(wildcards, name):
     ]
 
 
-def nearest_mass(mass):
-    """Give the study's mass (GeV/c²) that is nearest to another."""
-    return min(STUDY.masses_GeV, key=lambda m: abs(m - mass))
-
-
 def picture_interaction(wildcards):
     """Give the interaction of a picture: its own, or the study's first."""
     return wildcards.get("interaction", STUDY.interactions[0])

@@ -9,8 +9,8 @@ DATASET_PICTURES = [
 ]
 
 # The lightest, where the shape of the yields matters most, and one near the best sensitivity.
-LIKELIHOOD_MASSES = sorted({min(STUDY.masses_GeV), nearest_mass(50)})
-DATASETS_MASS, MEDIANS_MASS = nearest_mass(50), nearest_mass(10)
+LIKELIHOOD_MASSES = sorted({min(STUDY.masses_GeV), STUDY.nearest_mass(50)})
+DATASETS_MASS, MEDIANS_MASS = STUDY.nearest_mass(50), STUDY.nearest_mass(10)
 
 
 rule figure_statistic:
@@ -145,6 +145,7 @@ rule figure_datasets:
             "detector",
             "figures.datasets",
             "figures.style",
+            "figures.templates",
             "formulas",
             "paths",
             "response",
@@ -212,8 +213,6 @@ rule figure_medians:
             paths.SPECTRUM,
             spectrum=paths.wimp_source(STUDY.interactions[0], MEDIANS_MASS),
         ),
-        events=lambda w: first_toys(w, paths.TOYS),
-        truth=lambda w: first_toys(w, paths.TRUTH),
     output:
         reported(
             "medians_{detector}",

@@ -1,5 +1,5 @@
 from zeptobarn.study import largest_energy_keV
-from zeptobarn.variation import dependence_slice, nearest_mass, typical_masses
+from zeptobarn.variation import dependence_slice, typical_masses
 
 # Interactions that are compared, and the masses whose recoils every detector's response holds.
 COMPARED = ("SI", "SD_n_central", "SD_p_central")
@@ -181,14 +181,14 @@ rule figure_pulls:
     """Draw the pulls of the nuisances over the trials."""
     input:
         templates=lambda w: template_files(
-            w.detector, w.interaction, nearest_mass(STUDY, 50)
+            w.detector, w.interaction, STUDY.nearest_mass(50)
         ),
         limits=lambda w: [
             STUDY.path(
                 paths.LIMITS,
                 detector=w.detector,
                 interaction=w.interaction,
-                mass=paths.number(nearest_mass(STUDY, 50)),
+                mass=paths.number(STUDY.nearest_mass(50)),
                 batch=batch,
             )
             for batch in STUDY.batches
@@ -235,7 +235,6 @@ rule figure_pulls:
             "tables",
             "templates",
             "toys",
-            "variation",
         ),
     script:
         "../scripts/figure_pulls.py"
@@ -244,7 +243,7 @@ rule figure_pulls:
 rule figure_asymptotics:
     """Draw the test statistics of toys beside their asymptotic distributions."""
     input:
-        lambda w: template_files(w.detector, w.interaction, nearest_mass(STUDY, 50)),
+        lambda w: template_files(w.detector, w.interaction, STUDY.nearest_mass(50)),
     output:
         reported(
             "asymptotics_{detector}_{interaction}",
@@ -261,7 +260,7 @@ rule figure_asymptotics:
         toys=10000,
         config=lambda w: [
             STUDY.title(w.detector),
-            limits_slice(STUDY, w.detector, w.interaction, nearest_mass(STUDY, 50)),
+            limits_slice(STUDY, w.detector, w.interaction, STUDY.nearest_mass(50)),
         ],
         code=code_digest(
             "calibration",
@@ -287,7 +286,6 @@ rule figure_asymptotics:
             "tables",
             "templates",
             "toys",
-            "variation",
         ),
     script:
         "../scripts/figure_asymptotics.py"
@@ -300,9 +298,7 @@ rule figure_comparison:
         templates=lambda w: [
             file
             for detector in STUDY.detectors
-            for file in template_files(
-                detector, w.interaction, nearest_mass(STUDY, 50)
-            )
+            for file in template_files(detector, w.interaction, STUDY.nearest_mass(50))
         ],
     output:
         reported(
@@ -323,6 +319,7 @@ rule figure_comparison:
             "detector",
             "figures.comparison",
             "figures.style",
+            "figures.templates",
             "fit",
             "formulas",
             "intervals",
@@ -338,7 +335,6 @@ rule figure_comparison:
             "tables",
             "templates",
             "toys",
-            "variation",
         ),
     script:
         "../scripts/figure_comparison.py"
@@ -379,6 +375,7 @@ rule figure_interactions:
             "detector",
             "figures.comparison",
             "figures.style",
+            "figures.templates",
             "fit",
             "formulas",
             "intervals",

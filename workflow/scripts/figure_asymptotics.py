@@ -3,13 +3,12 @@ from zeptobarn.figures.distributions import draw_statistics
 from zeptobarn.joblog import keep_log
 from zeptobarn.model import read_model
 from zeptobarn.study import study_from_settings
-from zeptobarn.variation import nearest_mass
 
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
 target, interaction = snakemake.wildcards.detector, snakemake.wildcards.interaction
-mass, interval = nearest_mass(study, 50), fullest_interval(study)
+mass, interval = study.nearest_mass(50), fullest_interval(study)
 model = read_model(study, target, mass, interaction, snakemake.input)
 table = statistics(
     model,

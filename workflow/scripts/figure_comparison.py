@@ -3,12 +3,11 @@ from zeptobarn.joblog import keep_log
 from zeptobarn.model import read_model
 from zeptobarn.study import study_from_settings, summary_slice
 from zeptobarn.tables import read_parquet
-from zeptobarn.variation import nearest_mass
 
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-interaction, mass = snakemake.wildcards.interaction, nearest_mass(study, 50)
+interaction, mass = snakemake.wildcards.interaction, study.nearest_mass(50)
 files = iter(snakemake.input.templates)
 templates = {}
 for detector in study.detectors:

@@ -1,16 +1,17 @@
 from zeptobarn.figures.medians import draw
 from zeptobarn.joblog import keep_log
-from zeptobarn.medians import sampled_and_precise
+from zeptobarn.medians import N_TEMPLATES, sampled_and_precise
 from zeptobarn.model import read_model
 from zeptobarn.spectra import read_spectrum
 from zeptobarn.study import study_from_settings
-from zeptobarn.toys import read_toys
+from zeptobarn.toys import throw
 
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
 detector, mass = snakemake.wildcards.detector, snakemake.params.mass_GeV
 model = read_model(study, detector, mass, study.interactions[0], snakemake.input.templates)
-toys = read_toys(study, detector, snakemake.input.events[0], snakemake.input.truth[0])
+trials = range(1, min(study.trials, N_TEMPLATES) + 1)
+toys = throw(study, detector, model.templates[detector], trials)
 limits = sampled_and_precise(model, toys, read_spectrum(snakemake.input.spectrum))
 draw(study, detector, mass, *limits, snakemake.output)

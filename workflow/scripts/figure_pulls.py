@@ -1,22 +1,27 @@
+from itertools import product
+
 import pandas as pd
 
 from zeptobarn.ensemble import fullest_interval, measured_and_fitted, pulls
 from zeptobarn.figures.distributions import draw_pulls
 from zeptobarn.joblog import keep_log
 from zeptobarn.model import read_model
-from zeptobarn.study import study_from_settings
+from zeptobarn.study import study_from_settings, toys_slice
 from zeptobarn.summary import read_limits
 from zeptobarn.tables import read_parquet
-from zeptobarn.variation import nearest_mass
 
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
 target, interaction = snakemake.wildcards.detector, snakemake.wildcards.interaction
-mass, interval = nearest_mass(study, 50), fullest_interval(study)
+mass, interval = study.nearest_mass(50), fullest_interval(study)
 model = read_model(study, target, mass, interaction, snakemake.input.templates)
 limits = read_limits(study, target, interaction, mass)
-truth = pd.concat(read_parquet(file)[0] for file in snakemake.input.truth)
+places = product(study.targets[target], study.batches)
+truth = pd.concat(
+    read_parquet(file, config_slice=toys_slice(study, detector))[0]
+    for (detector, _), file in zip(places, snakemake.input.truth, strict=True)
+)
 draw_pulls(
     study,
     target,

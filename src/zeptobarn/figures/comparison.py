@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
-from numpy.typing import NDArray
 
 from zeptobarn import paths
 from zeptobarn.figures.style import (
@@ -21,6 +20,7 @@ from zeptobarn.figures.style import (
     new_figure,
     power_of_ten,
 )
+from zeptobarn.figures.templates import density_level
 from zeptobarn.study import Study
 from zeptobarn.templates import Template
 
@@ -132,19 +132,6 @@ def draw_interactions(study: Study, table: pd.DataFrame, files: Iterable[str | P
         )
 
 
-def levels(expected: NDArray[np.float64], shares: Iterable[float]) -> list[float]:
-    """Densities whose contours hold shares of a template: the fullest bins come first.
-
-    Examples
-    --------
-    >>> levels(np.array([5.0, 3.0, 2.0]), [0.9, 0.5])
-    [2.0, 5.0]
-    """
-    ordered = np.sort(expected.ravel())[::-1]
-    inside = np.cumsum(ordered) / max(float(ordered.sum()), 1e-300)
-    return [float(ordered[np.searchsorted(inside, share - 1e-12)]) for share in shares]
-
-
 def _planes(
     axis: Any, study: Study, name: str, signal: str, templates: Mapping[str, Template]
 ) -> None:
@@ -163,7 +150,9 @@ def _planes(
         rasterized=True,
     )
     axis.figure.colorbar(mesh, ax=axis, label="background, relative to its maximum")
-    cuts = levels(expected, _SHARES)
+    if not expected.sum() > 0:
+        return
+    cuts = [density_level(expected, share) for share in _SHARES]
     if 0 < cuts[0] < cuts[1]:
         axis.contour(
             0.5 * (space.cs1_edges[1:] + space.cs1_edges[:-1]),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from zeptobarn import paths
 from zeptobarn.detector import AnalysisSpace
 from zeptobarn.figures.style import BLACK, BLUE, RED, interaction_label, new_figure, power_of_ten
+from zeptobarn.figures.templates import density_level
 from zeptobarn.streams import stream
 from zeptobarn.study import Study
 from zeptobarn.templates import Template
@@ -172,19 +173,6 @@ def _contours(axis: Any, space: AnalysisSpace, expected: NDArray[np.float64]) ->
     )
     shares = " and ".join(f"{100 * share:g} %" for share in sorted(_SHARES))
     axis.plot([], [], color=BLUE, lw=1, label=f"{shares} of the signal")
-
-
-def density_level(expected: NDArray[np.float64], share: float) -> float:
-    """Expected events per bin above which the densest bins hold a share of all events.
-
-    Examples
-    --------
-    >>> density_level(np.array([1.0, 4.0, 3.0, 2.0]), 0.7)
-    3.0
-    """
-    falling = np.sort(expected)[::-1]
-    held = np.cumsum(falling) / falling.sum()
-    return float(falling[np.searchsorted(held, share - 1e-12)])
 
 
 def _table(place: Any, table: pd.DataFrame) -> None:

@@ -23,8 +23,8 @@ from zeptobarn.figures.style import (
     power_of_ten,
 )
 from zeptobarn.study import Study
+from zeptobarn.summary import GOOD
 
-GOOD = ("ok", "at_boundary", "multiple_crossings")
 _FINDERS = {"classical": "conventional recipe", "robust": "zeptobarn"}
 # What a cell of a table may show, in this order, with its colour.
 _OUTCOMES = {
@@ -38,7 +38,7 @@ _OUTCOMES = {
 }
 _TREATMENTS = {"none": (BLUE, "o", "-"), "": (RED, "s", "--")}
 _CENTRED: Any = {"ha": "center", "va": "center", "fontsize": 7}
-_SEEDS = 12
+_DRAWS = 12
 # Masses with fewer points than this have no panel of their own.
 _POINTS = 10
 
@@ -98,7 +98,7 @@ def draw_law(
 def draw_outcomes(
     study: Study, detector: str, trials: pd.DataFrame, files: Iterable[str | Path]
 ) -> None:
-    """Draw the table of the original study, o for a limit and × for none, with several seeds.
+    """Draw the table of the original study, o: a limit, ×: none, with several repetitions.
 
     Parameters
     ----------
@@ -106,14 +106,15 @@ def draw_outcomes(
         Rows of `zeptobarn.failures.run` for the scan ``n_events``.
     """
     chosen = trials[(trials["finder"] == "classical") & (trials["shape_parameters"] == "none")]
-    masses = _well_scanned(chosen)
+    masses, draws = _well_scanned(chosen), range(1, min(_DRAWS, chosen["draw"].max()) + 1)
+    n_draws = len(draws)
     with new_figure(9.2, 2.9 * len(masses) + 0.2, files) as figure:
         axes = figure.subplots(len(masses), 1, squeeze=False)[:, 0]
         for axis, mass in zip(axes, masses, strict=True):
             rows = chosen[chosen["mass_GeV"] == mass]
             table = rows.pivot_table(
                 index="draw", columns="n_events_for_pdf", values="limit_rate_multiplier"
-            ).reindex(range(1, _SEEDS + 1))
+            ).reindex(draws)
             shown = table.reindex(columns=sorted(rows["n_events_for_pdf"].unique()))
             good = shown.notna().to_numpy()
             for i, j in np.ndindex(good.shape):
@@ -130,18 +131,18 @@ def draw_outcomes(
             failed = rows.assign(bad=~rows["status"].isin(GOOD)).groupby("n_events_for_pdf")["bad"]
             predicted = rows.groupby("n_events_for_pdf")["predicted_fraction"].first()
             for j, n in enumerate(ns):
-                axis.text(j, _SEEDS + 0.3, _percent(failed.mean()[n]), **_CENTRED)
-                axis.text(j, _SEEDS + 1.3, _percent(predicted[n]), **_CENTRED)
-            axis.axhline(_SEEDS - 0.5, color="0.6", lw=0.8)
+                axis.text(j, n_draws + 0.3, _percent(failed.mean()[n]), **_CENTRED)
+                axis.text(j, n_draws + 1.3, _percent(predicted[n]), **_CENTRED)
+            axis.axhline(n_draws - 0.5, color="0.6", lw=0.8)
             axis.set_xticks(range(len(ns)), [str(n) for n in ns], fontsize=7)
             axis.set_yticks(
-                [*range(_SEEDS), _SEEDS + 0.3, _SEEDS + 1.3],
-                [*(str(i) for i in range(1, _SEEDS + 1)), "failed", "predicted"],
+                [*range(n_draws), n_draws + 0.3, n_draws + 1.3],
+                [*(str(i) for i in range(1, n_draws + 1)), "failed", "predicted"],
                 fontsize=7,
             )
-            axis.set(xlim=(-0.6, len(ns) - 0.4), ylim=(_SEEDS + 1.9, -0.7))
+            axis.set(xlim=(-0.6, len(ns) - 0.4), ylim=(n_draws + 1.9, -0.7))
             axis.tick_params(top=False, right=False, length=0)
-            axis.set_ylabel("seed")
+            axis.set_ylabel("repetition")
             axis.set_title(f"{paths.number(mass)} GeV/c²")
         axes[-1].set_xlabel("recoils per template")
 

@@ -51,6 +51,10 @@ def draw(
             _histogram(axis, sampled.loc[sampled["trial"] == trial, "limit_cm2"], edges, colour)
             axis.axvline(np.log10(own[trial]), color=BLACK, ls="--", lw=1.2)
             axis.set_ylabel(f"dataset {trial}")
+            failed = int(sampled.loc[sampled["trial"] == trial, "limit_cm2"].isna().sum())
+            if failed:
+                axis.text(0.98, 0.9, f"without limit: {failed}", ha="right", va="top", fontsize=7,
+                          transform=axis.transAxes)  # fmt: skip
             if row == 0:
                 n = sampled["template"].nunique()
                 axis.set_title(f"one dataset, {n} templates of {N_RECOILS} recoils")

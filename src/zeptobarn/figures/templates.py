@@ -153,6 +153,19 @@ def band(space: AnalysisSpace, expected: NDArray[np.float64]) -> tuple[NDArray[n
     return centres, *quantiles
 
 
+def density_level(expected: NDArray[np.float64], share: float) -> float:
+    """Expected events per bin above which the densest bins hold a share of all events.
+
+    Examples
+    --------
+    >>> density_level(np.array([1.0, 4.0, 3.0, 2.0]), 0.7)
+    3.0
+    """
+    falling = np.sort(expected.ravel())[::-1]
+    held = np.cumsum(falling) / falling.sum()
+    return float(falling[np.searchsorted(held, share - 1e-12)])
+
+
 def _mean_cs1(space: AnalysisSpace, expected: NDArray[np.float64]) -> float:
     by_cs1 = expected.reshape(space.shape).sum(axis=1)
     return float(by_cs1 @ space.cs1_edges[:-1] / max(by_cs1.sum(), 1e-300))
