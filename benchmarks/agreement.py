@@ -46,7 +46,7 @@ from scipy import stats
 from zeptobarn import quadrature
 from zeptobarn.detector import Detector, Recoil
 from zeptobarn.quadrature import Nodes
-from zeptobarn.response import energy_edges
+from zeptobarn.response import energy_edges, settings_at
 from zeptobarn.simulate import histogram
 from zeptobarn.spectra import wimp_spectrum
 from zeptobarn.streams import stream
@@ -136,7 +136,7 @@ def responses(
     the same random streams, so that the total is as asked.
     """
     detector = study.detectors[name]
-    settings, nuisances = study.at(name, study.anchors(name, recoil)[anchor])
+    settings, nuisances = settings_at(study, name, study.anchors(name, recoil)[anchor])
     space, n_bins = detector.space, len(edges_keV) - 1
 
     def simulated(events_per_bin: int) -> tuple[Floats, Floats, Ints]:

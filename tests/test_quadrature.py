@@ -7,6 +7,7 @@ from scipy import stats
 from zeptobarn import quadrature
 from zeptobarn.detector import relative_light_yield
 from zeptobarn.quadrature import Nodes, response
+from zeptobarn.response import settings_at
 from zeptobarn.simulate import histogram
 from zeptobarn.streams import stream
 
@@ -44,7 +45,7 @@ def test_agrees_with_the_simulation(small_study, detector, recoil):
     space = small_study.detectors[detector].space
     p_values, acceptance = [], []
     for values in small_study.anchors(detector, recoil).values():
-        settings, nuisances = small_study.at(detector, values)
+        settings, nuisances = settings_at(small_study, detector, values)
         a, b = pulls(settings, recoil, space, nuisances)
         p_values += a
         acceptance += b

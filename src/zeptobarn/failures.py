@@ -21,6 +21,7 @@ from zeptobarn.detector import Recoil
 from zeptobarn.intervals import MESSAGES, Status
 from zeptobarn.model import Model, make_model
 from zeptobarn.problem import Data
+from zeptobarn.response import settings_at
 from zeptobarn.scans import Setting, failures_slice, failures_summary_slice, settings
 from zeptobarn.streams import stream
 from zeptobarn.study import Study
@@ -546,7 +547,7 @@ def _sample(
     """
     recoil = _recoil(study, detector, source)
     space = study.detectors[detector].space
-    changed, nuisances = study.at(detector, shape_values)
+    changed, nuisances = settings_at(study, detector, shape_values)
     address = "failures", detector, source, n_events, paths.anchor_name(shape_values)
     counts, bins = [], []
     for block in range(draws[0] // _BLOCK, draws[-1] // _BLOCK + 1):

@@ -1,8 +1,9 @@
 """Response matrices: recoil energy → (cS1, cS2), computed once for all spectra."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,9 @@ from zeptobarn.detector import Recoil
 from zeptobarn.streams import stream
 from zeptobarn.study import Study, response_slice
 from zeptobarn.tables import read_parquet, write_parquet
+
+if TYPE_CHECKING:
+    from zeptobarn.yields import Nuisances
 
 _UNITS = {"energy_bin": "", "cs1_bin": "", "cs2_bin": "", "probability": "", "variance": ""}
 
@@ -62,6 +66,35 @@ def energy_edges(low_keV: float, high_keV: float, width_log: float) -> NDArray[n
     return np.concatenate([fine[:-1], coarse])
 
 
+def settings_at(
+    study: Study, detector: str, shape_values: Mapping[str, float]
+) -> tuple[Mapping[str, Any], "Nuisances"]:
+    """Give detector settings and yield nuisances at values of the shape parameters.
+
+    cS2 stays corrected with the nominal electron lifetime, as in an analysis that does not
+    know better.
+    """
+    from zeptobarn.yields import Nuisances
+
+    settings = dict(study.detectors[detector].settings)
+    changes: dict[str, Any] = {}
+    components = [0.0, 0.0, 0.0]
+    for shape in study.shapes:
+        value = shape_values.get(shape.name, 0.0)
+        factor = 1 + value * shape.relative_width
+        if shape.parameter == "leff":
+            changes |= {"leff": value, "leff_low_energy": shape.low_energy}
+        elif shape.parameter == "lindhard_k":
+            changes["lindhard_k"] = factor
+        elif shape.parameter.startswith("er_component"):
+            components[int(shape.parameter[-1]) - 1] = value
+        elif value:
+            settings.setdefault("correction_lifetime_us", settings["electron_lifetime_us"])
+            settings[shape.parameter] = settings[shape.parameter] * factor
+    c1, c2, c3 = components
+    return settings, Nuisances(er_components=(c1, c2, c3), **changes)
+
+
 def compute_response(
     study: Study, detector: str, recoil: Recoil, anchor: str, threads: int = 1
 ) -> Response:
@@ -82,7 +115,7 @@ def compute_response(
         found.settings["response_max_keV"][recoil],
         study.energy_bin_width_log,
     )
-    settings, nuisances = study.at(detector, study.anchors(detector, recoil)[anchor])
+    settings, nuisances = settings_at(study, detector, study.anchors(detector, recoil)[anchor])
     if study.response_method == "quadrature":
         from zeptobarn import quadrature
 

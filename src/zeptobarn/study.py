@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from itertools import product
 from math import log, prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from zeptobarn import paths
 from zeptobarn.config import ConfigError, read_yaml, validate
 from zeptobarn.detector import Detector, Recoil, load_detector
 from zeptobarn.formulas import shares
 from zeptobarn.tables import digest
-
-if TYPE_CHECKING:
-    from zeptobarn.yields import Nuisances
 
 # km/s, km/s, GeV/cm³. xenon2017: XENON1T's papers; baxter2021: EPJC 81 (2021) 907.
 HALOS: Mapping[str, Mapping[str, float]] = {
@@ -235,34 +232,6 @@ class Study:
         grid = product(*(shape.anchors for shape in shapes))
         points = [{s.name: v for s, v in zip(shapes, values, strict=True)} for values in grid]
         return {paths.anchor_name(point): point for point in points}
-
-    def at(
-        self, detector: str, shape_values: Mapping[str, float]
-    ) -> tuple[Mapping[str, Any], "Nuisances"]:
-        """Detector settings and yield nuisances at values of the shape parameters.
-
-        cS2 stays corrected with the nominal electron lifetime, as in an analysis that does not
-        know better.
-        """
-        from zeptobarn.yields import Nuisances
-
-        settings = dict(self.detectors[detector].settings)
-        changes: dict[str, Any] = {}
-        components = [0.0, 0.0, 0.0]
-        for shape in self.shapes:
-            value = shape_values.get(shape.name, 0.0)
-            factor = 1 + value * shape.relative_width
-            if shape.parameter == "leff":
-                changes |= {"leff": value, "leff_low_energy": shape.low_energy}
-            elif shape.parameter == "lindhard_k":
-                changes["lindhard_k"] = factor
-            elif shape.parameter.startswith("er_component"):
-                components[int(shape.parameter[-1]) - 1] = value
-            elif value:
-                settings.setdefault("correction_lifetime_us", settings["electron_lifetime_us"])
-                settings[shape.parameter] = settings[shape.parameter] * factor
-        c1, c2, c3 = components
-        return settings, Nuisances(er_components=(c1, c2, c3), **changes)
 
     def spectra(self) -> dict[str, Mapping[str, Any]]:
         """Every background spectrum by name, over all detectors."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from zeptobarn.figures.style import BLACK, BLUE, GREEN, RED, new_figure
+from zeptobarn.response import settings_at
 from zeptobarn.study import Study
 from zeptobarn.yields import MODELS, mean_yields
 
@@ -34,11 +35,11 @@ def draw(study: Study, detector: str, files: Iterable[str | Path]) -> None:
                 for axis, quanta in zip(row, (yields.photons, yields.electrons), strict=True):
                     axis.plot(energies, quanta / energies, label=model, **style)
             if recoil == "nr" and leff:
+                nuisances = [
+                    settings_at(study, detector, {leff[0].name: t})[1] for t in (-1.0, 1.0)
+                ]
                 low, high = (
-                    mean_yields(
-                        used, energies, field, study.at(detector, {leff[0].name: t})[1], density
-                    )
-                    for t in (-1.0, 1.0)
+                    mean_yields(used, energies, field, changed, density) for changed in nuisances
                 )
                 row[0].fill_between(
                     energies,
