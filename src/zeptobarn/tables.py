@@ -5,7 +5,6 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,16 +32,6 @@ def digest(config_slice: Any) -> str:
     """
     text = json.dumps(config_slice, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@cache
-def code_digest(*modules: str) -> str:
-    """Hash the source of modules of this package, named relative to it (``"figures.limits"``)."""
-    root = Path(__file__).parent
-    found = hashlib.sha256()
-    for module in sorted(modules):
-        found.update((root / (module.replace(".", "/") + ".py")).read_bytes())
-    return found.hexdigest()[:16]
 
 
 def write_parquet(

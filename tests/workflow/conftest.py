@@ -28,7 +28,7 @@ class Workflow:
     def __init__(self, folder: Path):
         self.folder = folder
         self.study = dict(TINY)
-        for name in ("Snakefile", "config", "resources", "workflow"):
+        for name in ("Snakefile", "config", "profiles", "resources", "workflow"):
             source = ROOT / name
             copy = shutil.copytree if source.is_dir() else shutil.copy
             copy(source, folder / name)

@@ -12,27 +12,6 @@ rule calibration:
         runtime=120,
     params:
         config=lambda w: calibration_slice(STUDY, w.detector, w.interaction, mass_of(w)),
-        code=code_digest(
-            "calibration",
-            "config",
-            "density",
-            "detector",
-            "fit",
-            "formulas",
-            "intervals",
-            "jit",
-            "likelihood",
-            "model",
-            "paths",
-            "problem",
-            "response",
-            "spectra",
-            "streams",
-            "study",
-            "tables",
-            "templates",
-            "toys",
-            "yields",
-        ),
+        code=code_of("calibration.py"),
     script:
         "../scripts/calibration.py"

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from zeptobarn import paths, scans
+from zeptobarn import paths, reachable, scans
 from zeptobarn.report import outcomes_slice
 from zeptobarn.spectra import check_files
 from zeptobarn.study import (
@@ -19,7 +19,6 @@ from zeptobarn.study import (
     toys_slice,
 )
 from zeptobarn.summary import limit_files
-from zeptobarn.tables import code_digest
 
 STUDY = study_from_settings(
     config, origin=" + ".join(map(os.path.relpath, workflow.configfiles))
@@ -48,6 +47,11 @@ def pattern(name):
 def log_of(name):
     """Give the log file that belongs to a path pattern."""
     return str(STUDY.results / "logs" / Path(name).with_suffix(".log"))
+
+
+def code_of(script):
+    """Give the hash of all code that a rule's script can run: its results depend on it."""
+    return reachable.code_of(Path(workflow.basedir) / "workflow/scripts" / script)
 
 
 def mass_of(wildcards):

@@ -26,28 +26,7 @@ rule coverage_of_mass:
         runtime=120,
     params:
         config=lambda w: coverage_slice(STUDY, w.detector, w.interaction, mass_of(w)),
-        code=code_digest(
-            "calibration",
-            "config",
-            "density",
-            "detector",
-            "fit",
-            "formulas",
-            "intervals",
-            "jit",
-            "likelihood",
-            "model",
-            "paths",
-            "problem",
-            "response",
-            "spectra",
-            "streams",
-            "study",
-            "tables",
-            "templates",
-            "toys",
-            "yields",
-        ),
+        code=code_of("coverage.py"),
     script:
         "../scripts/coverage.py"
 
@@ -77,15 +56,6 @@ rule figure_coverage:
         log_of("figures/coverage_{detector}_{interaction}"),
     params:
         config=lambda w: [STUDY.title(w.detector), STUDY.confidence_level],
-        code=code_digest(
-            "config",
-            "detector",
-            "figures.coverage",
-            "figures.style",
-            "formulas",
-            "paths",
-            "study",
-            "tables",
-        ),
+        code=code_of("figure_coverage.py"),
     script:
         "../scripts/figure_coverage.py"

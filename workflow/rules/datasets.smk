@@ -33,31 +33,7 @@ rule figure_statistic:
         log_of("figures/statistic_{detector}_{interaction}"),
     params:
         config=lambda w: picture_slice(w, STUDY.masses_GeV),
-        code=code_digest(
-            "calibration",
-            "config",
-            "dataset",
-            "density",
-            "detector",
-            "figures.statistic",
-            "figures.style",
-            "fit",
-            "formulas",
-            "intervals",
-            "jit",
-            "likelihood",
-            "model",
-            "paths",
-            "problem",
-            "profiles",
-            "response",
-            "spectra",
-            "streams",
-            "study",
-            "tables",
-            "templates",
-            "toys",
-        ),
+        code=code_of("figure_statistic.py"),
     script:
         "../scripts/figure_statistic.py"
 
@@ -82,31 +58,7 @@ rule figure_likelihood:
     params:
         config=lambda w: picture_slice(w, LIKELIHOOD_MASSES),
         masses_GeV=LIKELIHOOD_MASSES,
-        code=code_digest(
-            "calibration",
-            "config",
-            "dataset",
-            "density",
-            "detector",
-            "figures.likelihood",
-            "figures.style",
-            "fit",
-            "formulas",
-            "intervals",
-            "jit",
-            "likelihood",
-            "model",
-            "paths",
-            "problem",
-            "profiles",
-            "response",
-            "spectra",
-            "streams",
-            "study",
-            "tables",
-            "templates",
-            "toys",
-        ),
+        code=code_of("figure_likelihood.py"),
     script:
         "../scripts/figure_likelihood.py"
 
@@ -140,22 +92,7 @@ rule figure_datasets:
             ],
         ],
         mass_GeV=DATASETS_MASS,
-        code=code_digest(
-            "config",
-            "detector",
-            "figures.datasets",
-            "figures.style",
-            "figures.templates",
-            "formulas",
-            "paths",
-            "response",
-            "spectra",
-            "streams",
-            "study",
-            "tables",
-            "templates",
-            "toys",
-        ),
+        code=code_of("figure_datasets.py"),
     script:
         "../scripts/figure_datasets.py"
 
@@ -190,17 +127,7 @@ rule figure_spectra_integrated:
             )
             for d in STUDY.detectors.values()
         ],
-        code=code_digest(
-            "config",
-            "detector",
-            "figures.spectra",
-            "figures.style",
-            "formulas",
-            "paths",
-            "spectra",
-            "study",
-            "tables",
-        ),
+        code=code_of("figure_spectra_integrated.py"),
     script:
         "../scripts/figure_spectra_integrated.py"
 
@@ -226,32 +153,7 @@ rule figure_medians:
     params:
         config=lambda w: picture_slice(w, [MEDIANS_MASS]),
         mass_GeV=MEDIANS_MASS,
-        code=code_digest(
-            "calibration",
-            "config",
-            "density",
-            "detector",
-            "figures.medians",
-            "figures.style",
-            "fit",
-            "formulas",
-            "intervals",
-            "jit",
-            "likelihood",
-            "medians",
-            "model",
-            "paths",
-            "problem",
-            "response",
-            "simulate",
-            "spectra",
-            "streams",
-            "study",
-            "tables",
-            "templates",
-            "toys",
-            "yields",
-        ),
+        code=code_of("figure_medians.py"),
     script:
         "../scripts/figure_medians.py"
 
@@ -273,30 +175,6 @@ rule figure_invariance:
         log_of("figures/invariance_{detector}"),
     params:
         config=lambda w: picture_slice(w, STUDY.masses_GeV),
-        code=code_digest(
-            "calibration",
-            "config",
-            "dataset",
-            "density",
-            "detector",
-            "figures.invariance",
-            "figures.style",
-            "fit",
-            "formulas",
-            "intervals",
-            "invariance",
-            "jit",
-            "likelihood",
-            "model",
-            "paths",
-            "problem",
-            "response",
-            "spectra",
-            "streams",
-            "study",
-            "tables",
-            "templates",
-            "toys",
-        ),
+        code=code_of("figure_invariance.py"),
     script:
         "../scripts/figure_invariance.py"

@@ -36,17 +36,7 @@ rule figure_spectra:
             )
             for d in STUDY.detectors.values()
         ],
-        code=code_digest(
-            "config",
-            "detector",
-            "figures.spectra",
-            "figures.style",
-            "formulas",
-            "paths",
-            "spectra",
-            "study",
-            "tables",
-        ),
+        code=code_of("figure_spectra.py"),
     script:
         "../scripts/figure_spectra.py"
 
@@ -80,17 +70,7 @@ rule figure_yields:
                 for s in STUDY.shapes_of(w.detector, "nr")
             ],
         ),
-        code=code_digest(
-            "config",
-            "detector",
-            "figures.style",
-            "figures.yields",
-            "formulas",
-            "paths",
-            "study",
-            "tables",
-            "yields",
-        ),
+        code=code_of("figure_yields.py"),
     script:
         "../scripts/figure_yields.py"
 
@@ -133,21 +113,7 @@ rule figure_templates:
             STUDY.detectors[w.detector].title,
             [(s.label, s.colour) for s in STUDY.detectors[w.detector].sources],
         ),
-        code=code_digest(
-            "config",
-            "detector",
-            "figures.style",
-            "figures.templates",
-            "formulas",
-            "paths",
-            "response",
-            "spectra",
-            "streams",
-            "study",
-            "tables",
-            "templates",
-            "toys",
-        ),
+        code=code_of("figure_templates.py"),
     script:
         "../scripts/figure_templates.py"
 
@@ -170,16 +136,7 @@ rule figure_limits:
         log_of("figures/limits_{detector}_{interaction}"),
     params:
         config=lambda w: STUDY.title(w.detector),
-        code=code_digest(
-            "config",
-            "detector",
-            "figures.limits",
-            "figures.style",
-            "formulas",
-            "paths",
-            "study",
-            "tables",
-        ),
+        code=code_of("figure_limits.py"),
     script:
         "../scripts/figure_limits.py"
 
@@ -201,15 +158,6 @@ rule figure_limits_together:
         log_of("figures/limits_{interaction}"),
     params:
         config=[(d.title, d.colour) for d in STUDY.detectors.values()],
-        code=code_digest(
-            "config",
-            "detector",
-            "figures.limits",
-            "figures.style",
-            "formulas",
-            "paths",
-            "study",
-            "tables",
-        ),
+        code=code_of("figure_limits_together.py"),
     script:
         "../scripts/figure_limits_together.py"

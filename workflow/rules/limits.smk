@@ -19,27 +19,6 @@ rule limits:
         runtime=60,
     params:
         config=lambda w: limits_slice(STUDY, w.detector, w.interaction, mass_of(w)),
-        code=code_digest(
-            "calibration",
-            "config",
-            "density",
-            "detector",
-            "fit",
-            "formulas",
-            "intervals",
-            "jit",
-            "likelihood",
-            "model",
-            "paths",
-            "problem",
-            "response",
-            "spectra",
-            "streams",
-            "study",
-            "tables",
-            "templates",
-            "toys",
-            "yields",
-        ),
+        code=code_of("limits.py"),
     script:
         "../scripts/limits.py"

@@ -47,16 +47,7 @@ rule outcomes:
         log_of("summary/outcomes"),
     params:
         config=outcomes_slice(STUDY),
-        code=code_digest(
-            "config",
-            "detector",
-            "formulas",
-            "paths",
-            "report",
-            "study",
-            "summary",
-            "tables",
-        ),
+        code=code_of("outcomes.py"),
     script:
         "../scripts/outcomes.py"
 
@@ -76,15 +67,6 @@ rule table:
         log_of("summary/table_{table}"),
     params:
         config=lambda w: TABLES[w.table][1:],
-        code=code_digest(
-            "config",
-            "detector",
-            "formulas",
-            "paths",
-            "report",
-            "study",
-            "summary",
-            "tables",
-        ),
+        code=code_of("table.py"),
     script:
         "../scripts/table.py"

@@ -10,19 +10,6 @@ rule response:
         runtime=60,
     params:
         config=lambda w: response_slice(STUDY, w.detector, w.recoil, w.anchor),
-        code=code_digest(
-            "config",
-            "detector",
-            "formulas",
-            "jit",
-            "paths",
-            "quadrature",
-            "response",
-            "simulate",
-            "streams",
-            "study",
-            "tables",
-            "yields",
-        ),
+        code=code_of("response.py"),
     script:
         "../scripts/response.py"

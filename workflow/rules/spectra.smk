@@ -8,14 +8,6 @@ rule spectrum:
         log_of(paths.SPECTRUM),
     params:
         config=lambda w: spectrum_slice(STUDY, w.spectrum),
-        code=code_digest(
-            "config",
-            "detector",
-            "formulas",
-            "paths",
-            "spectra",
-            "study",
-            "tables",
-        ),
+        code=code_of("spectrum.py"),
     script:
         "../scripts/spectrum.py"

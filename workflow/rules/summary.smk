@@ -14,14 +14,6 @@ rule summary:
         log_of("summary/limits"),
     params:
         config=summary_slice(STUDY),
-        code=code_digest(
-            "config",
-            "detector",
-            "formulas",
-            "paths",
-            "study",
-            "summary",
-            "tables",
-        ),
+        code=code_of("summary.py"),
     script:
         "../scripts/summary.py"

@@ -11,19 +11,6 @@ rule template:
         log_of(paths.TEMPLATE),
     params:
         config=lambda w: template_slice(STUDY, w.detector, w.source),
-        code=code_digest(
-            "config",
-            "density",
-            "detector",
-            "formulas",
-            "jit",
-            "paths",
-            "response",
-            "spectra",
-            "streams",
-            "study",
-            "tables",
-            "templates",
-        ),
+        code=code_of("template.py"),
     script:
         "../scripts/template.py"

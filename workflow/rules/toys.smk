@@ -12,18 +12,6 @@ rule toys:
         log_of(paths.TOYS),
     params:
         config=lambda w: toys_slice(STUDY, w.detector),
-        code=code_digest(
-            "config",
-            "detector",
-            "formulas",
-            "paths",
-            "response",
-            "spectra",
-            "streams",
-            "study",
-            "tables",
-            "templates",
-            "toys",
-        ),
+        code=code_of("toys.py"),
     script:
         "../scripts/toys.py"
