@@ -3,6 +3,7 @@
 from snakemake.utils import min_version
 
 from zeptobarn.config import read_yaml
+from zeptobarn.warmup import compile_kernels
 
 min_version("9.20")
 read_yaml("config/config.yaml")  # names the line of a mistake; Snakemake would not
@@ -45,6 +46,10 @@ rule all:
             STUDY.path(paths.TABLE, table=table, suffix="html")
             for table in ("limits", "outcomes")
         ],
+
+
+onstart:
+    compile_kernels(STUDY)
 
 
 onsuccess:

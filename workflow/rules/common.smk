@@ -19,6 +19,7 @@ from zeptobarn.study import (
     toys_slice,
 )
 from zeptobarn.summary import limit_files
+from zeptobarn.tables import digest
 
 STUDY = study_from_settings(
     config, origin=" + ".join(map(os.path.relpath, workflow.configfiles))
@@ -200,6 +201,17 @@ def reported(name, caption, category, result, **labels):
 
 
 def published_files(detectors):
-    """Give the published limits that are drawn beside the detectors' own."""
+    """Give the published limits that are drawn beside the detectors' own.
+
+    Their age does not count, see the rule `spectrum`; what they say does, see below.
+    """
     names = [name for d in detectors for name in STUDY.published.get(d, ())]
-    return [f"resources/published/{name}.csv" for name in names]
+    return [ancient(f"resources/published/{name}.csv") for name in names]
+
+
+def published_slice(detectors):
+    """Give what the published limits say: figures depend on it."""
+    return [
+        digest(Path(file).read_text(encoding="utf-8"))
+        for file in published_files(detectors)
+    ]

@@ -135,7 +135,10 @@ rule figure_limits:
     log:
         log_of("figures/limits_{detector}_{interaction}"),
     params:
-        config=lambda w: STUDY.title(w.detector),
+        config=lambda w: [
+            STUDY.title(w.detector),
+            published_slice(STUDY.targets[w.detector]),
+        ],
         code=code_of("figure_limits.py"),
     script:
         "../scripts/figure_limits.py"
@@ -157,7 +160,10 @@ rule figure_limits_together:
     log:
         log_of("figures/limits_{interaction}"),
     params:
-        config=[(d.title, d.colour) for d in STUDY.detectors.values()],
+        config=[
+            [(d.title, d.colour) for d in STUDY.detectors.values()],
+            published_slice(STUDY.detectors),
+        ],
         code=code_of("figure_limits_together.py"),
     script:
         "../scripts/figure_limits_together.py"
