@@ -1,6 +1,7 @@
 # make        set up .venv and run the default study       make quick  a small study, for a first look
 # make report the default study, its failures and all pictures in one file to open in a browser
 # make test   set up .venv and run the tests               make lint   formatting, lint, types
+# make numbers  what differs from the numbers kept in tests/regression; numbers-update keeps the new ones
 # make bench  limits per second beside iminuit
 # make bench-templates  recoils per second beside nestpy, precision of templates; a figure for docs/
 # make bench-agreement  simulation against quadrature, 100 million events per response
@@ -20,7 +21,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml tools/make_venv.sh
 	$(BIN)/python tools/compile_kernels.py
 	touch $@
 
-.PHONY: setup run quick report test lint bench bench-templates bench-agreement bench-inference lock
+.PHONY: setup run quick report test numbers numbers-update lint bench bench-templates bench-agreement bench-inference lock
 setup: $(VENV)/.ready
 
 # Snakemake prints the table itself, but not when there is nothing to be done; under make, make does.
@@ -38,6 +39,12 @@ report: run
 
 test: setup
 	python -m pytest
+
+numbers: run
+	python tools/compare_numbers.py
+
+numbers-update: run
+	python tools/compare_numbers.py --update
 
 lint: setup
 	ruff format --check

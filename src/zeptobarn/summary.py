@@ -140,6 +140,49 @@ def quantile(values: NDArray[np.float64], probability: float) -> float:
     return float(low if share == 0 or low == high else low + share * (high - low))
 
 
+def quantile_error(values: NDArray[np.float64], probability: float) -> float:
+    """Monte Carlo error of a quantile, in the unit of the values, which may be infinite.
+
+    Of n values, the number below the true quantile is binomial with mean n p and variance
+    n p (1 − p), whatever they are distributed like. The order statistics n p ± √(n p (1 − p))
+    therefore enclose it in two of three samples, as one standard deviation does (David and
+    Nagaraja, Order Statistics, chapter 7); the error is half the distance between them. They end
+    at the smallest and the largest value: of few values, the error of a far quantile is too small.
+
+    Returns
+    -------
+    The error; infinite where the upper order statistic is, NaN where both are.
+
+    Examples
+    --------
+    Of 400 evenly spaced values, the median lies between the 190th and the 210th.
+
+    >>> round(quantile_error(np.arange(1.0, 401.0), 0.5), 1)
+    10.0
+    """
+    half = float(np.sqrt(probability * (1 - probability) / len(values)))
+    low = quantile(values, max(probability - half, 0.0))
+    high = quantile(values, min(probability + half, 1.0))
+    return (high - low) / 2
+
+
+def fair_sample(limits: pd.DataFrame) -> NDArray[np.float64]:
+    """Limits (cm²) that quantiles over trials are taken of; a trial without a crossing is infinite.
+
+    Where more than 1 % of the trials failed for another reason, the trials left are not a fair
+    sample, and a single NaN stands for them.
+
+    Parameters
+    ----------
+    limits
+        Rows of `zeptobarn.model.Model.limits` of one detector, interaction, mass and interval.
+    """
+    open_end = limits["status"] == "no_crossing"
+    kept = limits["status"].isin(GOOD) | open_end
+    values = np.where(open_end, np.inf, limits["limit_cm2"])[kept]
+    return np.array([np.nan]) if (~kept).mean() > _MAX_FAILURES or not len(values) else values
+
+
 def write_summary(study: Study, parquet_path: Path, csv_path: Path) -> pd.DataFrame:
     """Summarise a study's limits, and its Asimov limits, into a Parquet and a CSV file."""
     limits = pd.concat(
@@ -236,21 +279,15 @@ def _read_sensitivity(study: Study, target: str) -> pd.DataFrame:
 
 def _summary(group: pd.DataFrame, power_constraint: float) -> dict[str, Any]:
     good = group["status"].isin(GOOD)
-    open_end = group["status"] == "no_crossing"
-    values = np.where(open_end, np.inf, group["limit_cm2"])[good | open_end]
-    withheld = (~(good | open_end)).mean() > _MAX_FAILURES or not len(values)
-    floor = np.nan if withheld else quantile(values, power_constraint)
-    constrained = np.maximum(values, floor)
+    values = fair_sample(group)
+    floor = quantile(values, power_constraint)
     return {
         "n_trials": len(group),
         "n_failed": int((~good).sum()),
         "n_warnings": int((good & (group["status"] != "ok")).sum()),
-        **{
-            name: np.nan if withheld else quantile(values, probability)
-            for name, probability in QUANTILES.items()
-        },
+        **{name: quantile(values, probability) for name, probability in QUANTILES.items()},
         "power_constraint_cm2": floor,
-        "power_constrained_median_cm2": np.nan if withheld else quantile(constrained, 0.5),
+        "power_constrained_median_cm2": quantile(np.maximum(values, floor), 0.5),
     }
 
 

@@ -1,11 +1,16 @@
 """Real runs of the tiny study: what they leave, what they repeat, and what changes nothing."""
 
+import dataclasses
 import json
 import re
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from compare_numbers import numbers
+
+from zeptobarn.study import load_study
+from zeptobarn.tables import StaleResultError
 
 LIMITS = "limits/xenon1t/SI/10GeV"
 GROUP = pytest.mark.xdist_group("finished")
@@ -68,6 +73,27 @@ def test_summary_of_a_run(finished):
     bands = ["minus2sigma", "minus1sigma", "median", "plus1sigma", "plus2sigma"]
     values = table[[f"{name}_cm2" for name in bands]].to_numpy()
     assert (values[:, 1:] >= values[:, :-1]).all()
+
+
+@GROUP
+def test_numbers_of_a_run(finished, monkeypatch):
+    """Those that are compared with a file, of the default study."""
+    folder = finished[0].folder
+    monkeypatch.chdir(folder)
+    study = load_study("config/config.yaml", "overlay.yaml")
+    found = numbers(study).set_index(["source", "mass_GeV", "interval", "quantity"])
+    table = pd.read_csv("results/summary/limits.csv").set_index(["mass_GeV", "interval"])
+    n_sources = len(study.detectors["xenon1t"].sources)
+    assert len(found) == 2 * 3 * 7 + 2 + n_sources
+    row = found.loc["", "50", "profiled", "plus1sigma_cm2"]
+    assert row["value"] == pytest.approx(table["plus1sigma_cm2"][50, "profiled"], rel=1e-12)
+    assert 0.02 < row["error"] / row["value"] < 0.5  # of 20 trials
+    template = pd.read_parquet("results/templates/xenon1t/wimp_SI_50GeV.parquet")
+    nominal = template["expected_events"][template["leff"] == 0].sum()
+    events = found.loc["wimp_SI_50GeV", "", "", "expected_events"]["value"]
+    assert events == pytest.approx(nominal, rel=1e-12)
+    with pytest.raises(StaleResultError):
+        numbers(dataclasses.replace(study, trials=19))
 
 
 @GROUP
