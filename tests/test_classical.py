@@ -12,9 +12,20 @@ CRITICAL = classical.critical_value(0.9)
 
 
 def both(
-    structure, drawn, events, critical=CRITICAL, bound=1e5, search_bound=1e12, weight=1.0, nominal=0
+    structure,
+    drawn,
+    events,
+    critical=CRITICAL,
+    bound=1e5,
+    search_bound=1e12,
+    weight=1.0,
+    nominal=0,
+    before=(),
 ):
-    """Both finders on one trial: the sampled bins of each signal row, the events' bins."""
+    """Both finders on one trial: the sampled bins of each signal row, the events' bins.
+
+    ``before``: bins of events that belong to no trial, ahead of these.
+    """
     filled = np.array([b for row in drawn for b in row], dtype=np.int64)
     ends = np.cumsum([len(row) for row in drawn])
     first = np.stack([ends - [len(row) for row in drawn], ends], axis=1)
@@ -31,9 +42,9 @@ def both(
         first,
         nominal,
         weight,
-        np.array(events, dtype=np.int64),
-        np.ones(len(events)),
-        np.array([[0, len(events)]]),
+        np.array([*before, *events], dtype=np.int64),
+        np.ones(len(before) + len(events)),
+        np.array([[len(before), len(before) + len(events)]]),
         np.ones((1, 1)),
         centres,
         np.array([[0.0, critical]]),
@@ -117,9 +128,10 @@ def test_one_empty_anchor_is_enough():
 def test_an_event_outside_every_template():
     structure = counting_structure(3.2)
     structure = structure._replace(density=np.vstack([structure.density, [0.0, 0.0]]))
-    evidence, conventional, robust = both(structure, [[0]], [0, 0, 1])
-    assert status(conventional, classical) == status(robust, intervals) == "zero_density_event"
-    assert evidence[2] == 2
+    for before in ([], [0, 0, 1, 0]):
+        evidence, conventional, robust = both(structure, [[0]], [0, 0, 1], before=before)
+        assert status(conventional, classical) == status(robust, intervals) == "zero_density_event"
+        assert evidence[2] == 2  # counted from the trial's own first event
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from test_figures import draw_twice
+from test_figures import draw_and_keep, draw_twice
 from zeptobarn.dataset import one_trial
 from zeptobarn.density import bin_index
 from zeptobarn.figures import datasets as dataset_figures
@@ -95,6 +95,10 @@ def test_level_holds_its_share(small_templates):
     expected = small_templates["lz"][SIGNAL].nominal
     level = density_level(expected, 0.9)
     assert expected[expected >= level].sum() / expected.sum() == pytest.approx(0.9, abs=0.01)
+    # The densest bins that do, and none more.
+    assert (
+        expected[expected > level].sum() < 0.9 * expected.sum() <= expected[expected >= level].sum()
+    )
 
 
 def test_datasets(tmp_path, shown):
@@ -125,12 +129,26 @@ def test_likelihood(tmp_path, small_study, models, toys):
         assert file.stat().st_size > 3000
 
 
-def test_medians(tmp_path, small_study, models, toys):
+def test_medians(tmp_path, small_study, models, toys, monkeypatch):
     signal = spectrum(small_study, models[1].signal)
     limits = sampled_and_precise(models[1], toys, signal, n_templates=10)
     draw_twice(
         tmp_path / "some", lambda files: median_figures.draw(small_study, "lz", 10, *limits, files)
     )
+    figure = draw_and_keep(
+        monkeypatch,
+        median_figures,
+        lambda: median_figures.draw(small_study, "lz", 10, *limits, [tmp_path / "kept.png"]),
+    )
+    own = limits[1].set_index("trial")["limit_cm2"]
+    found = limits[0].groupby("trial")["limit_cm2"]
+    assert len(figure.axes) == 1 + len(found) == 4
+    for axis in figure.axes[1:]:
+        trial = int(axis.get_ylabel().removeprefix("dataset "))
+        (line,) = (line for line in axis.lines if line.get_linestyle() == "--")
+        assert line.get_xdata() == pytest.approx([np.log10(own[trial])] * 2)
+        (point,) = (line.get_xdata() for line in axis.lines if line.get_marker() == "o")
+        assert point == pytest.approx([np.log10(found.median()[trial])])
     none = [table.assign(limit_cm2=np.nan) for table in (limits[0][:0], limits[1])]
     median_figures.draw(small_study, "lz", 10, *none, [tmp_path / "none.png"])
 

@@ -15,6 +15,7 @@ from zeptobarn.ensemble import (
     t_tilde_above,
 )
 from zeptobarn.model import make_model
+from zeptobarn.problem import scan
 from zeptobarn.study import Interval
 from zeptobarn.toys import throw
 
@@ -80,6 +81,19 @@ def test_statistics_of_many_events_are_asymptotic(small_study, model):
                 above(np.array(value), x), abs=0.03
             )
     assert table.equals(statistics(model, interval, np.array([30.0]), 3000, threads=2))
+    # x is μ/σ of the Asimov dataset, and there t̃ = x².
+    problem = model.problem(interval)
+    signal = np.array([30.0 / problem.signal_efficiency])
+    assert x**2 == pytest.approx(scan(problem, model.asimov(), signal)[1][0, 0, 0], rel=1e-6)
+    # Half of the best fits lie above the truth, and there q̃ is 0. On which side tells a signal
+    # near 0, where only those above can be far off.
+    assert (table["q_tilde"] == 0).mean() == pytest.approx(0.5, abs=0.03)
+    few = statistics(model, interval, np.array([1.0]), 3000)
+    assert (few["q_tilde"].isin([0.0]) | (few["q_tilde"] == few["t_tilde"])).all()
+    for value in (1.64, 2.71):
+        for name, above in (("q_tilde", q_tilde_above), ("t_tilde", t_tilde_above)):
+            expected = above(np.array(value), few["x"].iloc[0])
+            assert (few[name] > value).mean() == pytest.approx(expected, abs=0.035)
 
 
 @pytest.mark.parametrize("x", [0.3, 0.8, 1.5, 4.0])

@@ -1,5 +1,8 @@
 """Figures are drawn, reproducibly, with what they must hold; looking at them is for people."""
 
+from contextlib import contextmanager
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -12,6 +15,7 @@ from zeptobarn.model import COVERAGE_UNITS, make_model
 from zeptobarn.spectra import spectrum
 from zeptobarn.summary import summarise
 from zeptobarn.toys import throw
+from zeptobarn.yields import MODELS, mean_yields
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +53,23 @@ def draw_twice(tmp_path, draw):
     return folders[0]
 
 
+def draw_and_keep(monkeypatch, module, draw):
+    """Draw with a module of figures; give the figure itself, to see what it holds."""
+    kept, opened = [], module.new_figure
+
+    @contextmanager
+    def keeping(*arguments):
+        with opened(*arguments) as figure:
+            yield figure
+        kept.append(figure)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "new_figure", keeping)
+        draw()
+    (figure,) = kept
+    return figure
+
+
 def test_spectra(tmp_path, small_study):
     names = [*small_study.signals(), *small_study.spectra()]
     spectra = {name: spectrum(small_study, name) for name in names}
@@ -59,8 +80,25 @@ def test_spectra(tmp_path, small_study):
     assert pdf.read_bytes().startswith(b"%PDF")
 
 
-def test_yields(tmp_path, small_study):
+def test_yields(tmp_path, small_study, monkeypatch):
     draw_twice(tmp_path, lambda files: yield_figures.draw(small_study, "xenon1t", files))
+    figure = draw_and_keep(
+        monkeypatch,
+        yield_figures,
+        lambda: yield_figures.draw(small_study, "xenon1t", [tmp_path / "kept.png"]),
+    )
+    settings = small_study.detectors["xenon1t"].settings
+    field = settings["drift_field_V_per_cm"]
+    density = settings["liquid_density_g_per_cm3"]
+    for row, recoil in zip(np.reshape(figure.axes, (2, 2)), ("nr", "er"), strict=True):
+        for axis, quanta in zip(row, ("photons", "electrons"), strict=True):
+            lines = {line.get_label(): line for line in axis.lines}
+            for model in MODELS[recoil]:
+                x, y = lines[model].get_data()
+                expected = getattr(mean_yields(model, x, field, density_g_per_cm3=density), quanta)
+                np.testing.assert_allclose(y * x, expected)
+                full = model == settings["yields"][recoil]
+                assert lines[model].get_linestyle() == ("-" if full else "--")
 
 
 def test_templates_and_bands(tmp_path, small_study, small_templates, dataset):

@@ -9,6 +9,9 @@ def test_batches_cover_every_trial_once():
 
 def test_masses_print_as_in_the_configuration():
     assert paths.wimp_source("SI", 6.5) == "wimp_SI_6.5GeV"
+    assert paths.wimp_source("SI", 50.0) == "wimp_SI_50GeV"
+    assert paths.wimp_source("SI", 12345.678) == "wimp_SI_12345.678GeV"
+    assert paths.wimp_source("SI", 2000000) == "wimp_SI_2000000GeV"
     assert paths.wimp_source("SD_n_central", 1000) == "wimp_SD_n_central_1000GeV"
 
 

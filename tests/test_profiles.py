@@ -119,4 +119,4 @@ def test_without_shapes_the_profile_is_left(small_study, small_templates, toys):
     assert found.shape == ""
     assert chosen_shape(model.study, "lz") is None
     assert len(found.values) == 0
-    assert found.profiled[-1] == pytest.approx(profiles.HIGHEST, rel=0.2)
+    assert profiles.HIGHEST <= found.profiled[-1] < 1.2 * profiles.HIGHEST

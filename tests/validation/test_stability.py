@@ -45,7 +45,7 @@ def test_two_template_seeds_agree(limits, interval):
         both = limits[[(1, interval, mass), (2, interval, mass)]].dropna()
         assert len(both) > 900
         one, two = both.median()
-        assert two == pytest.approx(one, rel=0.02), mass
+        assert two == pytest.approx(one, rel=0.02, abs=0), mass
 
 
 @pytest.mark.parametrize("interval", INTERVALS)
