@@ -1,0 +1,80 @@
+"""Compiling ahead: nothing that a study calls is compiled later."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+# After the warm-up, a study of another detector, method and kind; which kernels were compiled
+# for other types then?
+_STUDY = """
+import dataclasses
+import sys
+from numba.core.dispatcher import Dispatcher
+from zeptobarn import failures, warmup
+from zeptobarn.model import build_templates, make_model
+from zeptobarn.sensitivity import asimov_limits
+from zeptobarn.spectra import spectrum
+from zeptobarn.study import Calibration, Coverage, Failures, load_study
+from zeptobarn.toys import throw
+
+def compiled():
+    return {
+        (name, key, str(signature))
+        for name, module in list(sys.modules.items())
+        if name.startswith("zeptobarn")
+        for key, value in list(vars(module).items())
+        if isinstance(value, Dispatcher)
+        for signature in value.signatures
+    }
+
+study = load_study("config/config.yaml")
+warmup._run(study)
+before = compiled()
+study = dataclasses.replace(
+    study,
+    masses_GeV=(50,),
+    energy_bin_width_log=0.1,
+    shapes=tuple(dataclasses.replace(shape, anchors=(-2, 0, 2)) for shape in study.shapes),
+    combined={"both": ("xenon1t", "lz")},
+    intervals=tuple(
+        dataclasses.replace(study.intervals[-1], name=kind, kind=kind)
+        for kind in ("upper", "unified", "central")
+    ),
+    calibration=Calibration(2, (0.0, 1.0, 3.0)),
+    coverage=Coverage(2, (50,), (1.0,)),
+    failures=Failures(2, 2),
+)
+(signal,) = study.signals()
+templates = {
+    name: build_templates(study, name, [signal, *(s.name for s in detector.sources)])
+    for name, detector in study.detectors.items()
+}
+for target, members in study.targets.items():
+    model = make_model(study, target, 50, "SI", templates)
+    toys = {name: throw(study, name, templates[name], [1, 2]) for name in members}
+    model.limits(toys)
+    asimov_limits(model, study.intervals[0])
+    model = dataclasses.replace(model, critical_values=model.calibrate())
+    model.limits(toys)
+    model.coverage()
+    model.discovery({name: thrown.events for name, thrown in toys.items()}, "upper")
+for scan in ("n_trials", "bound"):
+    signals = {s: spectrum(study, s) for s in (signal,)}
+    failures.run(study, "lz", scan, templates["lz"], signals)
+simulated = dataclasses.replace(study, response_method="simulation", events_per_energy_bin=500)
+build_templates(simulated, "lz", ["er"])
+print(len(before), *sorted(compiled() - before), sep="\\n")
+"""
+
+
+@pytest.mark.slow
+def test_a_study_compiles_nothing_more():
+    done = subprocess.run(
+        [sys.executable, "-c", _STUDY], env=os.environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    number, *later = done.stdout.splitlines()
+    assert int(number) >= 8
+    assert later == []
