@@ -1,11 +1,13 @@
 # make        set up .venv and run the default study       make quick  a small study, for a first look
 # make report the default study, its failures and all pictures in one file to open in a browser
-# make test   set up .venv and run the tests               make lint   formatting, lint, types
+# make test   set up .venv and run all tests               make lint   formatting, lint, types
+# make test-quick  the tests of every module, without those that are marked slow
 # make numbers  what differs from the numbers kept in tests/regression; numbers-update keeps the new ones
 # make bench  limits per second beside iminuit
 # make bench-templates  recoils per second beside nestpy, precision of templates; a figure for docs/
 # make bench-agreement  simulation against quadrature, 100 million events per response
 # make bench-inference  limits per second beside blueice, in an environment of its own
+# make mutants  small changes of the code, each of which a test must see: hours
 .DEFAULT_GOAL := run
 PYTHON ?= python3
 CORES  ?= all
@@ -21,7 +23,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml tools/make_venv.sh
 	$(BIN)/python tools/compile_kernels.py
 	touch $@
 
-.PHONY: setup run quick report test numbers numbers-update lint bench bench-templates bench-agreement bench-inference lock
+.PHONY: setup run quick report test test-quick numbers numbers-update lint bench bench-templates bench-agreement \
+    bench-inference mutants lock
 setup: $(VENV)/.ready
 
 # Snakemake prints the table itself, but not when there is nothing to be done; under make, make does.
@@ -37,8 +40,14 @@ report: run
 	snakemake --cores $(CORES) failures pictures
 	snakemake all failures pictures --report $(RESULTS)/report.html
 
+# One process per core; tests of one group share theirs, and with it what they are made from.
+PYTEST = python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+
 test: setup
-	python -m pytest
+	$(PYTEST)
+
+test-quick: setup
+	$(PYTEST) -m "not slow"
 
 numbers: run
 	python tools/compare_numbers.py
@@ -69,6 +78,14 @@ bench-agreement: setup
 
 bench-inference: setup .venv-blueice/.ready
 	python benchmarks/inference.py .venv-blueice/bin/python
+
+.venv-mutants/.ready: benchmarks/mutants.txt
+	$(PYTHON) -m venv .venv-mutants
+	.venv-mutants/bin/pip install --quiet --require-hashes -r $<
+	touch $@
+
+mutants: setup .venv-mutants/.ready
+	.venv-mutants/bin/python benchmarks/mutants.py $(BIN)/python
 
 # Pins every dependency with its hashes; needs uv on the PATH.
 lock:

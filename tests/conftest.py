@@ -1,5 +1,6 @@
 """A small study and its templates, built once for all tests."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,19 @@ def small_templates(small_study: Study) -> dict[str, dict[str, Template]]:
         )
         for name, detector in small_study.detectors.items()
     }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that no core waits for it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say in a last sentence what was skipped, and why."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(config, "workerinput"):
+        return
+    reasons = Counter(report.longrepr[2] for report in reporter.stats.get("skipped", []))
+    for reason, number in reasons.items():
+        tests = "1 test was" if number == 1 else f"{number} tests were"
+        reporter.write_line(f"{tests} skipped: {reason.removeprefix('Skipped: ')}.")

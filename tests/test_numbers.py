@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from compare_numbers import (
     DIGITS,
     FILE,
@@ -19,7 +20,6 @@ from compare_numbers import (
     read_numbers,
     write_numbers,
 )
-
 from zeptobarn import paths
 from zeptobarn.config import ConfigError
 from zeptobarn.study import load_study

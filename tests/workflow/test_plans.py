@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, Workflow
+from tiny import ROOT, Workflow
 from zeptobarn import reachable
 from zeptobarn.reachable import PACKAGE, reached
 
@@ -17,7 +17,7 @@ RULES = {
 }  # fmt: skip
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
 
-pytestmark = pytest.mark.xdist_group("finished")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("finished")]
 
 
 @pytest.fixture
@@ -91,6 +91,16 @@ def test_touched_files_plan_nothing(workflow, package):
     assert workflow.planned() == {}
 
 
+def test_the_profile_loads_by_itself(workflow):
+    """As a user starts it: scripts are younger than what they made, and nothing is to be done."""
+    touch_all_but_results(workflow)
+    done = workflow.run("--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "Nothing to be done" in done.stdout + done.stderr
+    done = workflow.run("--dry-run", "--workflow-profile", "none")
+    assert "Nothing to be done" not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("history", [True, False], ids=["with_history", "without_history"])
 def test_a_fresh_checkout_with_results_copied_into_it_plans_nothing(finished, tmp_path, history):
     """Whether or not Snakemake's own records (.snakemake) come along."""
@@ -123,7 +133,6 @@ def test_what_an_input_file_says_counts(workflow, file, old, new, expected):
     assert set(workflow.planned()) == expected
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "module", sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py")), ids=str
 )

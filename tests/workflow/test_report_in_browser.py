@@ -10,6 +10,8 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tiny import Workflow
+
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 OPTIONS = [
     "--headless",
@@ -59,17 +61,19 @@ PICTURES = (
 )
 TARGETS = ("all", "failures", "pictures")
 
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER),
-    reason="needs Chromium (Debian packages chromium and chromium-driver)",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER),
+        reason="no Chromium found: install Debian's chromium and chromium-driver",
+    ),
+]
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     """The report, and the workflow that it is of."""
-    from conftest import Workflow
-
     workflow = Workflow(tmp_path_factory.mktemp("workflow"))
     workflow.study["masses_GeV"] = [7, 50]  # as text, 50 comes before 7
     done = workflow.run(*TARGETS)

@@ -1,0 +1,111 @@
+"""A copy of the workflow in an empty folder, with a study small enough for tests."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import yaml
+from snakemake.api import SnakemakeApi
+from snakemake.jobs import Job
+from snakemake.settings.enums import Quietness, RerunTrigger
+from snakemake.settings.types import (
+    ConfigSettings,
+    DAGSettings,
+    OutputSettings,
+    ResourceSettings,
+)
+
+from zeptobarn.config import read_yaml
+
+ROOT = Path(__file__).parents[2]
+PROFILE = "profiles/default/config.yaml"
+TARGETS = ("all", "failures", "pictures", "coverage")
+
+TINY = {
+    "results": "results",
+    "detectors": ["xenon1t"],
+    "masses_GeV": [10, 50],
+    "trials": 20,
+    "trials_per_batch": 20,
+    "failures": {"trials": 10, "most_trials": 20},
+    "response": {"events_per_energy_bin": 2000, "energy_bin_width_log": 0.1},
+}
+
+
+class Workflow:
+    """The folder and its study; `run` starts Snakemake in it, `plan` only asks it."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.study = dict(TINY)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("Snakefile", "config", "profiles", "resources", "workflow"):
+            source = ROOT / name
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            copy(source, folder / name)
+
+    def write_overlay(self, **changes: object) -> None:
+        """Write the study with changes to it."""
+        (self.folder / "overlay.yaml").write_text(yaml.safe_dump(self.study | changes))
+
+    def run(self, *arguments: str, **changes: object) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake on the study with changes to it."""
+        self.write_overlay(**changes)
+        environment = {k: v for k, v in os.environ.items() if k != "MAKELEVEL"}
+        return subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "snakemake",
+                "--cores",
+                "2",
+                *arguments,
+                "--configfile",
+                "overlay.yaml",
+            ],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def plan(self, *targets: str, **changes: object) -> list[Job]:
+        """Give the jobs that Snakemake would run, planned in this process."""
+        self.write_overlay(**changes)
+        triggers = read_yaml(self.folder / PROFILE)["rerun-triggers"]
+        settings = DAGSettings(
+            targets=set(targets) or {"all"},
+            rerun_triggers=RerunTrigger.parse_choices_set(triggers),
+        )
+        with SnakemakeApi(OutputSettings(dryrun=True, quiet={Quietness.ALL})) as api:
+            workflow = api.workflow(
+                ResourceSettings(cores=2),
+                ConfigSettings(configfiles=[self.folder / "overlay.yaml"]),
+                snakefile=self.folder / "Snakefile",
+                workdir=self.folder,
+            )
+            workflow.dag(settings).execute_workflow(pseudo_executor="dryrun")
+            dag = workflow._workflow.dag
+            return [job for job in dag.jobs if dag.needrun(job) and job.rule.name not in TARGETS]
+
+    def planned(self, *targets: str, **changes: object) -> Counter[str]:
+        """How many jobs of each rule a dry run plans."""
+        return Counter(job.rule.name for job in self.plan(*targets, **changes))
+
+    def copy_to(self, folder: Path) -> "Workflow":
+        """Copy the workflow with its results and Snakemake's records, ages included."""
+        found = Workflow(folder)
+        for name in ("results", ".snakemake"):
+            shutil.copytree(self.folder / name, folder / name)
+        return found
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Change a text in a file."""
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
