@@ -9,7 +9,6 @@ from zeptobarn import failures, scans
 from zeptobarn.explain import Explanation
 from zeptobarn.figures import failures as figures
 from zeptobarn.figures.brent import draw_brent, examples
-from zeptobarn.spectra import spectrum
 from zeptobarn.study import Failures
 from zeptobarn.summary import GOOD
 
@@ -20,7 +19,7 @@ def study(small_study):
 
 
 @pytest.fixture(scope="module")
-def tables(study, small_templates):
+def tables(study, small_templates, small_spectra):
     """The scans that need no other interaction."""
     templates = small_templates["xenon1t"]
     return {
@@ -29,7 +28,7 @@ def tables(study, small_templates):
             "xenon1t",
             scan,
             templates,
-            {s: spectrum(study, s) for s in scans.sources(study, scan)},
+            {s: small_spectra[s] for s in scans.sources(study, scan)},
         )
         for scan in scans.names(study)
         if scan != "reference"

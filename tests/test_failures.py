@@ -7,12 +7,11 @@ import pandas as pd
 import pytest
 
 from zeptobarn import failures, scans
-from zeptobarn.model import build_templates
 from zeptobarn.problem import scan as statistic_of
-from zeptobarn.spectra import spectrum
+from zeptobarn.spectra import source_spectrum
 from zeptobarn.study import Failures
 from zeptobarn.summary import GOOD
-from zeptobarn.templates import rate_above_cutoff
+from zeptobarn.templates import build, rate_above_cutoff
 
 DETECTOR = "xenon1t"
 
@@ -23,13 +22,16 @@ def study(small_study):
 
 
 @pytest.fixture(scope="module")
-def inputs(study):
+def inputs(study, small_responses, small_templates):
     """Templates and spectra of all scans."""
     signals = list(
         dict.fromkeys(s for scan in scans.names(study) for s in scans.sources(study, scan))
     )
-    names = [*signals, *(s.name for s in study.detectors[DETECTOR].sources)]
-    return build_templates(study, DETECTOR, names), {s: spectrum(study, s) for s in signals}
+    spectra = {s: source_spectrum(study, DETECTOR, s) for s in signals}
+    templates = {
+        s: build(study, DETECTOR, s, spectra[s], small_responses[DETECTOR]["nr"]) for s in signals
+    }
+    return small_templates[DETECTOR] | templates, spectra
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,8 @@ def test_only_low_energies_or_only_high_ones():
 
 
 @pytest.fixture(scope="module")
-def response(small_study):
-    return compute_response(small_study, "xenon1t", "nr", "leff_0")
+def response(small_responses):
+    return small_responses["xenon1t"]["nr"]["leff_0"]
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +82,8 @@ def test_quadrature_needs_no_seed(small_study, response):
     assert response.variance.nnz == 0
 
 
-def test_less_light_is_seen_less(small_study, response):
-    dim = compute_response(small_study, "xenon1t", "nr", "leff_-2")
+def test_less_light_is_seen_less(small_responses, response):
+    dim = small_responses["xenon1t"]["nr"]["leff_-2"]
     threshold = (response.acceptance > 0.02) & (response.acceptance < 0.8)
     assert (dim.acceptance < response.acceptance)[threshold][:10].all()
 
