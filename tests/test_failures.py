@@ -63,6 +63,7 @@ def test_acceptances_of_the_original_study(study, inputs):
         assert low < templates[source].nominal.sum() / recoils < high
 
 
+@pytest.mark.slow
 def test_the_law_is_predicted_not_fitted(summary, study, inputs):
     law = failures.law(summary)
     assert len(law) == 2 * len(study.masses_GeV)
@@ -81,6 +82,7 @@ def test_the_law_is_predicted_not_fitted(summary, study, inputs):
     assert rows["predicted_fraction"][50].iloc[0] == pytest.approx((1 - acceptance) ** 50)
 
 
+@pytest.mark.slow
 def test_every_trial_has_an_answer(tables):
     """A limit wherever the template is filled and the critical value positive, else a reason."""
     for scan, table in tables.items():
@@ -93,6 +95,7 @@ def test_every_trial_has_an_answer(tables):
         assert conventional["message"][~conventional["status"].isin(GOOD)].ne("").all()
 
 
+@pytest.mark.slow
 def test_both_finders_agree_or_say_why(tables):
     for scan, table in tables.items():
         conventional, robust = by_finder(table)
@@ -103,6 +106,7 @@ def test_both_finders_agree_or_say_why(tables):
         assert (ratio - 1).abs().max() < 1e-3, scan
 
 
+@pytest.mark.slow
 def test_raising_the_bound_removes_no_crossing_alone(tables, summary):
     rows = summary[(summary["scan"] == "bound") & (summary["mass_GeV"] == 7)]
     crossings = [share(rows[rows["bound"] == b], "no_crossing") for b in (10, 100, 1e5)]
@@ -117,6 +121,7 @@ def test_raising_the_bound_removes_no_crossing_alone(tables, summary):
     assert wide.nunique(axis=1).eq(1).all()
 
 
+@pytest.mark.slow
 def test_confidence_levels_of_one_half_and_below(tables, summary):
     conventional, robust = by_finder(tables["confidence_level"])
     half = conventional[(conventional["confidence_level"] == 0.5)]
@@ -136,6 +141,7 @@ def test_confidence_levels_of_one_half_and_below(tables, summary):
     assert (spurious[spurious.index <= 0.5] > 0).all()
 
 
+@pytest.mark.slow
 def test_more_trials_cure_nothing(summary, study):
     rows = summary[(summary["scan"] == "n_trials") & (summary["finder"] == "robust")]
     assert sorted(rows["n_trials"].unique()) == [10, 100, 1000, 1200]
@@ -149,6 +155,7 @@ def test_more_trials_cure_nothing(summary, study):
         assert abs(last["failure_fraction"] - last["predicted_fraction"]) < 4 * error
 
 
+@pytest.mark.slow
 def test_spin_dependent_limits_lie_beyond_the_bound(summary):
     rows = summary[summary["scan"] == "reference"]
     assert share(rows[rows["interaction"] == "SI"], "no_crossing") == 0
@@ -157,6 +164,7 @@ def test_spin_dependent_limits_lie_beyond_the_bound(summary):
     assert share(proton, "no_crossing", "robust") == 0
 
 
+@pytest.mark.slow
 def test_a_key_left_in_the_code_leaves_zeros(tables):
     conventional, robust = by_finder(tables["leff_low"])
     other = conventional["mass_GeV"] != 50
@@ -171,6 +179,7 @@ def test_a_key_left_in_the_code_leaves_zeros(tables):
     )
 
 
+@pytest.mark.slow
 def test_a_draw_does_not_depend_on_how_many_follow(study, inputs, tables):
     fewer = dataclasses.replace(study, failures=Failures(30, 130))
     few = failures.run(fewer, DETECTOR, "n_trials", *inputs)
@@ -182,6 +191,7 @@ def test_a_draw_does_not_depend_on_how_many_follow(study, inputs, tables):
     )
 
 
+@pytest.mark.slow
 def test_a_trial_can_be_rebuilt(study, inputs, tables):
     """Its likelihood crosses the critical value where the table has the limit."""
     templates, spectra = inputs

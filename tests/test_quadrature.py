@@ -46,7 +46,7 @@ def pulls(settings, recoil, space, nuisances=quadrature.NOMINAL):
 
 
 @pytest.mark.parametrize("detector", ["xenon1t", "lz"])
-@pytest.mark.parametrize("recoil", ["nr", "er"])
+@pytest.mark.parametrize("recoil", [pytest.param("nr", marks=pytest.mark.slow), "er"])
 def test_agrees_with_the_simulation(small_study, detector, recoil):
     """All anchors: no energy bin's template off, after correcting for their number."""
     space = small_study.detectors[detector].space
@@ -92,9 +92,9 @@ def with_maps(detector):
         {"electron_lifetime_spread": 0.15, "s2_fano": 3.0},
         {"electron_lifetime_us": 300.0, "correction_lifetime_us": 452.0},
         {"area_unit": "phd", "s1_area_threshold": 3.0, "single_pe_width": 0.2},
-        {"electron_lifetime_spread": 0.3},
+        pytest.param({"electron_lifetime_spread": 0.3}, marks=pytest.mark.slow),
         {"single_pe_width": 0.05},
-        "maps",
+        pytest.param("maps", marks=pytest.mark.slow),
     ],
     ids=lambda change: change if isinstance(change, str) else "-".join(change),
 )
@@ -108,7 +108,13 @@ def test_agrees_whatever_the_detector(small_study, change, recoil):
 
 
 @pytest.mark.parametrize(
-    ("detector", "recoil"), [("xenon1t", "nr"), ("xenon1t", "er"), ("lz", "nr"), ("lz", "er")]
+    ("detector", "recoil"),
+    [
+        pytest.param("xenon1t", "nr", marks=pytest.mark.slow),
+        pytest.param("xenon1t", "er", marks=pytest.mark.slow),
+        ("lz", "nr"),
+        pytest.param("lz", "er", marks=pytest.mark.slow),
+    ],
 )
 def test_twice_as_fine_changes_nothing(small_study, detector, recoil):
     """The quadrature's own error is below 0.1 % in bins above 1 % of the largest."""

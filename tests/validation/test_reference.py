@@ -12,7 +12,7 @@ from zeptobarn.toys import throw
 N_TOYS = 200
 
 
-@pytest.fixture(scope="module", params=["xenon1t", "lz"])
+@pytest.fixture(scope="module", params=["xenon1t", pytest.param("lz", marks=pytest.mark.slow)])
 def fitted(request, small_study, small_templates):
     """Toys of a detector with their profiled limits and the reference of each."""
     detector, mass = request.param, 50 if request.param == "xenon1t" else 10

@@ -18,7 +18,7 @@ MASSES = tuple(float(f"{m:.4g}") for m in np.geomspace(7, 1000, 30))
 INTERVALS = ["leff_nominal", "leff_low", "profiled"]
 
 
-@pytest.fixture(scope="module", params=["xenon1t", "lz"])
+@pytest.fixture(scope="module", params=["xenon1t", pytest.param("lz", marks=pytest.mark.slow)])
 def simulated(request, small_study, small_spectra, small_templates):
     """Mean limits (geometric) and the signal's relative error: by mass and interval, for two seeds.
 
