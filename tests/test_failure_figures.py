@@ -69,6 +69,8 @@ def test_one_mass_can_be_drawn(tmp_path, study, tables):
     summary = failures.summarise(rows[(rows["mass_GeV"] == 50)])
     figures.draw_law(study, "xenon1t", summary, failures.law(summary), [tmp_path / "law.png"])
     figures.draw_tables(study, "xenon1t", summary, {"n_events": [tmp_path / "table.png"]})
+    for file in (tmp_path / "law.png", tmp_path / "table.png"):
+        assert file.stat().st_size > 6000
 
 
 def test_examples_of_brent(tables):

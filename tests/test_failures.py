@@ -85,6 +85,7 @@ def test_the_law_is_predicted_not_fitted(summary, study, inputs):
 @pytest.mark.slow
 def test_every_trial_has_an_answer(tables):
     """A limit wherever the template is filled and the critical value positive, else a reason."""
+    assert len(tables) == 6
     for scan, table in tables.items():
         conventional, robust = by_finder(table)
         answerable = (robust["filled_bins"] > 0) & (robust["confidence_level"] > 0.5)
@@ -97,11 +98,13 @@ def test_every_trial_has_an_answer(tables):
 
 @pytest.mark.slow
 def test_both_finders_agree_or_say_why(tables):
+    assert len(tables) == 6
     for scan, table in tables.items():
         conventional, robust = by_finder(table)
         assert "unexplained" not in set(table["difference"]), scan
         same = conventional["status"].isin(GOOD) & robust["status"].isin(GOOD)
         same &= conventional["difference"] == ""
+        assert same.any(), scan
         ratio = conventional["limit_rate_multiplier"][same] / robust["limit_rate_multiplier"][same]
         assert (ratio - 1).abs().max() < 1e-3, scan
 
