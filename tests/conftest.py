@@ -1,14 +1,24 @@
-"""A small study and its templates, built once for all tests."""
+"""A small study, its responses, spectra and templates: computed once for all tests."""
 
+import dataclasses
+import fcntl
+import shutil
+import sys
 from collections import Counter
+from importlib.metadata import version
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import settings
 
-from zeptobarn.model import build_templates
-from zeptobarn.study import Study, load_study
-from zeptobarn.templates import Template
+from zeptobarn import paths
+from zeptobarn.reachable import code_of
+from zeptobarn.response import Response, compute_response, read_response, write_response
+from zeptobarn.spectra import source_spectrum
+from zeptobarn.study import Study, load_study, template_slice
+from zeptobarn.tables import digest
+from zeptobarn.templates import Template, build, read_template, write_template
 
 ROOT = Path(__file__).parent.parent
 
@@ -42,14 +52,107 @@ def small_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 
 @pytest.fixture(scope="session")
-def small_templates(small_study: Study) -> dict[str, dict[str, Template]]:
-    """Templates of every source of the small study, by detector."""
+def small_results(
+    small_study: Study, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Folder with the small study's responses, spectra and templates.
+
+    It is kept between runs and shared by processes, under the hash of all that it depends on:
+    this file's code with what it reaches, the configuration, and the libraries.
+    """
+    depends_on = [
+        template_slice(small_study, detector, source)
+        for detector in small_study.detectors
+        for source in _sources(small_study, detector)
+    ]
+    libraries = [version(name) for name in ("numpy", "scipy", "pandas", "nestpy", "wimprates")]
+    name = f"{code_of(__file__)}-{digest([depends_on, libraries, sys.version])}"
+    cache = getattr(pytestconfig, "cache", None)  # None with -p no:cacheprovider
+    folder = cache.mkdir("zeptobarn") if cache else tmp_path_factory.getbasetemp()
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / name).exists():
+            for old in folder.glob("*-*"):
+                shutil.rmtree(old)
+            _compute(small_study, folder / "unfinished")
+            (folder / "unfinished").rename(folder / name)
+    return folder / name
+
+
+def _sources(study: Study, detector: str) -> list[str]:
+    return [*study.signals(), *(source.name for source in study.detectors[detector].sources)]
+
+
+def _compute(study: Study, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    for detector in study.detectors:
+        responses = {}
+        for recoil in ("nr", "er"):
+            responses[recoil] = {}
+            for anchor in study.anchors(detector, recoil):
+                responses[recoil][anchor] = compute_response(study, detector, recoil, anchor)
+                path = paths.fill(paths.RESPONSE, detector=detector, recoil=recoil, anchor=anchor)
+                write_response(
+                    study, detector, recoil, anchor, responses[recoil][anchor], folder / path
+                )
+        for source in _sources(study, detector):
+            spectrum = source_spectrum(study, detector, source)
+            if spectrum is not None:
+                path = folder / f"spectra/{source}.parquet"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                spectrum.to_parquet(path)
+            template = build(
+                study, detector, source, spectrum,
+                responses.get(study.recoil(detector, source), {}),
+            )  # fmt: skip
+            path = paths.fill(paths.TEMPLATE, detector=detector, source=source)
+            write_template(study, detector, source, template, folder / path)
+
+
+@pytest.fixture(scope="session")
+def small_responses(
+    small_study: Study, small_results: Path
+) -> dict[str, dict[str, dict[str, Response]]]:
+    """Responses of the small study, by detector, recoil type and anchor."""
+    study = dataclasses.replace(small_study, results=small_results)
     return {
-        name: build_templates(
-            small_study, name, [*small_study.signals(), *(s.name for s in detector.sources)]
-        )
-        for name, detector in small_study.detectors.items()
+        detector: {
+            recoil: {
+                anchor: read_response(
+                    study, detector, recoil, anchor,
+                    study.path(paths.RESPONSE, detector=detector, recoil=recoil, anchor=anchor),
+                )
+                for anchor in study.anchors(detector, recoil)
+            }
+            for recoil in ("nr", "er")
+        }
+        for detector in study.detectors
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def small_spectra(small_study: Study, small_results: Path) -> dict[str, pd.DataFrame]:
+    """Spectrum of every signal of the small study."""
+    return {
+        name: pd.read_parquet(small_results / f"spectra/{name}.parquet")
+        for name in small_study.signals()
     }
+
+
+@pytest.fixture(scope="session")
+def small_templates(small_study: Study, small_results: Path) -> dict[str, dict[str, Template]]:
+    """Templates of every source of the small study, by detector."""
+    study = dataclasses.replace(small_study, results=small_results)
+    return {
+        detector: {
+            source: read_template(
+                study, detector, source,
+                study.path(paths.TEMPLATE, detector=detector, source=source),
+            )
+            for source in _sources(study, detector)
+        }
+        for detector in study.detectors
+    }  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,16 +1,17 @@
 """A slow, independent likelihood and limit, to compare with.
 
 It shares nothing with `zeptobarn.likelihood`, `fit` or `intervals`: densities come straight from
-the templates and are interpolated by numpy, rates are profiled by scipy's SLSQP with numerical
-derivatives or by bisection, and the shape parameter runs over a dense grid that holds the
-anchors.
+the templates and are interpolated by numpy, for all values of the shape parameter on a dense grid
+that holds the anchors. At each, the likelihood is concave in the two rates: they are found by
+damped Newton steps, whose result is checked, or by bisection of a slope.
 """
 
 import numpy as np
-from scipy import optimize
 
 STEP = 0.01
 GRID = np.round(np.arange(-2, 2 + STEP / 2, STEP), 10)
+# Ten steps apart; they hold the anchors.
+COARSE = GRID[::10]
 
 
 class Reference:
@@ -25,63 +26,96 @@ class Reference:
         self.scale = self.signal.sum(axis=1)[2]
 
     def at(self, leff):
-        """Rates at the events and totals at a value of leff: signal, free and fixed."""
-        low = min(int(np.floor(leff - self.anchors[0])), len(self.anchors) - 2)
+        """Rates at the events and totals at values of leff: signal, free and fixed."""
+        low = np.floor(leff - self.anchors[0]).astype(int).clip(0, len(self.anchors) - 2)
         weight = leff - self.anchors[low]
         found = []
         for table in (self.signal / self.scale, self.fixed):
-            mixed = table[low] * (1 - weight) + table[low + 1] * weight
-            found.append((mixed[self.bins], mixed.sum()))
+            at_events, total = table[:, self.bins], table.sum(axis=1)
+            mixed = at_events[low] * (1 - weight[:, np.newaxis])
+            mixed += at_events[low + 1] * weight[:, np.newaxis]
+            found.append((mixed, total[low] * (1 - weight) + total[low + 1] * weight))
         return found[0], (self.free[self.bins], self.free.sum()), found[1]
 
-    def minus2lnl(self, signal_events, rate, leff, with_constraint=True):
+    def minus2lnl(self, signal_events, rate, leff):
+        """−2 ln L at values of all three, which numpy broadcasts."""
+        leff = np.atleast_1d(leff)
         s, b, f = self.at(leff)
-        density = signal_events * s[0] + rate * b[0] + f[0]
+        signal_events, rate = (np.broadcast_to(x, leff.shape) for x in (signal_events, rate))
+        density = signal_events[:, np.newaxis] * s[0] + rate[:, np.newaxis] * b[0] + f[0]
         total = signal_events * s[1] + rate * b[1] + f[1]
-        constraint = (leff - self.centre) ** 2 if with_constraint else 0.0
         with np.errstate(divide="ignore"):
-            return 2 * (total - np.log(density).sum()) + constraint
+            return 2 * (total - np.log(density).sum(axis=1)) + (leff - self.centre) ** 2
 
-    def best_rates(self, leff, start):
-        """Signal and background rate that maximise the likelihood at a value of leff."""
+    def best_rates(self, leff):
+        """Signal and background rate, none below 0, that maximise the likelihood at each leff."""
         s, b, f = self.at(leff)
+        signal, rate = np.ones(len(leff)), np.ones(len(leff))
+        for _ in range(200):
+            density = signal[:, np.newaxis] * s[0] + rate[:, np.newaxis] * b[0] + f[0]
+            u, v = s[0] / density, b[0] / density
+            slope = s[1] - u.sum(axis=1), b[1] - v.sum(axis=1)
+            uu, uv, vv = ((x * y).sum(axis=1) for x, y in ((u, u), (u, v), (v, v)))
+            # A signal at 0 that would fall further stays there.
+            held = (signal == 0) & (slope[0] >= 0)
+            uu, uv = np.where(held, 1.0, uu), np.where(held, 0.0, uv)
+            push = np.where(held, 0.0, slope[0]), slope[1]
+            determinant = uu * vv - uv**2
+            step = np.array([vv * push[0] - uv * push[1], uu * push[1] - uv * push[0]])
+            step /= -determinant
+            # The decrement of a self-concordant function bounds the step that is safe.
+            decrement = -(step[0] * push[0] + step[1] * push[1])
+            if decrement.max() < 1e-12:
+                break
+            length = 1 / (1 + np.sqrt(np.maximum(decrement, 0.0)))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                to_zero = np.where(step[0] < 0, -signal / step[0], np.inf)
+                halfway = np.where(step[1] < 0, -0.5 * rate / step[1], np.inf)
+            length = np.minimum(length, np.minimum(to_zero, halfway))
+            signal = np.where(length == to_zero, 0.0, signal + length * step[0])
+            rate = rate + length * step[1]
+        assert decrement.max() < 1e-12, "the reference has not found its best rates"
+        assert (slope[0][held] >= 0).all()
+        return signal, rate
 
-        def objective(x):
-            density = x[0] * s[0] + x[1] * b[0] + f[0]
-            return x[0] * s[1] + x[1] * b[1] - np.log(np.maximum(density, 1e-300)).sum()
+    def best(self):
+        """The best fit on `GRID`: −2 ln L, signal events, rate, leff.
 
-        found = optimize.minimize(
-            objective,
-            start,
-            method="SLSQP",
-            bounds=[(0, None), (0, None)],
-            options={"ftol": 1e-11, "maxiter": 200},
-        )
-        return found.x
+        On the coarse grid first, then a coarse step to either side of its three best points.
+        """
+        coarse = self.best_at(COARSE)
+        around = COARSE[np.argsort(coarse[0])[:3]]
+        near = np.abs(GRID[:, np.newaxis] - around).min(axis=1) < (COARSE[1] - COARSE[0]) + 1e-9
+        return lowest(self.best_at(GRID[near]))
 
-    def best(self, grid=GRID):
-        """The best fit over a grid in leff: −2 ln L, signal events, rate, leff."""
-        fits, start = [], np.array([1.0, 1.0])
-        for leff in grid:
-            start = self.best_rates(leff, start)
-            fits.append((self.minus2lnl(*start, leff), *start, leff))
-        return min(fits)
+    def best_at(self, leff):
+        """−2 ln L, signal events, rate and leff: the best at each leff."""
+        rates = self.best_rates(leff)
+        return self.minus2lnl(*rates, leff), *rates, leff
 
     def profiled(self, signal_events, leff):
         """−2 ln L at a signal, with the background rate found by bisection of its slope."""
         s, b, f = self.at(leff)
         rest = signal_events * s[0] + f[0]
 
-        def slope(rate):
+        def falls(rate):
             with np.errstate(divide="ignore"):
-                return b[1] - (b[0] / (rate * b[0] + rest)).sum()
+                return b[1] < (b[0] / (rate[:, np.newaxis] * b[0] + rest)).sum(axis=1)
 
-        high = 2.0
-        while slope(high) < 0:
+        low, high = np.zeros(len(leff)), np.full(len(leff), 2.0)
+        while falls(high).any():
             high *= 2
-        rate = 0.0 if slope(1e-12) > 0 else optimize.bisect(slope, 1e-12, high, xtol=1e-10)
-        return self.minus2lnl(signal_events, rate, leff)
+        for _ in range(40):
+            middle = (low + high) / 2
+            below = falls(middle)
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return self.minus2lnl(signal_events, (low + high) / 2, leff)
 
     def statistic(self, signal_events, best, grid=GRID):
         """q̃ at a signal above the best fit."""
-        return min(self.profiled(signal_events, leff) for leff in grid) - best
+        return self.profiled(signal_events, grid).min() - best
+
+
+def lowest(fits):
+    """The fit with the least −2 ln L."""
+    return tuple(x[fits[0].argmin()] for x in fits)

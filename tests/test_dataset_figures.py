@@ -158,9 +158,9 @@ def test_invariance(tmp_path, small_study, models):
     draw_twice(tmp_path, lambda files: invariance_figures.draw(small_study, "lz", limits, files))
 
 
-def test_integrated_spectra(tmp_path, small_study):
-    names = [*small_study.signals(), *small_study.spectra()]
-    spectra = {name: spectrum(small_study, name) for name in names}
+@pytest.mark.slow
+def test_integrated_spectra(tmp_path, small_study, small_spectra):
+    spectra = small_spectra | {name: spectrum(small_study, name) for name in small_study.spectra()}
     draw_twice(
         tmp_path, lambda files: spectrum_figures.draw_integrated(small_study, "SI", spectra, files)
     )

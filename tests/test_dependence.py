@@ -67,6 +67,7 @@ def test_empty_signal_has_no_limit(small_study, small_templates):
     assert status == Status.empty_template
 
 
+@pytest.mark.slow
 def test_table(tmp_path, small_study, monkeypatch):
     """One changed number is enough here: a poor electron lifetime."""
     monkeypatch.setattr(module, "variations", lambda detector: [("electron_lifetime_us", 100.0)])

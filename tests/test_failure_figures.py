@@ -1,6 +1,7 @@
 """Pictures of the failure study: drawn, reproducibly, for whole and for small studies."""
 
 import dataclasses
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -9,9 +10,12 @@ from zeptobarn import failures, scans
 from zeptobarn.explain import Explanation
 from zeptobarn.figures import failures as figures
 from zeptobarn.figures.brent import draw_brent, examples
-from zeptobarn.spectra import spectrum
 from zeptobarn.study import Failures
 from zeptobarn.summary import GOOD
+
+pytestmark = pytest.mark.xdist_group("failure_figures")
+
+MORE_SCANS = ("n_events", "confidence_level", "n_trials", "leff_low")
 
 
 @pytest.fixture(scope="module")
@@ -20,20 +24,15 @@ def study(small_study):
 
 
 @pytest.fixture(scope="module")
-def tables(study, small_templates):
-    """The scans that need no other interaction."""
-    templates = small_templates["xenon1t"]
-    return {
-        scan: failures.run(
-            study,
-            "xenon1t",
-            scan,
-            templates,
-            {s: spectrum(study, s) for s in scans.sources(study, scan)},
-        )
-        for scan in scans.names(study)
-        if scan != "reference"
-    }
+def table(study, small_templates, small_spectra):
+    """The trials of a scan, made when they are first asked for."""
+
+    @cache
+    def trials(scan):
+        spectra = {s: small_spectra[s] for s in scans.sources(study, scan)}
+        return failures.run(study, "xenon1t", scan, small_templates["xenon1t"], spectra)
+
+    return trials
 
 
 def draw_twice(tmp_path, draw):
@@ -45,35 +44,40 @@ def draw_twice(tmp_path, draw):
         assert file.stat().st_size > 6000
 
 
-def test_law_and_outcomes(tmp_path, study, tables):
-    summary = failures.summarise(tables["n_events"])
+@pytest.mark.slow
+def test_law_and_outcomes(tmp_path, study, table):
+    summary = failures.summarise(table("n_events"))
     law = failures.law(summary)
     draw_twice(
         tmp_path / "law", lambda files: figures.draw_law(study, "xenon1t", summary, law, files)
     )
     draw_twice(
         tmp_path / "outcomes",
-        lambda files: figures.draw_outcomes(study, "xenon1t", tables["n_events"], files),
+        lambda files: figures.draw_outcomes(study, "xenon1t", table("n_events"), files),
     )
 
 
-@pytest.mark.parametrize("scan", ["n_events", "bound", "confidence_level", "n_trials", "leff_low"])
-def test_tables(tmp_path, study, tables, scan):
-    summary = failures.summarise(tables[scan])
+@pytest.mark.parametrize(
+    "scan", ["bound", *(pytest.param(scan, marks=pytest.mark.slow) for scan in MORE_SCANS)]
+)
+def test_tables(tmp_path, study, table, scan):
+    summary = failures.summarise(table(scan))
     draw_twice(
         tmp_path, lambda files: figures.draw_tables(study, "xenon1t", summary, {scan: files})
     )
 
 
-def test_one_mass_can_be_drawn(tmp_path, study, tables):
-    rows = tables["n_events"]
+def test_one_mass_can_be_drawn(tmp_path, study, table):
+    rows = table("n_events")
     summary = failures.summarise(rows[(rows["mass_GeV"] == 50)])
     figures.draw_law(study, "xenon1t", summary, failures.law(summary), [tmp_path / "law.png"])
     figures.draw_tables(study, "xenon1t", summary, {"n_events": [tmp_path / "table.png"]})
+    for file in (tmp_path / "law.png", tmp_path / "table.png"):
+        assert file.stat().st_size > 6000
 
 
-def test_examples_of_brent(tables):
-    rows = tables["bound"]
+def test_examples_of_brent(table):
+    rows = table("bound")
     found = examples(rows)
     assert set(found) == {"ok", "no_crossing", "empty_template"}
     trials = rows[rows["finder"] == "classical"].set_index("trial")
@@ -115,6 +119,7 @@ def test_brent(tmp_path):
     draw_twice(tmp_path, lambda files: draw_brent(found, files))
 
 
-def test_every_outcome_has_a_colour(tables):
-    failed = pd.concat(tables.values())["status"].unique()
+@pytest.mark.slow
+def test_every_outcome_has_a_colour(table):
+    failed = pd.concat(table(scan) for scan in ("bound", *MORE_SCANS))["status"].unique()
     assert set(failed) - set(GOOD) <= set(figures._OUTCOMES)

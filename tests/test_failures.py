@@ -7,14 +7,16 @@ import pandas as pd
 import pytest
 
 from zeptobarn import failures, scans
-from zeptobarn.model import build_templates
 from zeptobarn.problem import scan as statistic_of
-from zeptobarn.spectra import spectrum
+from zeptobarn.spectra import source_spectrum
 from zeptobarn.study import Failures
 from zeptobarn.summary import GOOD
-from zeptobarn.templates import rate_above_cutoff
+from zeptobarn.templates import build, rate_above_cutoff
 
 DETECTOR = "xenon1t"
+
+# Its tables take half a minute; test_explain and test_failure_figures are quick.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("failures")]
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +25,16 @@ def study(small_study):
 
 
 @pytest.fixture(scope="module")
-def inputs(study):
+def inputs(study, small_responses, small_templates):
     """Templates and spectra of all scans."""
     signals = list(
         dict.fromkeys(s for scan in scans.names(study) for s in scans.sources(study, scan))
     )
-    names = [*signals, *(s.name for s in study.detectors[DETECTOR].sources)]
-    return build_templates(study, DETECTOR, names), {s: spectrum(study, s) for s in signals}
+    spectra = {s: source_spectrum(study, DETECTOR, s) for s in signals}
+    templates = {
+        s: build(study, DETECTOR, s, spectra[s], small_responses[DETECTOR]["nr"]) for s in signals
+    }
+    return small_templates[DETECTOR] | templates, spectra
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +86,7 @@ def test_the_law_is_predicted_not_fitted(summary, study, inputs):
 
 def test_every_trial_has_an_answer(tables):
     """A limit wherever the template is filled and the critical value positive, else a reason."""
+    assert len(tables) == 6
     for scan, table in tables.items():
         conventional, robust = by_finder(table)
         answerable = (robust["filled_bins"] > 0) & (robust["confidence_level"] > 0.5)
@@ -92,11 +98,13 @@ def test_every_trial_has_an_answer(tables):
 
 
 def test_both_finders_agree_or_say_why(tables):
+    assert len(tables) == 6
     for scan, table in tables.items():
         conventional, robust = by_finder(table)
         assert "unexplained" not in set(table["difference"]), scan
         same = conventional["status"].isin(GOOD) & robust["status"].isin(GOOD)
         same &= conventional["difference"] == ""
+        assert same.any(), scan
         ratio = conventional["limit_rate_multiplier"][same] / robust["limit_rate_multiplier"][same]
         assert (ratio - 1).abs().max() < 1e-3, scan
 

@@ -70,9 +70,8 @@ def draw_and_keep(monkeypatch, module, draw):
     return figure
 
 
-def test_spectra(tmp_path, small_study):
-    names = [*small_study.signals(), *small_study.spectra()]
-    spectra = {name: spectrum(small_study, name) for name in names}
+def test_spectra(tmp_path, small_study, small_spectra):
+    spectra = small_spectra | {name: spectrum(small_study, name) for name in small_study.spectra()}
     png, pdf = draw_twice(
         tmp_path, lambda files: spectrum_figures.draw(small_study, "SI", spectra, files)
     )
@@ -101,6 +100,7 @@ def test_yields(tmp_path, small_study, monkeypatch):
                 assert lines[model].get_linestyle() == ("-" if full else "--")
 
 
+@pytest.mark.slow
 def test_templates_and_bands(tmp_path, small_study, small_templates, dataset):
     for draw in (template_figures.draw_templates, template_figures.draw_bands):
         draw_twice(
@@ -146,7 +146,9 @@ def test_withheld_medians_can_be_drawn(tmp_path, small_study, summary):
 def test_published_tables_name_their_sources():
     from pathlib import Path
 
-    for path in Path("resources/published").glob("*.csv"):
+    files = list(Path("resources/published").glob("*.csv"))
+    assert files
+    for path in files:
         table = pd.read_csv(path)
         assert list(table.columns) == [
             "label", "interaction", "mass_GeV", "cross_section_cm2", "kind", "source",

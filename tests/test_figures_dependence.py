@@ -44,7 +44,7 @@ def table_of(study, masses):
     return pd.DataFrame(rows, columns=list(_UNITS))
 
 
-@pytest.mark.parametrize("masses", [(10.0, 50.0), (30.0,)])
+@pytest.mark.parametrize("masses", [(10.0, 50.0), pytest.param((30.0,), marks=pytest.mark.slow)])
 def test_dependence_and_tornado(tmp_path, small_study, masses):
     table = table_of(small_study, masses)
     for draw in (dependence.draw_dependence, dependence.draw_tornado):
@@ -131,6 +131,7 @@ def test_contours_hold_their_share(small_templates):
         assert inside >= share
 
 
+@pytest.mark.slow
 def test_interactions(tmp_path, small_study):
     table = pd.DataFrame(
         [

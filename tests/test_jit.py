@@ -28,7 +28,9 @@ def half(x):
 """
 
 
-@pytest.fixture(params=["", "deep."], ids=["same_folder", "other_folder"])
+@pytest.fixture(
+    params=[pytest.param("", marks=pytest.mark.slow), "deep."], ids=["same_folder", "other_folder"]
+)
 def package(request, tmp_path):
     """Files of a small package with the real compilation, in one folder or in two."""
     root = tmp_path / "zeptobarn"
@@ -68,7 +70,9 @@ def run(package, **changes):
     return float(value), int(hits), done.stderr
 
 
-@pytest.mark.parametrize("variable", ["XDG_CACHE_HOME", "NUMBA_CACHE_DIR"])
+@pytest.mark.parametrize(
+    "variable", [pytest.param("XDG_CACHE_HOME", marks=pytest.mark.slow), "NUMBA_CACHE_DIR"]
+)
 def test_a_change_in_what_a_kernel_calls_is_compiled(package, tmp_path, variable):
     place = {variable: tmp_path / "cache"}
     assert run(package, **place)[:2] == (9.0, 0)
@@ -97,7 +101,13 @@ def damage_a_bit(content):
 
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
 @pytest.mark.parametrize(
-    "damage", [lambda c: b"", lambda c: c[: len(c) // 2], damage_a_bit], ids=["empty", "cut", "bit"]
+    "damage",
+    [
+        pytest.param(lambda content: b"", marks=pytest.mark.slow),
+        pytest.param(lambda content: content[: len(content) // 2], marks=pytest.mark.slow),
+        damage_a_bit,
+    ],
+    ids=["empty", "cut", "bit"],
 )
 def test_a_damaged_file_is_made_again(package, tmp_path, suffix, damage):
     assert run(package)[:2] == (9.0, 0)

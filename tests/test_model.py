@@ -194,6 +194,7 @@ def test_unknown_names_are_refused(model, small_study):
         load_model(small_study, "lz", 51)
 
 
+@pytest.mark.slow
 def test_built_in_memory(small_study, monkeypatch, tmp_path):
     """Without results, the model simulates its templates itself."""
     study = dataclasses.replace(

@@ -19,11 +19,18 @@ BINS_KEV = {
 EVENTS = 40_000
 
 
+def responses(settings, recoil, space, nuisances=quadrature.NOMINAL, **options):
+    """The response of each of `BINS_KEV`, which have those between them for neighbours."""
+    edges = np.ravel(BINS_KEV[recoil])
+    return response(settings, recoil, space, edges, nuisances, **options)[::2]
+
+
 def pulls(settings, recoil, space, nuisances=quadrature.NOMINAL):
     """p-value of each energy bin's template, and the pull of its acceptance."""
     p_values, acceptance = [], []
+    found_exactly = responses(settings, recoil, space, nuisances)
     for i, edges in enumerate(np.array(BINS_KEV[recoil])):
-        exact = response(settings, recoil, space, edges, nuisances)[0]
+        exact = found_exactly[i]
         rng = stream(1, "quadrature", i)
         (found,), (variance,), (events,) = histogram(
             settings, recoil, space, edges, EVENTS, [rng], nuisances
@@ -39,7 +46,7 @@ def pulls(settings, recoil, space, nuisances=quadrature.NOMINAL):
 
 
 @pytest.mark.parametrize("detector", ["xenon1t", "lz"])
-@pytest.mark.parametrize("recoil", ["nr", "er"])
+@pytest.mark.parametrize("recoil", [pytest.param("nr", marks=pytest.mark.slow), "er"])
 def test_agrees_with_the_simulation(small_study, detector, recoil):
     """All anchors: no energy bin's template off, after correcting for their number."""
     space = small_study.detectors[detector].space
@@ -80,14 +87,14 @@ def with_maps(detector):
 @pytest.mark.parametrize(
     "change",
     [
-        {"apply_bias": True},
+        pytest.param({"apply_bias": True}, marks=pytest.mark.slow),
         {"yields": {"nr": "nest", "er": "nest_gamma"}},
-        {"electron_lifetime_spread": 0.15, "s2_fano": 3.0},
+        pytest.param({"electron_lifetime_spread": 0.15, "s2_fano": 3.0}, marks=pytest.mark.slow),
         {"electron_lifetime_us": 300.0, "correction_lifetime_us": 452.0},
         {"area_unit": "phd", "s1_area_threshold": 3.0, "single_pe_width": 0.2},
-        {"electron_lifetime_spread": 0.3},
-        {"single_pe_width": 0.05},
-        "maps",
+        pytest.param({"electron_lifetime_spread": 0.3}, marks=pytest.mark.slow),
+        pytest.param({"single_pe_width": 0.05}, marks=pytest.mark.slow),
+        pytest.param("maps", marks=pytest.mark.slow),
     ],
     ids=lambda change: change if isinstance(change, str) else "-".join(change),
 )
@@ -101,16 +108,22 @@ def test_agrees_whatever_the_detector(small_study, change, recoil):
 
 
 @pytest.mark.parametrize(
-    ("detector", "recoil"), [("xenon1t", "nr"), ("xenon1t", "er"), ("lz", "nr"), ("lz", "er")]
+    ("detector", "recoil"),
+    [
+        pytest.param("xenon1t", "nr", marks=pytest.mark.slow),
+        pytest.param("xenon1t", "er", marks=pytest.mark.slow),
+        ("lz", "nr"),
+        pytest.param("lz", "er", marks=pytest.mark.slow),
+    ],
 )
 def test_twice_as_fine_changes_nothing(small_study, detector, recoil):
     """The quadrature's own error is below 0.1 % in bins above 1 % of the largest."""
     found = small_study.detectors[detector]
-    for edges in np.array(BINS_KEV[recoil]):
-        one, other = (
-            response(found.settings, recoil, found.space, edges, nodes=nodes)[0]
-            for nodes in (Nodes(), Nodes(80, 8, 16, 3.0, 18, 0.6))
-        )
+    default, fine = (
+        responses(found.settings, recoil, found.space, nodes=nodes)
+        for nodes in (Nodes(), Nodes(80, 8, 16, 3.0, 18, 0.6))
+    )
+    for one, other in zip(default, fine, strict=True):
         big = other > 0.01 * other.max()
         np.testing.assert_allclose(one[big], other[big], rtol=1e-3)
         assert one.sum() == pytest.approx(other.sum(), rel=1e-4)

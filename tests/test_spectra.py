@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,10 +63,18 @@ def test_wimp_without_recoils_is_refused():
         wimp_spectrum(0.3)
 
 
-@pytest.mark.parametrize("mechanism", ["migdal", "bremsstrahlung"])
+@cache
+def light(mechanism):
+    """Electronic recoils of a WIMP of 0.5 GeV: seconds each."""
+    return wimp_spectrum(0.5, f"SI_{mechanism}")
+
+
+@pytest.mark.parametrize(
+    "mechanism", [pytest.param("migdal", marks=pytest.mark.slow), "bremsstrahlung"]
+)
 def test_electronic_recoils_of_light_wimps(mechanism):
     """They end where all of the WIMP's kinetic energy is used, beyond the nucleus's recoils."""
-    found = wimp_spectrum(0.5, f"SI_{mechanism}")
+    found = light(mechanism)
     energy, rate = (found[name].to_numpy() for name in found)
     assert energy[-1] == pytest.approx(1.757, rel=2e-3)
     assert (rate[(energy > 0.2) & (energy < 1.6)] > 0).all()
@@ -73,15 +83,14 @@ def test_electronic_recoils_of_light_wimps(mechanism):
     assert rate[energy > 1.6].max() < 1e-4 * rate.max()
 
 
+@pytest.mark.slow
 def test_migdal_electrons_outnumber_bremsstrahlung():
     """By orders of magnitude: Ibe et al., JHEP 03 (2018) 194."""
-    migdal, photons = (
-        integrate(wimp_spectrum(0.5, f"SI_{name}"), [0.5, 3])[0]
-        for name in ("migdal", "bremsstrahlung")
-    )
+    migdal, photons = (integrate(light(name), [0.5, 3])[0] for name in ("migdal", "bremsstrahlung"))
     assert 100 < migdal / photons < 1e5
 
 
+@pytest.mark.slow
 def test_migdal_rate_is_an_integral_over_recoils():
     """One energy, one shell at a time: a sum over recoil energies and speeds on a grid."""
     mass, energy = 1.0, 0.8

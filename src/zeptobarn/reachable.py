@@ -59,7 +59,7 @@ def reached(file: str | Path) -> list[str]:
 def _closure(file: Path) -> dict[str, str]:
     """Code by module name; a file outside the package has an empty name."""
     found: dict[str, str] = {}
-    left = {_name(file): file}
+    left = {_name(file): file} | {name: _path(name) for name in _packages(_name(file))}
     while left:
         name, path = left.popitem()
         found[name], modules = _read(path, name, path.stat().st_mtime_ns)
@@ -143,6 +143,11 @@ def _modules(module: str, name: str) -> Iterator[str]:
         raise ImportError(f"import {name or module} from the module that defines it")
     if not _path(module).exists():
         raise ImportError(f"there is no module {module}")
-    while module:
+    yield module
+    yield from _packages(module)
+
+
+def _packages(module: str) -> Iterator[str]:
+    """Packages that a module lies in: they run before it."""
+    while module := module.rpartition(".")[0]:
         yield module
-        module = module.rpartition(".")[0]

@@ -10,7 +10,6 @@ from zeptobarn.calibration import asymptotic
 from zeptobarn.intervals import LIMIT
 from zeptobarn.model import make_model
 from zeptobarn.problem import Data, Problem, scan
-from zeptobarn.response import compute_response
 from zeptobarn.spectra import integrate, read_spectrum, spectrum, wimp_spectrum
 from zeptobarn.study import Interval
 from zeptobarn.templates import events_per_rate, fold
@@ -60,9 +59,9 @@ def xenon_halo(small_study):
 @pytest.mark.parametrize(
     ("source", "events"), [("er", 62.1), ("neutrons", 0.0585), ("wimp_SI_50GeV", 18.3)]
 )
-def test_expected_events_in_xenon1t(xenon_halo, small_templates, source, events):
+def test_expected_events_in_xenon1t(xenon_halo, small_responses, small_templates, source, events):
     if source.startswith("wimp"):
-        response = compute_response(xenon_halo, "xenon1t", "nr", "leff_0")
+        response = small_responses["xenon1t"]["nr"]["leff_0"]
         template = fold(
             spectrum(xenon_halo, source),
             {"leff_0": response},
@@ -166,11 +165,11 @@ def test_without_events_the_limit_is_a_number_of_signal_events(small_study, smal
     assert limit.rate_multiplier * model.signal_events == pytest.approx(0.821, abs=5e-4)
 
 
-def test_halving_the_energy_bins_keeps_the_7_GeV_acceptance(small_study):
+def test_halving_the_energy_bins_keeps_the_7_GeV_acceptance(small_study, small_responses):
     """The default bins, with the detector's acceptance from the coarse response."""
     from zeptobarn.response import energy_edges
 
-    response = compute_response(small_study, "xenon1t", "nr", "leff_0")
+    response = small_responses["xenon1t"]["nr"]["leff_0"]
     middle = np.sqrt(response.energy_edges_keV[1:] * response.energy_edges_keV[:-1])
     table = spectrum(small_study, "wimp_SI_7GeV")
 

@@ -1,5 +1,6 @@
 """Quanta and signals of NEST's yields against nestpy's own event generator."""
 
+from functools import cache
 from pathlib import Path
 
 import nestpy
@@ -42,12 +43,16 @@ def moments(photons, electrons, weights=None):
     return means, widths, covariance[0, 1] / np.prod(np.maximum(widths, 1e-9))
 
 
-@pytest.fixture(autouse=True)
-def _fixed_seed():
+@cache
+def nestpy_moments(species, field):
+    """Of nestpy's quanta at each of `ENERGIES_KEV`."""
     nestpy.RandomGen.rndm().set_seed(1)
+    return [moments(*nestpy_quanta(species, energy, field)) for energy in ENERGIES_KEV]
 
 
-@pytest.mark.parametrize("field", [81, 117, 193, 310])
+@pytest.mark.parametrize(
+    "field", [310, *(pytest.param(field, marks=pytest.mark.slow) for field in (81, 117, 193))]
+)
 @pytest.mark.parametrize("model", list(SPECIES))
 @pytest.mark.parametrize("way", ["simulate", "quadrature"])
 def test_quanta(small_study, model, field, way):
@@ -60,8 +65,7 @@ def test_quanta(small_study, model, field, way):
     table = _quanta_table(settings, recoil, ENERGIES_KEV, quadrature.NOMINAL)
     yields = quadrature.detector_yields(settings, recoil, ENERGIES_KEV)
     compared = 0
-    for i, energy in enumerate(ENERGIES_KEV):
-        theirs = moments(*nestpy_quanta(SPECIES[model], energy, field))
+    for i, theirs in enumerate(nestpy_moments(SPECIES[model], field)):
         if way == "simulate":
             numbers = chain(settings, recoil)
             mine = moments(*_draw(stream(1, "quanta", i), numbers, table[i], N))

@@ -21,6 +21,7 @@ def message_of(workflow, **changes):
     return text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -36,6 +37,7 @@ def test_study(workflow, changes, message):
     assert "overlay.yaml" in text or "darwin" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -51,6 +53,7 @@ def test_detector(workflow, old, new, message):
     assert XENON1T in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

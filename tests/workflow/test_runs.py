@@ -196,13 +196,14 @@ def test_batches_cores_and_threads_change_nothing(tmp_path):
         ("ten", 100, ["--cores", "2"]),
         ("threads", 1000, ["--cores", "2", "--set-threads", "limits=2", "response=2"]),
     ):
-        workflow = Workflow(tmp_path / name)
         if name == "ten":  # how trials are batched is nothing to a response or a template
             workflow = found["one"][0].copy_to(tmp_path / name)
             for made in ("toys", "limits", "summary"):
                 shutil.rmtree(tmp_path / name / "results" / made)
+        else:
+            workflow = Workflow(tmp_path / name)
         done = workflow.run(
-            *arguments, summary, trials=1000, trials_per_batch=per_batch, masses_GeV=[10]
+            summary, *arguments, trials=1000, trials_per_batch=per_batch, masses_GeV=[10]
         )
         assert done.returncode == 0, done.stderr
         results = tmp_path / name / "results"
@@ -276,7 +277,7 @@ def test_calibrated_limits_of_a_combination_and_their_coverage(tmp_path):
         "calibration": {"toys": 100, "expected_events": [0, 1, 2.5, 5, 10, 20, 40]},
         "coverage": {"toys": 100, "masses_GeV": [50], "expected_events": [3, 6]},
     }
-    done = workflow.run("all", "coverage", **changes)
+    done = workflow.run("results/summary/limits.csv", "coverage", **changes)
     assert done.returncode == 0, done.stderr
     results = tmp_path / "results"
     table = pd.read_csv(results / "summary/limits.csv").set_index(["detector", "interval"])
@@ -300,4 +301,4 @@ def test_calibrated_limits_of_a_combination_and_their_coverage(tmp_path):
         share = coverage["n_covered"] / coverage["n_trials"]
         assert share[coverage["calibration"] == "toys"].min() > 0.75
         assert (results / f"figures/coverage_{name}_SI.png").is_file()
-    assert workflow.planned(**changes) == {}
+    assert workflow.planned("results/summary/limits.csv", "coverage", **changes) == {}

@@ -28,6 +28,7 @@ TINY = {
     "results": "results",
     "detectors": ["xenon1t"],
     "masses_GeV": [10, 50],
+    "shapes": [{"name": "leff", "anchors": [-2, 0, 2], "low_energy": "constant"}],
     "trials": 20,
     "trials_per_batch": 20,
     "failures": {"trials": 10, "most_trials": 20},
