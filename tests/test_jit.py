@@ -47,14 +47,14 @@ def package(request, tmp_path):
     return root
 
 
-def run(package, **changes):
+def run(package, before="", **changes):
     """Call the outer kernel at 6 in another process.
 
     Returns its value, whether its code came from the cache, and what was said.
     """
     environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
     environment |= {"PYTHONPATH": str(package.parent), "XDG_CACHE_HOME": str(package.parent / "x")}
-    code = (
+    code = before + (
         "from zeptobarn.outer import square_of_half as f\n"
         "print(f(6.0), sum(f.stats.cache_hits.values()))"
     )
@@ -134,6 +134,26 @@ def test_without_a_writable_place_there_is_a_temporary_one(package, tmp_path):
     (shared,) = temporary.iterdir()
     shared.chmod(0o777)
     assert run(package, **place)[:2] == (9.0, 0)
+
+
+def test_a_folder_that_cannot_be_made_is_replaced(package, tmp_path):
+    assert run(package)[:2] == (9.0, 0)
+    for folder in (tmp_path / "x/zeptobarn").iterdir():
+        shutil.rmtree(folder)
+        folder.touch()
+    (tmp_path / "temporary").mkdir()
+    value, found, said = run(package, TMPDIR=tmp_path / "temporary")
+    assert (value, found) == (9.0, 0)
+    assert said.count("\n") == 1
+    assert str(tmp_path / "temporary") in said
+
+
+def test_a_full_disk_costs_the_cache_alone(package):
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+    for _ in range(2):
+        value, found, said = run(package, limit)
+        assert (value, found) == (9.0, 0)
+        assert "compiled kernels are not kept in" in said
 
 
 def test_kernels_run_without_compilation(package):

@@ -57,24 +57,34 @@ def inner_kernel(**options: Any) -> Callable[[F], F]:
 
 
 @cache
-def cache_folder() -> Path:
-    """Give the folder of compiled kernels.
+def cache_folder(part: str = "") -> Path:
+    """Give a folder of compiled kernels, and make it.
 
-    It is `zeptobarn` below NUMBA_CACHE_DIR where that is set, else the user's cache folder; where
-    it cannot be written, a temporary folder, with a warning.
+    It lies in `zeptobarn` below NUMBA_CACHE_DIR where that is set, else in the user's cache
+    folder; where that cannot be written, in a temporary folder, with a warning.
+
+    Parameters
+    ----------
+    part
+        Name of the folder; none: the one that holds all others.
     """
     chosen = numba.config.CACHE_DIR  # type: ignore[attr-defined]
-    folder = Path(chosen, "zeptobarn") if chosen else user_cache_path("zeptobarn", False)
+    whole = Path(chosen, "zeptobarn") if chosen else user_cache_path("zeptobarn", False)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
+        return _writable(whole / part)
     except OSError as error:
         found = _temporary_folder()
-        _log.warning("compiled kernels go to %s, for %s: %s", found, folder, error.strerror)
-        return found
+        _warn(f"compiled kernels go to {found}, for {whole}: {error.strerror}")
+        return _writable(found / part)
 
 
+def _writable(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        return folder
+
+
+@cache
 def _temporary_folder() -> Path:
     """One for all processes of the user, unless somebody else made it: code is loaded from it."""
     found = Path(tempfile.gettempdir()) / f"zeptobarn-{os.getuid()}"
@@ -82,6 +92,12 @@ def _temporary_folder() -> Path:
     kept = found.lstat()
     mine = stat.S_ISDIR(kept.st_mode) and kept.st_uid == os.getuid()
     return found if mine and not kept.st_mode & 0o022 else Path(tempfile.mkdtemp())
+
+
+@cache
+def _warn(text: str) -> None:
+    """Say it once."""
+    _log.warning(text)
 
 
 class _Locator(caching._CacheLocator):
@@ -93,12 +109,10 @@ class _Locator(caching._CacheLocator):
 
     @classmethod
     def from_function(cls, py_func: Callable[..., Any], py_file: str) -> "_Locator":
-        found = cls(py_file)
-        found.ensure_cache_path()
-        return found
+        return cls(py_file)
 
     def get_cache_path(self) -> str:
-        return str(cache_folder() / f"{Path(self._py_file).stem}-{self._key}")
+        return str(cache_folder(f"{Path(self._py_file).stem}-{self._key}"))
 
     def get_source_stamp(self) -> str:
         return self._key
@@ -132,7 +146,7 @@ class _CheckedFile(caching.IndexDataCacheFile):
 def _intact(path: str) -> bool:
     try:
         content = Path(path).read_bytes()
-    except FileNotFoundError:
+    except OSError:
         return False
     return hashlib.sha256(content[:-32]).digest() == content[-32:]
 
@@ -151,4 +165,4 @@ class _KernelCache(caching.FunctionCache):
         try:
             super().save_overload(sig, data)
         except OSError as error:
-            _log.warning("a compiled kernel is not kept in %s: %s", self._cache_path, error)
+            _warn(f"compiled kernels are not kept in {self._cache_path}: {error.strerror}")
