@@ -67,6 +67,7 @@ def main() -> None:
     given = parser.parse_args()
 
     mutants = [m for name in MODULES for m in sample(name, given.per_module, given.seed)]
+    random.Random(given.seed).shuffle(mutants)  # so that a part of them is a fair sample, too
     given.output.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as scratch,

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
+from small import SMALL
 from zeptobarn import paths
 from zeptobarn.reachable import code_of
 from zeptobarn.response import Response, compute_response, read_response, write_response
@@ -25,14 +26,6 @@ ROOT = Path(__file__).parent.parent
 # The same examples in every run: a failure is the change's, not the dice's.
 settings.register_profile("fixed", derandomize=True)
 settings.load_profile("fixed")
-
-SMALL = """
-results: results/small
-masses_GeV: [7, 10, 50, 1000]
-trials: 20
-trials_per_batch: 20
-response: {events_per_energy_bin: 20000, energy_bin_width_log: 0.05}
-"""
 
 
 @pytest.fixture(scope="session", autouse=True)

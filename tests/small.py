@@ -1,0 +1,9 @@
+"""The small study of most tests: coarse, and quick to compute."""
+
+SMALL = """
+results: results/small
+masses_GeV: [7, 10, 50, 1000]
+trials: 20
+trials_per_batch: 20
+response: {events_per_energy_bin: 20000, energy_bin_width_log: 0.05}
+"""
