@@ -8,7 +8,7 @@ from scipy import stats
 from zeptobarn.config import ConfigError
 from zeptobarn.density import bin_index
 from zeptobarn.tables import StaleResultError
-from zeptobarn.toys import read_events, read_toys, throw, write_toys
+from zeptobarn.toys import place, read_events, read_toys, throw, write_toys
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,25 @@ def test_events_follow_the_template(toys, small_study, small_templates):
     seen = np.bincount(bins // space.shape[1], minlength=space.shape[0])
     assert stats.chisquare(seen, groups / groups.sum() * len(events)).pvalue > 1e-3
     assert (law[bins] > 0).all()
+
+
+def test_events_lie_anywhere_in_their_bin(small_study):
+    """Uniform in cS1 and in ln cS2, each for itself."""
+    space = small_study.detectors["xenon1t"].space
+    rng = np.random.default_rng(1)
+    bins = rng.integers(0, np.prod(space.shape), size=20_000)
+    cs1, cs2 = place(space, bins, rng)
+    assert (bin_index(space, cs1, cs2) == bins).all()
+    shares = []
+    for values, edges, k in zip(
+        (cs1, np.log(cs2)),
+        (space.cs1_edges, np.log(space.cs2_edges)),
+        np.divmod(bins, space.shape[1]),
+        strict=True,
+    ):
+        shares.append((values - edges[k]) / np.diff(edges)[k])
+        assert stats.kstest(shares[-1], "uniform").pvalue > 1e-3
+    assert abs(np.corrcoef(shares)[0, 1]) < 4 / np.sqrt(len(bins))
 
 
 def test_truth(toys, small_study):
