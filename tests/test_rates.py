@@ -48,7 +48,7 @@ def expected_rate(energy_keV, mass_GeV, interaction, halo):
         proton = mass_GeV * wimp.PROTON_GEV / (mass_GeV + wimp.PROTON_GEV)
         at_zero = 4 * np.pi * reduced**2 / (3 * proton**2 * (2 * spin + 1))
         largest = 2e6 * reduced**2 / nucleus / wimp.LIGHT_KM_S**2  # keV at 1 km/s
-        speed = slowest(energy_keV, mass_GeV, wimp.XENON_GEV)
+        speed = slowest(energy_keV, mass_GeV, nucleus)
         total += (
             abundance * at_zero * float(function(energy_keV)) / largest
             * wimp.mean_inverse_speed(speed, halo, v_earth)
@@ -173,7 +173,7 @@ def test_structure_functions_are_ordered(nucleon):
 
 
 @pytest.mark.parametrize("interaction", ["SI", "SD_n_central", "SI_migdal", "SI_bremsstrahlung"])
-@pytest.mark.parametrize("mass", [2.0, 5.0])
+@pytest.mark.parametrize("mass", [2.0, 5.0, 150.0])
 def test_spectra_reach_to_the_last_recoil(interaction, mass):
     """The grid ends where the rate does, also with a fast halo: nothing is cut, nothing beyond."""
     name = "baxter2021"

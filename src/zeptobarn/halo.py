@@ -30,8 +30,9 @@ HALOS: Mapping[str, Halo] = {
 
 # GeV/c² and GeV: the atomic mass unit.
 ATOMIC_MASS_UNIT_GEV: float = constants.m_u * constants.c**2 / (1e9 * constants.e)
-# Mean atomic weight of xenon.
+# Mean atomic weight of xenon, and masses of the isotopes with a spin, 129Xe and 131Xe.
 XENON_U = 131.293
+XENON_WITH_SPIN_U = (128.9047794, 130.9050824)
 
 _LIGHT_KM_S: float = constants.c / 1e3
 # In galactic coordinates: velocity of the Sun against the local standard of rest (km/s; EPJC 81
@@ -73,7 +74,7 @@ def mean_inverse_speed(slowest_km_s: ArrayLike, halo: Halo) -> NDArray[np.float6
     velocity, y the Earth's speed and x the slowest speed::
 
         [erf(a) − erf(b) − 2 (a − b) exp(−z²)/√π] / (2 y N)
-        a = min(x + y, z), b = x − y clipped to [−z, z], N = erf(z) − 2 z exp(−z²)/√π
+        a = min(x + y, z), b = max(x − y, −z), N = erf(z) − 2 z exp(−z²)/√π
 
     (Savage, Freese and Gondolo, PRD 74 (2006) 043531, their three cases written as one.)
 
@@ -96,7 +97,7 @@ def mean_inverse_speed(slowest_km_s: ArrayLike, halo: Halo) -> NDArray[np.float6
     z, y = halo.v_esc_km_s / halo.v0_km_s, earth_km_s(halo) / halo.v0_km_s
     x = np.asarray(slowest_km_s, dtype=float) / halo.v0_km_s
     end = 2 / np.sqrt(np.pi) * np.exp(-(z**2))
-    upper, lower = np.minimum(x + y, z), np.clip(x - y, -z, z)
+    upper, lower = np.minimum(x + y, z), np.maximum(x - y, -z)
     inside = erf(upper) - erf(lower) - end * (upper - lower)
     found = inside / (2 * y * (erf(z) - end * z) * halo.v0_km_s)
     return np.where(x < z + y, np.maximum(found, 0.0), 0.0)

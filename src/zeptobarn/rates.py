@@ -8,8 +8,8 @@ with ρ the density of dark matter, m_χ the WIMP's mass, σ its cross section o
 reduced mass with the nucleon (Lewin and Smith, Astropart. Phys. 6 (1996) 87). The nucleon is the
 proton for every interaction. Structure functions, electron probabilities and atomic form factors
 are tables that wimprates brings along. Its own rates are not used: version 0.5.0 multiplies the
-distribution of speeds by its normalisation, in place of dividing, and takes the atomic mass unit
-for the nucleon of SI.
+distribution of speeds by its normalisation, in place of dividing, takes the atomic mass unit for
+the nucleon of SI, and for SD compares both isotopes with the speeds of the mean nucleus.
 """
 
 import warnings
@@ -45,7 +45,7 @@ _STRUCTURE = {"central": "central", "up": "up", "low": "down"}
 # atom is another one in the liquid, and the inner two add next to nothing.
 _SHELLS = ("3", "4")
 # Recoil energies in the integral over them.
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(256)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
 
 
 def wimp_rate(
@@ -102,7 +102,7 @@ def _coherent(recoil_keV: NDArray[np.float64]) -> NDArray[np.float64]:
 def _spin_dependent(
     recoil_keV: NDArray[np.float64], mass_GeV: float, nucleon: str, structure: str, halo: Halo
 ) -> NDArray[np.float64]:
-    """Response times mean inverse speed (s/km), 129Xe and 131Xe at the mean nucleus's speeds.
+    """Response times mean inverse speed (s/km), 129Xe and 131Xe, each at its own speeds.
 
     The structure functions are those of Klos et al., PRD 88 (2013) 083516; their tables end at
     600 keV, and with them the rate.
@@ -111,7 +111,7 @@ def _spin_dependent(
     total = np.zeros_like(recoil_keV)
     for number, weight_u, spin, abundance in table.spin_isotopes:
         function = table.structure_functions[number, nucleon, _STRUCTURE[structure]]
-        speeds = slowest_km_s(recoil_keV, mass_GeV, _XENON_GEV)
+        speeds = slowest_km_s(recoil_keV, mass_GeV, weight_u * ATOMIC_MASS_UNIT_GEV)
         response = abundance * weight_u / XENON_U * 4 * np.pi / (3 * (2 * spin + 1))
         total += response * function(recoil_keV) * mean_inverse_speed(speeds, halo)
     return total

@@ -20,6 +20,7 @@ from zeptobarn.halo import (
     ATOMIC_MASS_UNIT_GEV,
     HALOS,
     XENON_U,
+    XENON_WITH_SPIN_U,
     available_keV,
     fastest_km_s,
     reduced_GeV,
@@ -513,7 +514,8 @@ def largest_energy_keV(mass_GeV: float, halo: str, interaction: str = "SI") -> f
     """Largest energy (keV) that a WIMP of a mass (GeV/c²) leaves in xenon.
 
     2 μ² v²/m_N for a recoiling nucleus, μ v²/2 for an electron or a photon, with v the largest
-    speed of the halo.
+    speed of the halo. For spin-dependent interactions the nucleus is 129Xe or 131Xe, whichever
+    recoils with more energy; for the others it is the mean one.
 
     Examples
     --------
@@ -522,11 +524,15 @@ def largest_energy_keV(mass_GeV: float, halo: str, interaction: str = "SI") -> f
     >>> round(largest_energy_keV(1, "baxter2021", "SI_migdal"), 1)
     3.5
     """
-    nucleus = XENON_U * ATOMIC_MASS_UNIT_GEV
-    available = available_keV(mass_GeV, nucleus, fastest_km_s(HALOS[halo]))
+    fastest = fastest_km_s(HALOS[halo])
     if signal_recoil(interaction) == "er":
-        return available
-    return 4 * available * reduced_GeV(mass_GeV, nucleus) / nucleus
+        return available_keV(mass_GeV, XENON_U * ATOMIC_MASS_UNIT_GEV, fastest)
+    weights_u = XENON_WITH_SPIN_U if interaction.startswith("SD") else (XENON_U,)
+    nuclei = [weight * ATOMIC_MASS_UNIT_GEV for weight in weights_u]
+    return max(
+        4 * available_keV(mass_GeV, nucleus, fastest) * reduced_GeV(mass_GeV, nucleus) / nucleus
+        for nucleus in nuclei
+    )
 
 
 def spectrum_slice(study: Study, name: str) -> dict[str, Any]:
