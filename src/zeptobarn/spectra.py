@@ -5,7 +5,6 @@ A spectrum is a DataFrame with the columns ``recoil_energy_keV`` (increasing) an
 them is zero), outside the rows it is zero.
 """
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from zeptobarn.config import ConfigError
-from zeptobarn.study import HALOS, INELASTIC, Study, largest_energy_keV
+from zeptobarn.halo import HALOS
+from zeptobarn.rates import wimp_rate
+from zeptobarn.study import Study, largest_energy_keV, signal_recoil
 from zeptobarn.tables import read_csv
 
 COLUMNS = ["recoil_energy_keV", "rate_per_kg_day_keV"]
@@ -26,8 +27,8 @@ CROSS_SECTION_CM2 = 1.0e-45
 # Lower end of the WIMP spectra: below this no light is seen in either recoil type.
 _LOWEST_KEV = 0.05
 _GRID_STEP_LOG = 0.01
-# Of spectra that take a double integral at each energy.
-_COARSE_STEP_LOG = 0.02
+# Of electrons and photons: the rate jumps where a shell of the atom opens.
+_FINE_STEP_LOG = 0.002
 
 
 def spectrum(study: Study, name: str) -> pd.DataFrame:
@@ -59,12 +60,12 @@ def check_files(study: Study) -> None:
 def wimp_spectrum(
     mass_GeV: float, interaction: str = "SI", halo: str = "baxter2021"
 ) -> pd.DataFrame:
-    """Spectrum of a WIMP at 1e-45 cm², from wimprates.
+    """Spectrum of a WIMP at 1e-45 cm².
 
     The energy grid reaches from 0.05 keV to the largest energy of this mass, in steps of 1 %: a
     fixed grid would misjudge light WIMPs. With the Migdal effect (Ibe et al., JHEP 03 (2018) 194;
     the third and fourth shell) and bremsstrahlung (Kouvaris and Pradler, PRL 118 (2017) 031803)
-    the energy is that of the electron with its shell, or of the photon, in steps of 2 %; the
+    the energy is that of the electron with its shell, or of the photon, in steps of 0.2 %; the
     nucleus, which recoils with it, is not counted.
 
     Parameters
@@ -75,51 +76,27 @@ def wimp_spectrum(
         ``SI``, or ``SD_n_…``, ``SD_p_…`` with ``central``, ``up`` or ``low`` structure functions;
         ``SI_migdal``, ``SI_bremsstrahlung``.
     halo
-        A name in `zeptobarn.study.HALOS`.
+        A name in `zeptobarn.halo.HALOS`.
 
     Raises
     ------
     ConfigError
-        No energy above 0.05 keV is possible, or v0 is larger than 238 km/s, where wimprates
-        would cut the velocity distribution short.
+        No energy above 0.05 keV is possible.
 
     Examples
     --------
     >>> wimp_spectrum(50, "SI", "xenon2017").columns.tolist()
     ['recoil_energy_keV', 'rate_per_kg_day_keV']
     """
-    values = HALOS[halo]
-    if values["v0_km_s"] > 238:
-        raise ConfigError(f"halo {halo}: v0 = {values['v0_km_s']} km/s; allowed: ≤ 238 km/s")
     largest = largest_energy_keV(mass_GeV, halo, interaction)
     if largest <= _LOWEST_KEV:
         raise ConfigError(
             f"WIMP mass {mass_GeV} GeV/c²: its largest recoil energy is {largest:.3g} keV; the "
             f"rate above {_LOWEST_KEV} keV is zero"
         )
-    import numericalunits as nu
-
-    nu.reset_units("SI")  # before wimprates is imported: its last digits follow the units
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Default WIMP parameters", UserWarning)
-        import wimprates
-
-    model = wimprates.StandardHaloModel(
-        v_0=values["v0_km_s"] * nu.km / nu.s,
-        v_esc=values["v_esc_km_s"] * nu.km / nu.s,
-        rho_dm=values["rho_GeV_cm3"] * nu.GeV / nu.c0**2 / nu.cm**3,
-    )
-    mechanism = next((m for m in INELASTIC if interaction.endswith(m)), "")
-    step = _COARSE_STEP_LOG if mechanism else _GRID_STEP_LOG
+    step = _FINE_STEP_LOG if signal_recoil(interaction) == "er" else _GRID_STEP_LOG
     energies = _energy_grid(_LOWEST_KEV, largest, step)
-    rates = wimprates.rate_wimp(
-        energies * nu.keV,
-        mw=mass_GeV * nu.GeV / nu.c0**2,
-        sigma_nucleon=CROSS_SECTION_CM2 * nu.cm**2,
-        interaction=interaction.removesuffix(mechanism),
-        detection_mechanism=mechanism.removeprefix("_") or "elastic_nr",
-        halo_model=model,
-    ) * (nu.keV * nu.kg * nu.day)
+    rates = wimp_rate(energies, mass_GeV, interaction, HALOS[halo], CROSS_SECTION_CM2)
     return pd.DataFrame({COLUMNS[0]: energies, COLUMNS[1]: rates})
 
 

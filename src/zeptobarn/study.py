@@ -6,7 +6,7 @@ rules give them to Snakemake as parameters, and result files carry their hash.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import product
 from math import log, prod
 from pathlib import Path
@@ -16,13 +16,16 @@ from zeptobarn import paths
 from zeptobarn.config import ConfigError, read_yaml, validate
 from zeptobarn.detector import Detector, Recoil, load_detector
 from zeptobarn.formulas import shares
+from zeptobarn.halo import (
+    ATOMIC_MASS_UNIT_GEV,
+    HALOS,
+    XENON_U,
+    XENON_WITH_SPIN_U,
+    available_keV,
+    fastest_km_s,
+    reduced_GeV,
+)
 from zeptobarn.tables import digest
-
-# km/s, km/s, GeV/cm³. xenon2017: XENON1T's papers; baxter2021: EPJC 81 (2021) 907.
-HALOS: Mapping[str, Mapping[str, float]] = {
-    "xenon2017": {"v0_km_s": 220, "v_esc_km_s": 544, "rho_GeV_cm3": 0.3},
-    "baxter2021": {"v0_km_s": 238, "v_esc_km_s": 544, "rho_GeV_cm3": 0.3},
-}
 
 # Ends of the names of interactions whose electron or photon is seen, and not the nucleus.
 INELASTIC = ("_migdal", "_bremsstrahlung")
@@ -510,9 +513,9 @@ def signal_recoil(interaction: str) -> Recoil:
 def largest_energy_keV(mass_GeV: float, halo: str, interaction: str = "SI") -> float:
     """Largest energy (keV) that a WIMP of a mass (GeV/c²) leaves in xenon.
 
-    2 μ² v²/m_N for a recoiling nucleus, μ v²/2 for an electron or a photon; v is the escape
-    velocity plus the Earth's mean speed: the local standard of rest, the Sun's peculiar velocity
-    (11.1, 12.2, 7.3) km/s and an orbital speed of 29.8 km/s (EPJC 81 (2021) 907).
+    2 μ² v²/m_N for a recoiling nucleus, μ v²/2 for an electron or a photon, with v the largest
+    speed of the halo. For spin-dependent interactions the nucleus is 129Xe or 131Xe, whichever
+    recoils with more energy; for the others it is the mean one.
 
     Examples
     --------
@@ -521,20 +524,21 @@ def largest_energy_keV(mass_GeV: float, halo: str, interaction: str = "SI") -> f
     >>> round(largest_energy_keV(1, "baxter2021", "SI_migdal"), 1)
     3.5
     """
-    v0, v_esc = HALOS[halo]["v0_km_s"], HALOS[halo]["v_esc_km_s"]
-    earth = (11.1**2 + (v0 + 12.2) ** 2 + 7.3**2 + 29.8**2) ** 0.5
-    nucleus_GeV = 131.293 * 0.93149410
-    reduced = mass_GeV * nucleus_GeV / (mass_GeV + nucleus_GeV)
-    available = 0.5e6 * reduced * ((v_esc + earth) / 299792.458) ** 2
+    fastest = fastest_km_s(HALOS[halo])
     if signal_recoil(interaction) == "er":
-        return float(available)
-    return float(4 * available * reduced / nucleus_GeV)
+        return available_keV(mass_GeV, XENON_U * ATOMIC_MASS_UNIT_GEV, fastest)
+    weights_u = XENON_WITH_SPIN_U if interaction.startswith("SD") else (XENON_U,)
+    nuclei = [weight * ATOMIC_MASS_UNIT_GEV for weight in weights_u]
+    return max(
+        4 * available_keV(mass_GeV, nucleus, fastest) * reduced_GeV(mass_GeV, nucleus) / nucleus
+        for nucleus in nuclei
+    )
 
 
 def spectrum_slice(study: Study, name: str) -> dict[str, Any]:
     """Give the configuration that a spectrum depends on."""
     if signal := study.signal(name):
-        return {"interaction": signal[0], "mass_GeV": signal[1], "halo": dict(HALOS[study.halo])}
+        return {"interaction": signal[0], "mass_GeV": signal[1], "halo": asdict(HALOS[study.halo])}
     settings = dict(study.spectra()[name])
     if "path" in settings:
         settings["content"] = digest(Path(settings["path"]).read_text(encoding="utf-8"))

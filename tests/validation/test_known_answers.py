@@ -19,8 +19,9 @@ from zeptobarn.yields import mean_yields
 TONNE_YEAR = 1000 * 365.25
 
 
-@pytest.mark.parametrize(("energy", "rate"), [(1, 33.02), (10, 14.26), (30, 1.740)])
+@pytest.mark.parametrize(("energy", "rate"), [(1, 32.98), (10, 14.24), (30, 1.738)])
 def test_wimp_rate(energy, rate):
+    """The mended rates; wimprates 0.5.0 itself gives 33.02, 14.26, 1.740."""
     table = wimp_spectrum(50, "SI", "xenon2017")
     found = np.interp(energy, table["recoil_energy_keV"], table["rate_per_kg_day_keV"])
     assert found * TONNE_YEAR == pytest.approx(rate, rel=1e-3)
