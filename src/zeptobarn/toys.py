@@ -12,7 +12,7 @@ from zeptobarn.config import ConfigError
 from zeptobarn.detector import AnalysisSpace, Source
 from zeptobarn.streams import stream
 from zeptobarn.study import Shape, Study, toys_slice
-from zeptobarn.tables import read_csv, read_parquet, write_parquet
+from zeptobarn.tables import numbers, read_csv, read_parquet, refuse_rows, write_parquet
 from zeptobarn.templates import Template
 
 _TRUTH_UNITS = {
@@ -156,32 +156,45 @@ def read_events(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     ConfigError
-        A column is missing, or a value is not a finite number; the message names the row.
+        See `zeptobarn.tables.read_csv` and `check_events`.
     """
     return check_events(read_csv(path), str(path))
 
 
 def check_events(table: pd.DataFrame, origin: str) -> pd.DataFrame:
-    """Check that a table has finite numbers in the columns ``cs1`` and ``cs2``; give these.
+    """Check the areas of observed events, which a table without rows has none of.
 
     Parameters
     ----------
     origin
         What the message of a `ConfigError` calls the table.
+
+    Returns
+    -------
+    The columns ``cs1`` and ``cs2``.
+
+    Raises
+    ------
+    ConfigError
+        A column is missing or there twice, a value is not finite or is negative, or a table looks
+        like what `pandas.read_csv` makes of rows longer than their header, of which it turns the
+        first values into an index; the message names the row by the table's index.
     """
-    if missing := [name for name in ("cs1", "cs2") if name not in table.columns]:
+    found = list(table.columns)
+    if any(found.count(name) != 1 for name in ("cs1", "cs2")):
         raise ConfigError(
-            f"{origin}: found columns {', '.join(map(str, table.columns))}; "
-            f"missing: {', '.join(missing)}"
+            f"{origin}: found columns {', '.join(map(repr, found))}; "
+            "needed: 'cs1' and 'cs2', once each"
         )
-    values = pd.DataFrame(
-        {name: pd.to_numeric(table[name], errors="coerce") for name in ("cs1", "cs2")}, dtype=float
-    )
-    bad = ~np.isfinite(values.to_numpy()).all(axis=1)
-    if bad.any():
-        row = int(np.argmax(bad))
-        found = ", ".join(f"{name}={table[name].iloc[row]}" for name in ("cs1", "cs2"))
-        raise ConfigError(f"{origin}: row {row + 2}: found {found}; allowed: finite numbers")
+    levels = [table.index.get_level_values(level) for level in range(table.index.nlevels)]
+    if any(level.name is None and level.dtype.kind == "f" for level in levels):
+        raise ConfigError(
+            f"{origin}: found a nameless index of decimal numbers (first: {table.index[0]}), "
+            "as pandas makes it of rows longer than their header; give the file itself, or name "
+            "the index if it is meant"
+        )
+    values = numbers(table, ("cs1", "cs2"), origin)
+    refuse_rows(values, (values.min(axis=1) < 0).to_numpy(), origin, "areas of at least 0")
     return values
 
 
