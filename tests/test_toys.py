@@ -8,7 +8,15 @@ from scipy import stats
 from zeptobarn.config import ConfigError
 from zeptobarn.density import bin_index
 from zeptobarn.tables import StaleResultError
-from zeptobarn.toys import check_events, place, read_events, read_toys, throw, write_toys
+from zeptobarn.toys import (
+    bins_of,
+    check_events,
+    place,
+    read_events,
+    read_toys,
+    throw,
+    write_toys,
+)
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +178,31 @@ def test_a_table_that_pandas_has_shifted(tmp_path, rows):
     assert len(check_events(shifted.reset_index(drop=True), "data")) == 2
     named = shifted.set_index(pd.Index([0.5, 1.5], name="day"))
     assert len(check_events(named, "data")) == 2
+
+
+@pytest.mark.parametrize(
+    ("cs1", "cs2", "message"),
+    [
+        (
+            [10.0, 20.5], [3.1, 5.0],
+            r"all 2 events lie outside the analysis space of lz: found cs1 from 10 to 20\.5 phd "
+            r"and cs2 from 3\.1 to 5 phd; allowed: cs1 from 3 to 80 phd and cs2 from 398\.11 to "
+            r"50119 phd; 10 to the power of cs2 puts 1 inside: give areas,.*",
+        ),
+        ([1.0, 1.5], [1e3, 2e3], r"; 10 to the power of cs1 puts 2 inside"),
+        ([1.0, 1.5], [3.0, 3.5], r"; 10 to the power of cs1 and cs2 puts 2 inside"),
+        ([1.0, 10.0], [3e5, 40.0], r"398\.11 to 50119 phd$"),
+        ([10.0], [0.0], r"the only event lies outside"),
+    ],
+)  # fmt: skip
+def test_all_events_outside(small_study, cs1, cs2, message):
+    events = pd.DataFrame({"cs1": cs1, "cs2": cs2})
+    with pytest.raises(ConfigError, match=rf"^mine: .*{message}"):
+        bins_of(small_study.detectors["lz"], events, "mine")
+
+
+def test_some_events_outside_and_none_at_all(small_study):
+    lz = small_study.detectors["lz"]
+    events = pd.DataFrame({"cs1": [2.9, 10.0, 79.9, 80.0], "cs2": 1e3})
+    assert (bins_of(lz, events, "mine") >= 0).tolist() == [False, True, True, False]
+    assert len(bins_of(lz, events[:0], "mine")) == 0
