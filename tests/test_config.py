@@ -151,8 +151,9 @@ def test_detector_mistakes(tmp_path, key, value, message):
     [
         ("radius_cm,z_cm\n0,0\n", r"found columns radius_cm, z_cm; allowed: .*relative_yield"),
         ("{c}\n0,-90,1\n0,0,1\n50,-90,1\n", r"found 3 points of 2 radii × 2 z; allowed: every"),
-        ("{c}\n0,-90,1\n0,-90,1\n", r"row 3: a point that is there already"),
-        ("{c}\n0,-90,x\n0,0,1\n", r"row 2: not a finite number"),
+        ("{c}\n0,-90,1\n0,-90,1\n", r"row 3: found radius_cm=0.0, z_cm=-90.0, .*each point once"),
+        ("{c}\n0,-90,x\n0,0,1\n", r"row 2: found .*relative_yield=x; allowed: finite"),
+        ("{c}\n0,-90,1,2\n0,0,1,2\n", r"row 2: found 4 values; allowed: 3"),
         (
             "{c}\n0,-90,1\n0,-20,1\n50,-90,1\n50,-20,1\n",
             r"z_cm reaches from -90 to -20; needed: the fiducial volume, -83.45 to -13.45 \(not",

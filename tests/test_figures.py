@@ -12,6 +12,7 @@ from zeptobarn.figures import spectra as spectrum_figures
 from zeptobarn.figures import templates as template_figures
 from zeptobarn.figures import yields as yield_figures
 from zeptobarn.model import COVERAGE_UNITS, make_model
+from zeptobarn.published import read_published
 from zeptobarn.spectra import spectrum
 from zeptobarn.summary import summarise
 from zeptobarn.toys import throw
@@ -37,7 +38,7 @@ def summary(small_study, small_templates):
 
 @pytest.fixture(scope="module")
 def published():
-    return [pd.read_csv("resources/published/xenon1t_2017.csv")]
+    return [read_published("resources/published/xenon1t_2017.csv")]
 
 
 def draw_twice(tmp_path, draw):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from zeptobarn.config import ConfigError
 from zeptobarn.model import load_model, make_model
 from zeptobarn.sensitivity import asimov_limits
 from zeptobarn.study import Calibration, Interval
@@ -92,8 +93,33 @@ def test_observed_events_from_a_file(model, tmp_path):
     limit = model.limit(tmp_path / "events.csv")
     assert limit.cm2 == pytest.approx(model.limit(toy).cm2, rel=1e-9, abs=0)
     assert (limit.n_events, limit.n_outside) == (len(toy), 2)
-    assert f"{limit.cm2:.3g} cm²" in str(limit)
+    n = len(toy)
+    used = f"{n} events; outside the analysis space: 2 of {n + 2} ({200 / (n + 2):.3g} %)]"
+    assert str(limit) == f"σ < {limit.cm2:.3g} cm² at 90 % CL [profiled, {used}"
+    assert str(model.discovery(tmp_path / "events.csv")).endswith(f"[{used}")
+    assert str(model.limit(toy)).endswith(f"[profiled, {n} events]")
     assert {"rate_multiplier", "er_rate", "leff"} == set(limit.best_fit)
+
+
+@pytest.mark.parametrize("ask", ["limit", "discovery"])
+def test_all_observed_events_outside(model, tmp_path, ask):
+    """Else log10 of the areas gives the limit of an empty dataset, the strongest there is."""
+    toy = model.toy(seed=1)[["cs1", "cs2"]]
+    toy["cs2"] = np.log10(toy["cs2"])
+    toy.to_csv(tmp_path / "events.csv", index=False)
+    message = rf"all {len(toy)} events lie outside .* of xenon1t: .*; 10 to the power"
+    for data, origin in ((toy, "data"), (tmp_path / "events.csv", r".*events\.csv")):
+        with pytest.raises(ConfigError, match=rf"^{origin}: {message} of cs2 puts {len(toy)} in"):
+            getattr(model, ask)(data)
+    assert model.limit(toy[:0]).n_events == 0
+
+
+def test_toys_outside_are_refused(model, toys):
+    """Their bin would be another detector's, or the last one."""
+    outside = dataclasses.replace(toys, events=toys.events.assign(cs1=1.0))
+    n = len(toys.events)
+    with pytest.raises(ValueError, match=f"toys: {n} of {n} events lie outside .* of xenon1t"):
+        model.limits(outside)
 
 
 def test_a_repr_that_a_person_can_read(model):
@@ -157,6 +183,7 @@ def test_event_without_density(small_study, small_templates):
     assert limit.status == "zero_density_event"
     assert f"event {len(toy) - 1} " in limit.message
     assert str(limit).startswith("no profiled limit: zero_density_event")
+    assert str(limit).endswith(f" [{len(toy)} events]")
 
 
 def test_neutrinos_constrained_one_by_one(small_study, small_templates):

@@ -142,6 +142,16 @@ def test_a_file_that_holds_no_numbers(tmp_path, text):
         read_numbers(file)
 
 
+def test_a_row_of_another_length(tmp_path):
+    """Of all rows, pandas would take the first column for an index."""
+    file = tmp_path / "numbers.csv"
+    write_numbers(file, table([]), table([1.0]))
+    header, *rows = file.read_text().splitlines()
+    file.write_text("\n".join([header, *(f"{row},1" for row in rows)]))
+    with pytest.raises(ConfigError, match=r"of numbers: row 2: found 9 values; allowed: 8"):
+        read_numbers(file)
+
+
 def test_a_merge_with_conflicts(tmp_path):
     file = tmp_path / "numbers.csv"
     write_numbers(file, table([]), table([1.0]))

@@ -555,6 +555,27 @@ def test_observed_data_of_a_combination(one_shape):
         model.limit(data, livetime_day=30.0)
 
 
+def test_events_outside_of_a_combination(one_shape):
+    """All of one detector's are refused whatever the other has seen; some are printed."""
+    study, templates = one_shape
+    model = make_model(study, "both", 50, "SI", templates)
+    toys = thrown(study, templates, 1)
+    data = {name: toys[name].events[["cs1", "cs2"]] for name in toys}
+    n = {name: len(found) for name, found in data.items()}
+    wrong = {**data, "lz": data["lz"].assign(cs2=1.0)}
+    with pytest.raises(ValueError, match=rf"^data of lz: all {n['lz']} events lie .* space of lz:"):
+        model.limit(wrong)
+    one = data["lz"].iloc[:1].assign(cs2=1.0)
+    limit = model.limit({**data, "lz": pd.concat([data["lz"], one])})
+    assert limit.cm2 == model.limit(data).cm2
+    assert (limit.n_events, limit.n_outside) == (sum(n.values()), 1)
+    share = 100 / (n["lz"] + 1)
+    expected = f"{limit.n_events} events; outside the analysis space: 1 of {n['lz'] + 1} "
+    assert f"{expected}({share:.3g} %) in lz]" in str(limit)
+    empty = model.limit({**data, "lz": data["lz"][:0]})
+    assert (empty.n_events, empty.n_outside) == (n["xenon1t"], 0)
+
+
 # A dataset's own livetime
 
 

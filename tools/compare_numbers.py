@@ -23,7 +23,7 @@ from zeptobarn import paths
 from zeptobarn.config import ConfigError
 from zeptobarn.study import Study, load_study, summary_slice
 from zeptobarn.summary import QUANTILES, fair_sample, limit_files, quantile_error, read_limits
-from zeptobarn.tables import StaleResultError, read_parquet, write_csv
+from zeptobarn.tables import StaleResultError, read_csv, read_parquet, write_csv
 from zeptobarn.templates import read_template
 
 ROOT = Path(__file__).parents[1]
@@ -160,7 +160,7 @@ def read_numbers(file: Path) -> pd.DataFrame:
     if not file.is_file():
         return pd.DataFrame(columns=columns).astype({"value": float, "error": float})
     try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+        table = read_csv(file).reset_index(drop=True)
         if list(table.columns) != columns or table.duplicated(KEYS).any():
             raise ValueError("other columns, or a number that stands in two rows")
         return table.assign(
@@ -168,7 +168,8 @@ def read_numbers(file: Path) -> pd.DataFrame:
             error=table["error"].replace("", "nan").astype(float),
         )
     except ValueError as error:
-        raise ConfigError(f"{file}: not a file of numbers: {error}") from None
+        why = str(error).removeprefix(f"{file}: ")
+        raise ConfigError(f"{file}: not a file of numbers: {why}") from None
 
 
 def write_numbers(file: Path, old: pd.DataFrame, new: pd.DataFrame) -> None:

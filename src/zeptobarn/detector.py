@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from zeptobarn.config import ConfigError, read_yaml, validate
-from zeptobarn.tables import read_table
+from zeptobarn.tables import numbers, read_table, refuse_rows
 
 Recoil = Literal["nr", "er"]
 Rate = Literal["free", "fixed", "normal", "log_normal"]
@@ -191,13 +190,8 @@ def _read_map(path: str) -> dict[str, Any]:
             f"{path}: found columns {', '.join(map(str, table.columns))}; "
             f"allowed: {', '.join(columns)}"
         )
-    numbers = table[columns].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
-    if (bad := ~np.isfinite(numbers).all(axis=1)).any():
-        raise ConfigError(f"{path}: row {int(np.argmax(bad)) + 2}: not a finite number")
-    grid = pd.DataFrame(numbers, columns=columns)
-    if grid.duplicated(columns[:2]).any():
-        row = int(np.argmax(grid.duplicated(columns[:2])))
-        raise ConfigError(f"{path}: row {row + 2}: a point that is there already")
+    grid = numbers(table, columns, path)
+    refuse_rows(grid, grid.duplicated(columns[:2]).to_numpy(), path, "each point once")
     wide = grid.pivot(index="radius_cm", columns="z_cm", values="relative_yield")
     if wide.isna().to_numpy().any() or min(wide.shape) < 2:
         raise ConfigError(

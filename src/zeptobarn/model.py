@@ -23,7 +23,7 @@ from zeptobarn.spectra import source_spectrum
 from zeptobarn.study import Interval, Study, calibration_slice, coverage_slice, limits_slice
 from zeptobarn.tables import StaleResultError, read_parquet, write_parquet
 from zeptobarn.templates import Template, build, read_template
-from zeptobarn.toys import Toys, check_events, read_events, throw
+from zeptobarn.toys import Toys, bins_of, check_events, read_events, throw
 
 Events = pd.DataFrame | str | Path
 
@@ -65,8 +65,8 @@ class Limit:
         Best-fit signal rate multiplier, background rates and shape parameters, by name.
     status, message
         ``ok``, a warning, or a failure, and what to do about it.
-    n_events, n_outside
-        Events used, and events outside the analysis space, which are not used.
+    inside, outside
+        Events in each detector's analysis space, by its name, and outside it: not used.
     """
 
     cm2: float
@@ -77,29 +77,50 @@ class Limit:
     message: str
     interval: str
     confidence_level: float
-    n_events: int
-    n_outside: int
+    inside: Mapping[str, int]
+    outside: Mapping[str, int]
+
+    @property
+    def n_events(self) -> int:
+        """Events used, all detectors."""
+        return sum(self.inside.values())
+
+    @property
+    def n_outside(self) -> int:
+        """Events outside the analysis space of their detector."""
+        return sum(self.outside.values())
 
     def __str__(self) -> str:
+        used = _used(self.inside, self.outside)
         if np.isnan(self.cm2):
-            return f"no {self.interval} limit: {self.status}: {self.message}"
+            return f"no {self.interval} limit: {self.status}: {self.message} [{used}]"
         warning = "" if self.status == "ok" else f" ({self.status}: {self.message})"
         range_ = f"σ < {self.cm2:.3g} cm²"
         if not np.isnan(self.low_cm2):
             range_ = f"{self.low_cm2:.3g} cm² ≤ σ ≤ {self.cm2:.3g} cm²"
         return (
-            f"{range_} at {100 * self.confidence_level:g} % CL "
-            f"[{self.interval}, {self.n_events} events]{warning}"
+            f"{range_} at {100 * self.confidence_level:g} % CL [{self.interval}, {used}]{warning}"
         )
 
 
 @dataclass(frozen=True)
 class Discovery:
-    """Test of the background-only hypothesis: q₀, its significance Z = √q₀ and p = Φ(−Z)."""
+    """Test of the background-only hypothesis: q₀, its significance Z = √q₀ and p = Φ(−Z).
+
+    ``inside`` and ``outside`` are those of `Limit`.
+    """
 
     q0: float
     significance: float
     p_value: float
+    inside: Mapping[str, int]
+    outside: Mapping[str, int]
+
+    def __str__(self) -> str:
+        return (
+            f"q₀ = {self.q0:.3g}, Z = {self.significance:.3g}, p = {self.p_value:.3g} "
+            f"[{_used(self.inside, self.outside)}]"
+        )
 
 
 @dataclass(frozen=True)
@@ -176,9 +197,15 @@ class Model:
             Name of one of the study's intervals.
         livetime_day
             The data's own livetime (days), where it is not the detector's.
+
+        Raises
+        ------
+        ConfigError
+            Events that cannot be right, or all events of a detector outside its analysis space;
+            see `zeptobarn.toys.check_events` and `zeptobarn.toys.bins_of`.
         """
         chosen = self.interval(interval)
-        dataset, n_outside = self._observed(data, livetime_day)
+        dataset, inside, outside = self._observed(data, livetime_day)
         row = self._table(dataset, np.array([1]), chosen, 1).iloc[0]
         reference = self.study.reference_cross_section_cm2
         return Limit(
@@ -194,8 +221,8 @@ class Model:
             message=str(row["message"]),
             interval=interval,
             confidence_level=self.study.confidence_level,
-            n_events=len(dataset.bins),
-            n_outside=n_outside,
+            inside=inside,
+            outside=outside,
         )
 
     def discovery(
@@ -216,15 +243,17 @@ class Model:
         Raises
         ------
         ValueError
-            There is no answer: an event that no source explains, or a fault in the templates.
+            There is no answer: an event that no source explains, or a fault in the templates; or
+            what `limit` refuses.
         """
         problem = self.problem(self.interval(interval))
-        dataset, _ = self._observed(data, livetime_day)
+        dataset, inside, outside = self._observed(data, livetime_day)
         best, found = scan(problem, dataset, np.zeros(1))
         q0 = found[0, 0, 0] if best[0] > 0 else 0 * best[0]
         if problem.fault or np.isnan(q0):
             raise ValueError(problem.fault or self.limit(data, interval, livetime_day).message)
-        return Discovery(float(q0), float(q0) ** 0.5, float(ndtr(-(float(q0) ** 0.5))))
+        significance = float(q0) ** 0.5
+        return Discovery(float(q0), significance, float(ndtr(-significance)), inside, outside)
 
     def limits(self, toys: Toys | Mapping[str, Toys], threads: int = 1) -> pd.DataFrame:
         """Set all of the study's limits on many datasets.
@@ -268,6 +297,11 @@ class Model:
             space, toys = self.study.detectors[name].space, members[name]
             events = toys.events
             found = bin_index(space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
+            if (found < 0).any():
+                raise ValueError(
+                    f"toys: {(found < 0).sum()} of {len(found)} events lie outside the analysis "
+                    f"space of {name}; allowed: none"
+                )
             all_bins.append(start + found)
             all_trials.append(events["trial"].to_numpy())
             ends = np.searchsorted(all_trials[-1], trials, side="right")
@@ -415,30 +449,34 @@ class Model:
         self,
         data: Events | Mapping[str, Events],
         livetime_day: float | Mapping[str, float] | None,
-    ) -> tuple[Data, int]:
-        """Sort one observation into bins; also, how many events are outside."""
+    ) -> tuple[Data, dict[str, int], dict[str, int]]:
+        """Sort one observation into bins; also, each detector's events inside and outside."""
         by_detector: dict[str, Events] = self._by_detector("data", data)
         livetimes = (
             {name: self.study.detectors[name].livetime_day for name in self.templates}
             if livetime_day is None
             else self._by_detector("livetime_day", livetime_day)
         )
-        bins, exposure, start, n_outside = [], [], 0, 0
+        bins, exposure, start, outside = [], [], 0, {}
         for name in self.templates:
             detector, given = self.study.detectors[name], by_detector[name]
             if isinstance(given, pd.DataFrame):
-                events = check_events(given, "data")
+                origin = "data" if len(self.templates) == 1 else f"data of {name}"
+                events = check_events(given, origin)
             else:
+                origin = str(given)
                 events = read_events(given)
-            found = bin_index(detector.space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
-            n_outside += int((found < 0).sum())
+            found = bins_of(detector, events, origin)
+            outside[name] = int((found < 0).sum())
             bins.append(start + found[found >= 0])
             exposure.append(livetimes[name] / detector.livetime_day)
             start += int(np.prod(detector.space.shape))
         ends = np.cumsum([0] + [len(b) for b in bins])
         everything = np.concatenate(bins)
         ones = np.ones(len(everything))
-        return Data(everything, ones, ends[np.newaxis], np.array([exposure]), {}), n_outside
+        inside = dict(zip(self.templates, map(len, bins), strict=True))
+        found_data = Data(everything, ones, ends[np.newaxis], np.array([exposure]), {})
+        return found_data, inside, outside
 
     def _by_detector(self, what: str, given: T | Mapping[str, T]) -> dict[str, T]:
         members = dict(given) if isinstance(given, Mapping) else {self.target: given}
@@ -506,6 +544,18 @@ class Model:
         if problem.fault:
             texts[:] = f"{problem.fault}: make the templates again"
         return texts
+
+
+def _used(inside: Mapping[str, int], outside: Mapping[str, int]) -> str:
+    """How many events were used, and how many of each detector were not."""
+    dropped = [
+        f"{n} of {n + inside[name]} ({100 * n / (n + inside[name]):.3g} %)"
+        + (f" in {name}" if len(outside) > 1 else "")
+        for name, n in outside.items()
+        if n
+    ]
+    where = f"; outside the analysis space: {', '.join(dropped)}" if dropped else ""
+    return f"{sum(inside.values())} events{where}"
 
 
 def _joined(tables: list[pd.DataFrame], units: Mapping[str, str]) -> pd.DataFrame:

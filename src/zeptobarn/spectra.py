@@ -17,7 +17,7 @@ from zeptobarn.config import ConfigError
 from zeptobarn.halo import HALOS
 from zeptobarn.rates import wimp_rate
 from zeptobarn.study import Study, largest_energy_keV, signal_recoil
-from zeptobarn.tables import read_csv
+from zeptobarn.tables import numbers, read_csv
 
 COLUMNS = ["recoil_energy_keV", "rate_per_kg_day_keV"]
 
@@ -122,10 +122,8 @@ def read_spectrum(path: str | Path) -> pd.DataFrame:
         )
     if len(table) < 2:
         raise ConfigError(f"{path}: found {len(table)} rows; allowed: at least 2")
-    table = table[COLUMNS].apply(pd.to_numeric, errors="coerce").astype(float)
-    energy, rate = table[COLUMNS[0]].to_numpy(), table[COLUMNS[1]].to_numpy()
+    energy, rate = numbers(table, COLUMNS, str(path)).to_numpy().T
     for bad, problem in (
-        (~np.isfinite(energy) | ~np.isfinite(rate), "not a finite number"),
         (energy < 0, "recoil_energy_keV is negative"),
         (rate < 0, "rate_per_kg_day_keV is negative"),
         (np.diff(energy, prepend=-np.inf) <= 0, "recoil_energy_keV does not increase"),
@@ -133,7 +131,7 @@ def read_spectrum(path: str | Path) -> pd.DataFrame:
         if bad.any():
             row = int(np.argmax(bad))
             raise ConfigError(
-                f"{path}: row {row + 2}: {problem}: found {energy[row]:g}, {rate[row]:g}"
+                f"{path}: row {table.index[row]}: {problem}: found {energy[row]:g}, {rate[row]:g}"
             )
     if not rate.any():
         raise ConfigError(f"{path}: the rate is zero everywhere")

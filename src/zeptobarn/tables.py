@@ -1,5 +1,6 @@
 """Result files: Parquet and CSV, written whole or not at all, with their provenance."""
 
+import csv
 import hashlib
 import json
 import os
@@ -9,7 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from zeptobarn.config import ConfigError
 
@@ -116,19 +119,92 @@ def read_parquet(
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:
-    """Read a user's CSV.
+    """Read a user's CSV: a header of names, then rows of as many values, all between commas.
+
+    Every value stands under the name above it. (`pandas.read_csv` takes the first values of rows
+    that are longer than the header for an index, and moves all others to the left.) Spaces around
+    names and values, quotes, blank lines, a byte-order mark and the line ends of any system change
+    nothing, nor does a comma at the end of every line, the header included.
+
+    Returns
+    -------
+    The values as text, see `numbers`; the index is the line of each row in the file.
 
     Raises
     ------
     ConfigError
-        The file is missing or is no CSV.
+        The file is missing or is no CSV in UTF-8, holds a comment, a name twice, or a row of
+        another length than the header; the message names the row.
     """
     try:
-        return pd.read_csv(path)
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, skipinitialspace=True, strict=True)
+            rows = {}
+            for fields in reader:
+                rows[reader.line_num] = [field.strip() for field in fields]
     except OSError as error:
         raise ConfigError(f"{path}: {_why(error)}") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not a CSV file: {str(error).strip()}") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a CSV file: {error}") from None
+    rows = {line: fields for line, fields in rows.items() if fields not in ([], [""])}
+    if not rows:
+        raise ConfigError(f"{path}: not a CSV file: there is no header")
+    for line, fields in rows.items():
+        if fields[0].startswith("#"):
+            raise ConfigError(
+                f"{path}: row {line}: found a comment, {','.join(fields)!r}; allowed: the names of "
+                "the columns, then their values"
+            )
+    if all(len(fields) > 1 and not fields[-1] for fields in rows.values()):
+        rows = {line: fields[:-1] for line, fields in rows.items()}
+    (_, names), *values = rows.items()
+    if len(set(names)) < len(names):
+        raise ConfigError(
+            f"{path}: found columns {', '.join(map(repr, names))}; allowed: each name once"
+        )
+    for line, fields in values:
+        if len(fields) != len(names):
+            raise ConfigError(
+                f"{path}: row {line}: found {len(fields)} value{'s' * (len(fields) > 1)}; allowed: "
+                f"{len(names)}, one for each column of the header ({', '.join(names)})"
+            )
+    return pd.DataFrame([fields for _, fields in values], [line for line, _ in values], names, str)
+
+
+def numbers(table: pd.DataFrame, columns: Sequence[str], origin: str) -> pd.DataFrame:
+    """Give columns of a table as numbers.
+
+    Parameters
+    ----------
+    origin
+        What a message calls the table.
+
+    Raises
+    ------
+    ConfigError
+        A value is no finite number; the message names the row by the table's index.
+    """
+    found = pd.DataFrame(
+        {name: pd.to_numeric(table[name], errors="coerce") for name in columns}, dtype=float
+    )
+    bad = ~np.isfinite(found.to_numpy()).all(axis=1)
+    refuse_rows(table[list(columns)], bad, origin, "finite numbers")
+    return found
+
+
+def refuse_rows(table: pd.DataFrame, bad: NDArray[np.bool_], origin: str, allowed: str) -> None:
+    """Refuse a table that has bad rows, marked in an array of shape (rows,).
+
+    Raises
+    ------
+    ConfigError
+        There is one; the message names the first by the table's index, and what it holds.
+    """
+    if bad.any():
+        row = int(np.argmax(bad))
+        values = ((name, str(table[name].iloc[row])) for name in table.columns)
+        found = ", ".join(f"{name}={value or '(empty)'}" for name, value in values)
+        raise ConfigError(f"{origin}: row {table.index[row]}: found {found}; allowed: {allowed}")
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

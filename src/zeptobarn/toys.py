@@ -9,10 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from zeptobarn.config import ConfigError
-from zeptobarn.detector import AnalysisSpace, Source
+from zeptobarn.density import bin_index
+from zeptobarn.detector import AnalysisSpace, Detector, Source
 from zeptobarn.streams import stream
 from zeptobarn.study import Shape, Study, toys_slice
-from zeptobarn.tables import read_csv, read_parquet, write_parquet
+from zeptobarn.tables import numbers, read_csv, read_parquet, refuse_rows, write_parquet
 from zeptobarn.templates import Template
 
 _TRUTH_UNITS = {
@@ -156,33 +157,96 @@ def read_events(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     ConfigError
-        A column is missing, or a value is not a finite number; the message names the row.
+        See `zeptobarn.tables.read_csv` and `check_events`.
     """
     return check_events(read_csv(path), str(path))
 
 
 def check_events(table: pd.DataFrame, origin: str) -> pd.DataFrame:
-    """Check that a table has finite numbers in the columns ``cs1`` and ``cs2``; give these.
+    """Check the areas of observed events, which a table without rows has none of.
 
     Parameters
     ----------
     origin
         What the message of a `ConfigError` calls the table.
+
+    Returns
+    -------
+    The columns ``cs1`` and ``cs2``.
+
+    Raises
+    ------
+    ConfigError
+        A column is missing or there twice, a value is not finite or is negative, or a table looks
+        like what `pandas.read_csv` makes of rows longer than their header, of which it turns the
+        first values into an index; the message names the row by the table's index.
     """
-    if missing := [name for name in ("cs1", "cs2") if name not in table.columns]:
+    found = list(table.columns)
+    if any(found.count(name) != 1 for name in ("cs1", "cs2")):
         raise ConfigError(
-            f"{origin}: found columns {', '.join(map(str, table.columns))}; "
-            f"missing: {', '.join(missing)}"
+            f"{origin}: found columns {', '.join(map(repr, found))}; "
+            "needed: 'cs1' and 'cs2', once each"
         )
-    values = pd.DataFrame(
-        {name: pd.to_numeric(table[name], errors="coerce") for name in ("cs1", "cs2")}, dtype=float
-    )
-    bad = ~np.isfinite(values.to_numpy()).all(axis=1)
-    if bad.any():
-        row = int(np.argmax(bad))
-        found = ", ".join(f"{name}={table[name].iloc[row]}" for name in ("cs1", "cs2"))
-        raise ConfigError(f"{origin}: row {row + 2}: found {found}; allowed: finite numbers")
+    levels = [table.index.get_level_values(level) for level in range(table.index.nlevels)]
+    if any(level.name is None and level.dtype.kind == "f" for level in levels):
+        raise ConfigError(
+            f"{origin}: found a nameless index of decimal numbers (first: {table.index[0]}), "
+            "as pandas makes it of rows longer than their header; give the file itself, or name "
+            "the index if it is meant"
+        )
+    values = numbers(table, ("cs1", "cs2"), origin)
+    refuse_rows(values, (values.min(axis=1) < 0).to_numpy(), origin, "areas of at least 0")
     return values
+
+
+def bins_of(detector: Detector, events: pd.DataFrame, origin: str) -> NDArray[np.int64]:
+    """Bin of each observed event in a detector's analysis space; −1 is outside.
+
+    Parameters
+    ----------
+    events
+        From `check_events`.
+    origin
+        What the message of a `ConfigError` calls the events.
+
+    Raises
+    ------
+    ConfigError
+        There are events, and all are outside: a limit from them would be that of an empty dataset,
+        the strongest that there is. The message names both ranges, and how many events would be
+        inside if one of the columns (or both) held log10 of the area.
+    """
+    space, unit = detector.space, detector.area_unit
+    cs1, cs2 = events["cs1"].to_numpy(), events["cs2"].to_numpy()
+    bins = bin_index(space, cs1, cs2)
+    if len(bins) == 0 or (bins >= 0).any():
+        return bins
+    ranges = [
+        f"cs1 from {x[0]:.5g} to {x[1]:.5g} {unit} and cs2 from {y[0]:.5g} to {y[1]:.5g} {unit}"
+        for x, y in (
+            ((cs1.min(), cs1.max()), (cs2.min(), cs2.max())),
+            (space.cs1_edges[[0, -1]], space.cs2_edges[[0, -1]]),
+        )
+    ]
+    which = "the only event lies" if len(bins) == 1 else f"all {len(bins)} events lie"
+    raise ConfigError(
+        f"{origin}: {which} outside the analysis space of {detector.name}: found {ranges[0]}; "
+        f"allowed: {ranges[1]}{_log10_hint(space, cs1, cs2)}"
+    )
+
+
+def _log10_hint(space: AnalysisSpace, cs1: NDArray[np.float64], cs2: NDArray[np.float64]) -> str:
+    """Of events that all lie outside: which column seems to hold log10 of the area, if any."""
+    with np.errstate(over="ignore"):
+        first, second = 10**cs1, 10**cs2
+    for name, x, y in (
+        ("cs2", cs1, second),
+        ("cs1", first, cs2),
+        ("cs1 and cs2", first, second),
+    ):
+        if n := int((bin_index(space, x, y) >= 0).sum()):
+            return f"; 10 to the power of {name} puts {n} inside: give areas, not their log10"
+    return ""
 
 
 def _rate_centre(source: Source, redrawn: bool, rng: np.random.Generator) -> float:

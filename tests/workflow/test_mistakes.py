@@ -67,6 +67,16 @@ def test_spectrum_file(workflow, old, new, message):
     assert message in message_of(workflow)
 
 
+@pytest.mark.slow
+def test_published_file(workflow):
+    """XENON1T's own: a third value in a row, and it would be drawn at another place."""
+    file = "resources/published/xenon1t_2017.csv"
+    workflow.edit(file, "SI,6,1.537e-43", "SI,6,6,1.537e-43")
+    published = {"xenon1t": ["xenon1t_2017"]}
+    expected = f"{file}: row 2: found 7 values; allowed: 6"
+    assert expected in message_of(workflow, published=published)
+
+
 def test_yaml_syntax_of_the_study(workflow):
     (workflow.folder / "config/config.yaml").write_text("results: results\nseed: [1\ntrials: 5\n")
     text = message_of(workflow)

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from zeptobarn import paths, reachable, scans
+from zeptobarn.published import read_published
 from zeptobarn.report import outcomes_slice
 from zeptobarn.spectra import check_files
 from zeptobarn.study import (
@@ -215,3 +216,6 @@ def published_slice(detectors):
         digest(Path(file).read_text(encoding="utf-8"))
         for file in published_files(detectors)
     ]
+
+
+list(map(read_published, published_files(STUDY.detectors)))  # mistakes before a run

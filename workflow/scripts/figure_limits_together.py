@@ -1,7 +1,6 @@
-import pandas as pd
-
 from zeptobarn.figures.limits import draw_together
 from zeptobarn.joblog import keep_log
+from zeptobarn.published import read_published
 from zeptobarn.study import study_from_settings, summary_slice
 from zeptobarn.tables import read_parquet
 
@@ -12,6 +11,6 @@ draw_together(
     study,
     snakemake.wildcards.interaction,
     read_parquet(snakemake.input.summary, config_slice=summary_slice(study))[0],
-    map(pd.read_csv, snakemake.input.published),
+    map(read_published, snakemake.input.published),
     snakemake.output,
 )
