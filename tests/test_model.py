@@ -172,7 +172,7 @@ def test_no_crossing_at_a_small_bound(model, toys, small_study):
 
 
 def test_event_without_density(small_study, small_templates):
-    """Without the anomalous background, which is everywhere."""
+    """Without the anomalous background, which is everywhere that the detector sees."""
     detector = small_study.detectors["xenon1t"]
     recoils = tuple(source for source in detector.sources if source.recoil)
     detectors = {"xenon1t": dataclasses.replace(detector, sources=recoils)}
@@ -184,6 +184,21 @@ def test_event_without_density(small_study, small_templates):
     assert f"event {len(toy) - 1} " in limit.message
     assert str(limit).startswith("no profiled limit: zero_density_event")
     assert str(limit).endswith(f" [{len(toy)} events]")
+
+
+def test_event_that_the_detector_cannot_see(model):
+    """Every source is zero below 184.4 PE: the message says that it is, and why."""
+    toy = pd.concat([model.toy(seed=1), pd.DataFrame({"cs1": [10.5], "cs2": [183.0]})])
+    limit = model.limit(toy)
+    assert limit.status == "zero_density_event"
+    assert f"event {len(toy) - 1} of xenon1t" in limit.message
+    assert limit.message.endswith(
+        "; it lies at cS1 10–11 PE, cS2 171.5–184.4 PE, and at no position does a cS2 below "
+        "184.4 PE pass the S2 threshold: its corrections differ from the detector's, or it "
+        "should have been cut"
+    )
+    toy.loc[toy["cs2"] == 183.0, "cs2"] = 185.0
+    assert model.limit(toy).status != "zero_density_event"
 
 
 def test_neutrinos_constrained_one_by_one(small_study, small_templates):

@@ -55,7 +55,8 @@ CURES = {
     "empty_template": "Make the template by recoil energy (response), not by sampling the "
     "spectrum; sample more recoils; or accept that this detector does not see this signal.",
     "zero_density_event": "Look at the event: a background is missing, a template has holes "
-    "(zeptobarn lint), or the event should have been cut.",
+    "(zeptobarn lint), or the event should have been cut; below the smallest cS2 that passes the "
+    "S2 threshold anywhere, its corrections are not the detector's.",
     "critical_value_zero": "Use a confidence level above 0.5.",
     "not_converged": "Look for values in the templates that are negative or not finite, and make "
     "them again.",

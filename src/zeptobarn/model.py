@@ -18,11 +18,12 @@ from zeptobarn.density import bin_index
 from zeptobarn.detector import Recoil
 from zeptobarn.intervals import MESSAGES, Status
 from zeptobarn.problem import Data, Problem, asimov, assemble, scan, solve
+from zeptobarn.reach import smallest_anywhere
 from zeptobarn.response import Response, compute_response
 from zeptobarn.spectra import source_spectrum
 from zeptobarn.study import Interval, Study, calibration_slice, coverage_slice, limits_slice
 from zeptobarn.tables import StaleResultError, read_parquet, write_parquet
-from zeptobarn.templates import Template, build, read_template
+from zeptobarn.templates import Template, bin_name, build, read_template
 from zeptobarn.toys import Toys, bins_of, check_events, read_events, throw
 
 Events = pd.DataFrame | str | Path
@@ -540,7 +541,18 @@ class Model:
             d = int(np.searchsorted(data.first[i, 1:] - data.first[i, 0], event, side="right"))
             name = list(self.templates)[d]
             number = event - int(data.first[i, d] - data.first[i, 0])
+            found = self.study.detectors[name]
+            at = int(data.bins[data.first[i, 0] + event] - problem.first_bin[d])
+            _, high = divmod(at, found.space.shape[1])
             texts[i] = texts[i].format(event=number, detector=name)
+            texts[i] += f"; it lies at {bin_name(found, at)}"
+            smallest = smallest_anywhere(found.settings)[1]
+            if found.space.cs2_edges[high + 1] <= smallest:
+                texts[i] += (
+                    f", and at no position does a cS2 below {smallest:.4g} {found.area_unit} pass "
+                    "the S2 threshold: its corrections differ from the detector's, or it should "
+                    "have been cut"
+                )
         if problem.fault:
             texts[:] = f"{problem.fault}: make the templates again"
         return texts

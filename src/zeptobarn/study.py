@@ -12,7 +12,7 @@ from math import log, prod
 from pathlib import Path
 from typing import Any, Literal
 
-from zeptobarn import paths
+from zeptobarn import paths, reach
 from zeptobarn.config import ConfigError, read_yaml, validate
 from zeptobarn.detector import Detector, Recoil, load_detector
 from zeptobarn.formulas import shares
@@ -42,7 +42,9 @@ _YIELD_RECOILS: Mapping[str, Recoil] = {
     "er_component_2": "er",
     "er_component_3": "er",
 }
-# Of these, the yields that have them.
+# Of these numbers of a detector file, those that backgrounds from formulas depend on.
+_REACH_PARAMETERS = ("s1_area_threshold", "s2_area_threshold", "drift_velocity_mm_per_us")
+# Of the numbers of the yields, the yields that have them.
 _YIELD_MODELS: Mapping[str, str] = {
     "lindhard_k": "lenardo2015",
     "er_component_1": "er_polynomial",
@@ -89,10 +91,13 @@ class Shape:
     def touches(self, detector: str, recoil: Recoil | None) -> bool:
         """Whether templates of a detector and recoil type depend on the parameter.
 
-        Those that are not recoils (None) depend on none.
+        Those that are not recoils (None) depend on what says which corrected areas pass the
+        thresholds; a changed lifetime does not, since cS2 stays corrected with the nominal one.
         """
-        if recoil is None or detector not in self.detectors:
+        if detector not in self.detectors:
             return False
+        if recoil is None:
+            return self.parameter in _REACH_PARAMETERS
         return _YIELD_RECOILS.get(self.parameter, recoil) == recoil
 
 
@@ -430,7 +435,7 @@ def _check(study: Study, origin: str) -> None:
             place = f"config/detectors/{detector.name}.yaml: source {source.name}"
             if source.formula is not None:
                 try:
-                    shares(source.formula, detector.space)
+                    shares(source.formula, detector.space, detector.settings)
                 except ValueError as error:
                     raise ConfigError(f"{place}: {error}") from None
             if source.spectrum is None:
@@ -581,8 +586,16 @@ def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
         else found.source(source).rate_multiplier,
     }
     if recoil is None or name is None:
-        formula = found.source(source).formula
-        return kept | {"formula": formula, "space": found.settings["analysis_space"]}
+        settings = found.settings
+        return kept | {
+            "formula": found.source(source).formula,
+            "space": settings["analysis_space"],
+            "reach": {key: settings[key] for key in reach.KEYS if key in settings},
+            "shapes": [
+                [shape.name, shape.parameter, shape.relative_width, shape.anchors]
+                for shape in study.shapes_of(detector, recoil)
+            ],
+        }
     return kept | {
         "spectrum": spectrum_slice(study, name),
         "response": {

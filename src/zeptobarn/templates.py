@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zeptobarn.detector import AnalysisSpace, Detector, Recoil, Source
 from zeptobarn.formulas import shares
 from zeptobarn.paths import anchor_name
-from zeptobarn.response import Response
+from zeptobarn.response import Response, settings_at
 from zeptobarn.spectra import COLUMNS, CROSS_SECTION_CM2, integrate
 from zeptobarn.study import Study, template_slice
 from zeptobarn.tables import read_parquet, write_parquet
@@ -64,7 +64,7 @@ def build(
     """
     found = study.detectors[detector]
     if spectrum is None:
-        return _from_formula(found, found.source(source), events_per_rate(study, detector, source))
+        return _from_formula(study, found, found.source(source))
     anchors = study.anchors(detector, study.recoil(detector, source))
     template = fold(spectrum, responses, anchors, events_per_rate(study, detector, source))
     if not study.smoothed:
@@ -77,12 +77,19 @@ def build(
     return Template(template.shape_values, *map(np.array, zip(*smoothed, strict=True)))
 
 
-def _from_formula(detector: Detector, source: Source, events_per_rate: float) -> Template:
+def _from_formula(study: Study, detector: Detector, source: Source) -> Template:
     if (formula := source.formula) is None:
         raise ValueError(f"{source.name}: no spectrum, and no formula")
-    expected = formula["events"] / formula["exposure_kg_day"] * events_per_rate
-    rows = expected * shares(formula, detector.space)[np.newaxis]
-    return Template(({},), rows, np.zeros_like(rows))
+    expected = formula["events"] / formula["exposure_kg_day"]
+    expected *= events_per_rate(study, detector.name, source.name)
+    rows = []
+    for anchor, values in (anchors := study.anchors(detector.name, None)).items():
+        settings, _ = settings_at(study, detector.name, values)
+        try:
+            rows.append(expected * shares(formula, detector.space, settings))
+        except ValueError as error:
+            raise ValueError(f"{source.name} of {detector.name}, {anchor}: {error}") from None
+    return Template(tuple(anchors.values()), np.array(rows), np.zeros_like(rows))
 
 
 def fold(
@@ -262,7 +269,7 @@ def lint(study: Study, detector: str, source: str, template: Template) -> pd.Dat
         empty, share = holes(expected, variance, found.space)
         if not len(empty):
             continue
-        named = "; ".join(_bin_name(found, number) for number in empty[:3])
+        named = "; ".join(bin_name(found, number) for number in empty[:3])
         names = {"detector": detector, "source": source, "anchor": anchor_name(values)}
         rows.append({**names, "empty_bins": len(empty), "share_of_events": share, "bins": named})
     return pd.DataFrame(rows, columns=_LINT_COLUMNS)
@@ -271,7 +278,8 @@ def lint(study: Study, detector: str, source: str, template: Template) -> pd.Dat
 _LINT_COLUMNS = ["detector", "source", "anchor", "empty_bins", "share_of_events", "bins"]
 
 
-def _bin_name(detector: Detector, number: int) -> str:
+def bin_name(detector: Detector, number: int) -> str:
+    """Name a bin by its ends in cS1 and cS2."""
     i, j = divmod(int(number), detector.space.shape[1])
     return ", ".join(
         f"{name} {edges[k]:.4g}–{edges[k + 1]:.4g} {detector.area_unit}"
