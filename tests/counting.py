@@ -1,10 +1,12 @@
 """One-bin experiments, for known answers."""
 
 import numpy as np
+from scipy import stats
 
 from zeptobarn import intervals
 from zeptobarn.intervals import NUISANCES, Structure
 from zeptobarn.likelihood import NORMAL, UNCONSTRAINED
+from zeptobarn.problem import Problem
 
 ONE_SIDED_90 = np.array([[0.0, 1.6423744]])
 
@@ -88,3 +90,34 @@ def shaped_limit(
         results,
     )
     return results[0]
+
+
+def counting_problem(b):
+    """A one-bin experiment with known background."""
+    structure = counting_structure(b)
+    return Problem(structure, (), np.array([1.0]), np.array([0, 1]), 1.0, "")
+
+
+def poisson_t(n, mu, b):
+    """t̃ of n events with signal mu over b."""
+    best = np.maximum(n - b, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.where(n > 0, n * np.log((best + b) / (mu + b)), 0.0)
+    return 2 * (mu - best + logs)
+
+
+def exact_critical(mu, b, level, upper=False):
+    """Smallest c with P(t ≤ c) ≥ level, by summing the Poisson distribution."""
+    n = np.arange(0, 200)
+    t = poisson_t(n, mu, b)
+    if upper:
+        t = np.where(n - b > mu, 0.0, t)
+    order = np.argsort(t, kind="stable")
+    total = np.cumsum(stats.poisson.pmf(n[order], mu + b))
+    return t[order][np.searchsorted(total, level)]
+
+
+def exact_interval(n, b, signals, critical):
+    """Unified interval by the exact critical value at each signal of a dense grid."""
+    inside = signals[poisson_t(n, signals, b) <= critical + 1e-9]
+    return min(inside), max(inside)

@@ -6,7 +6,7 @@ from scipy import optimize
 
 from counting import counting_structure, shaped_structure
 from zeptobarn import classical, intervals
-from zeptobarn.intervals import Status
+from zeptobarn.status import Status
 
 CRITICAL = classical.critical_value(0.9)
 

@@ -6,11 +6,11 @@ from scipy.stats import norm
 
 from zeptobarn import dependence as module
 from zeptobarn.dependence import dependence, interaction_limits, limit, write_dependence
-from zeptobarn.intervals import Status
 from zeptobarn.model import make_model
 from zeptobarn.problem import scan
 from zeptobarn.sensitivity import asimov_limits
 from zeptobarn.spectra import source_spectrum
+from zeptobarn.status import Status
 from zeptobarn.tables import read_parquet
 from zeptobarn.templates import Template, write_template
 from zeptobarn.variation import dependence_slice, nominal_interval, typical_masses

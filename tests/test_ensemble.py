@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from zeptobarn.calibration import one_sided, unified
+from zeptobarn.asymptotics import one_sided, unified
 from zeptobarn.ensemble import (
     expected_errors,
     fullest_interval,

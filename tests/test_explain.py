@@ -10,8 +10,8 @@ from zeptobarn import cli
 from zeptobarn.config import ConfigError
 from zeptobarn.explain import CAUSES, CURES, explain, explain_data
 from zeptobarn.figures.explain import draw_page
-from zeptobarn.intervals import Status
 from zeptobarn.model import make_model, write_limits
+from zeptobarn.status import Status
 from zeptobarn.study import Failures
 from zeptobarn.tables import StaleResultError
 from zeptobarn.templates import write_template

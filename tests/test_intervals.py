@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from counting import counting_limit, shaped_limit
-from zeptobarn.calibration import one_sided
-from zeptobarn.intervals import BEST_FIT, EVIDENCE, LIMIT, LOW, NUISANCES, STATUS, Status
+from zeptobarn.asymptotics import one_sided
+from zeptobarn.intervals import BEST_FIT, EVIDENCE, LIMIT, LOW, NUISANCES, STATUS
+from zeptobarn.status import MESSAGES, Status
 
 
 @settings(max_examples=60, deadline=None)
@@ -67,7 +68,7 @@ def test_an_event_with_density_at_some_anchors_only():
     density[1, :, :] = 0.0
     density[1, 2:, 2] = 0.05  # the fixed background explains it at leff ≥ −1 alone
     row = shaped_limit([0, 0, 1], density, centre=-2.0)
-    assert row[STATUS] in (Status.ok, Status.at_boundary)
+    assert row[STATUS] in (Status.ok, Status.background_rate_zero)
     assert row[NUISANCES + 1] > -1
     assert row[LIMIT] > 0
 
@@ -76,8 +77,9 @@ def test_no_events_at_all():
     density = np.ones((2, 5, 3))
     density[:, :, 0] = 0.5  # one signal event at every anchor
     row = shaped_limit([], density)
-    # No background can be fitted: it sits at its bound, 0, and the limit is c/2.
-    assert row[STATUS] == Status.at_boundary
+    # No background can be fitted: its rate is best at 0, and the limit is c/2.
+    assert row[STATUS] == Status.background_rate_zero
+    assert "the limit is right" in MESSAGES[Status.background_rate_zero]
     assert row[LIMIT] == pytest.approx(one_sided(0.9) / 2, rel=1e-6)
 
 

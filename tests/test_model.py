@@ -25,9 +25,9 @@ def toys(small_study, small_templates):
 def test_columns_are_the_contract(model, toys):
     assert list(model.limits(toys).columns) == [
         "detector", "interaction", "mass_GeV", "trial", "interval", "kind", "confidence_level",
-        "limit_rate_multiplier", "limit_cm2", "limit_low_rate_multiplier",
-        "best_fit_rate_multiplier", "best_fit_er_rate", "best_fit_leff", "status", "message",
-        "n_evaluations",
+        "limit_rate_multiplier", "limit_cm2", "calibration_error_cm2",
+        "limit_low_rate_multiplier", "best_fit_rate_multiplier", "best_fit_er_rate",
+        "best_fit_leff", "status", "message", "n_evaluations",
     ]  # fmt: skip
 
 
@@ -252,7 +252,7 @@ def test_calibrated_limits(small_study, small_templates, toys):
     study = dataclasses.replace(
         small_study,
         critical_values="toys",
-        calibration=Calibration(500, (0.0, 1.0, 2.3, 5.0, 10.0, 20.0, 40.0)),
+        calibration=Calibration(1500, (0.0, 1.0, 2.3, 5.0, 9.0, 15.0, 24.0)),
     )
     model = make_model(study, "xenon1t", 50, "SI", small_templates)
     with pytest.raises(ValueError, match="xenon1t at 50 GeV/c² is not calibrated"):
@@ -260,13 +260,20 @@ def test_calibrated_limits(small_study, small_templates, toys):
     table = model.calibrate()
     pd.testing.assert_frame_equal(table, model.calibrate(threads=3))
     assert list(table["interval"].unique()) == ["leff_nominal", "leff_low", "profiled"]
-    wide = table.pivot(index="interval", columns="rate_multiplier", values="critical_value")
     assert (table["n_failed"] == 0).all()
-    assert wide.iloc[:, 0].dropna().max() < 1e-6
+    assert table["n_effective"].min() > 2000
+    assert (table["rate_multiplier"] * model.signal_events).min() == pytest.approx(0.01, rel=0.01)
     strong = table[table["rate_multiplier"] * model.signal_events > 15]
     assert strong["critical_value"].mean() == pytest.approx(1.6424, rel=0.15)
     limits = dataclasses.replace(model, critical_values=table).limits(toys)
-    assert limits["status"].isin(["ok", "at_boundary"]).all()
+    excluded = limits["status"] == "all_signals_excluded"
+    assert (excluded | limits["status"].isin(["ok", "at_boundary"])).all()
+    assert excluded.mean() < 0.2
+    assert limits.loc[excluded, "limit_rate_multiplier"].to_numpy() == pytest.approx(
+        0.01 / model.signal_events, rel=0.2
+    )
+    error = limits["calibration_error_cm2"] / limits["limit_cm2"]
+    assert 0.005 < error[~excluded].median() < 0.05
     asymptotic = dataclasses.replace(
         model, study=dataclasses.replace(study, critical_values="asymptotic")
     )
@@ -313,9 +320,9 @@ def test_twice_the_livetime_is_as_good_as_twice_the_templates(model, interval):
 
 def test_calibrated_values_hold_for_the_detectors_livetime_only(model):
     study = dataclasses.replace(model.study, critical_values="toys")
-    table = pd.DataFrame(
-        {"interval": "profiled", "rate_multiplier": [0.0, 1.0], "critical_value": [1.0, 2.0]}
-    )
+    table = pd.DataFrame({"interval": "profiled", "rate_multiplier": [0.0, 1.0]})
+    for column in ("critical_value", "critical_value_low", "critical_value_high"):
+        table[column] = [1.0, 2.0]
     calibrated = dataclasses.replace(model, study=study, critical_values=table)
     assert calibrated.limit(model.toy(1)).status in ("ok", "at_boundary")
     with pytest.raises(ValueError, match="calibrated for the detector's livetime"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zeptobarn import profiles
-from zeptobarn.calibration import one_sided
+from zeptobarn.asymptotics import one_sided
 from zeptobarn.dataset import one_trial
 from zeptobarn.model import make_model
 from zeptobarn.problem import scan

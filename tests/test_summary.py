@@ -24,6 +24,7 @@ def limits(values, status="ok", interval="profiled", mass=50.0):
             "trial": np.arange(1, len(values) + 1),
             "interval": interval,
             "limit_cm2": values,
+            "calibration_error_cm2": np.nan,
             "status": status,
         }
     )

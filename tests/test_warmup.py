@@ -35,7 +35,7 @@ def compiled():
     }
 
 study = load_study("config/config.yaml", sys.argv[1])
-warmup._run(study)
+warmup._run(dataclasses.replace(study, critical_values=sys.argv[3]))
 before = compiled()
 study = dataclasses.replace(
     study,
@@ -45,7 +45,7 @@ study = dataclasses.replace(
         dataclasses.replace(study.intervals[-1], name=kind, kind=kind)
         for kind in ("upper", "unified", "central")
     ),
-    calibration=Calibration(2, (0.0, 1.0, 3.0)),
+    calibration=Calibration(1500, (0.0, 0.3, 1.0)),
     coverage=Coverage(2, (50,), (1.0,)),
     failures=Failures(2, 2),
 )
@@ -78,11 +78,12 @@ print(len(before), *sorted(compiled() - before), sep="\\n")
 
 
 @pytest.mark.slow
-def test_a_study_compiles_nothing_more(small_results, tmp_path):
+@pytest.mark.parametrize("critical_values", ["asymptotic", "toys"])
+def test_a_study_compiles_nothing_more(small_results, tmp_path, critical_values):
     overlay = tmp_path / "small.yaml"
     overlay.write_text(SMALL)
     done = subprocess.run(
-        [sys.executable, "-c", _STUDY, overlay, small_results],
+        [sys.executable, "-c", _STUDY, overlay, small_results, critical_values],
         env=os.environ,
         capture_output=True,
         text=True,

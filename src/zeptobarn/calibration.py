@@ -1,189 +1,105 @@
-"""Critical values: asymptotic, or from toys thrown at each signal (Neyman's construction).
-
-Formulas are those of Cowan, Cranmer, Gross and Vitells, EPJC 71 (2011) 1554, with x = μ/σ the
-signal over its standard deviation; x² is the statistic of the background-only Asimov dataset.
-"""
+"""Critical values from toys (Neyman's construction), and how often intervals hold the truth."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from math import exp
+from math import exp, log
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
-from scipy.special import log_ndtr, ndtr, ndtri
 
-from zeptobarn import intervals
+from zeptobarn.construction import (
+    Ensemble,
+    Nodes,
+    critical_values,
+    plan,
+    tabulated_signals,
+)
 from zeptobarn.intervals import SLACK, Structure, scans
 from zeptobarn.jit import Floats, Ints, kernel
 from zeptobarn.likelihood import LOG_NORMAL, UNCONSTRAINED
-from zeptobarn.problem import Problem, asimov, predict, scan, solve
+from zeptobarn.problem import Problem, asimov, predict, scan
 from zeptobarn.streams import stream
 from zeptobarn.study import Interval, Study
 
 # Toys that share a random stream: how many jobs or threads there are changes nothing.
 BLOCK = 500
 
-
-def one_sided(confidence_level: float) -> float:
-    """Asymptotic critical value of q̃: Φ⁻¹(CL)², and 0 at and below a confidence level of 0.5.
-
-    Exact where the limit lies above 1.28 σ (at 90 %), conservative below.
-
-    Examples
-    --------
-    >>> round(one_sided(0.9), 4), one_sided(0.45)
-    (1.6424, 0.0)
-    """
-    return float(max(ndtri(confidence_level), 0.0) ** 2)
-
-
-def two_sided(confidence_level: float) -> float:
-    """Asymptotic critical value of an unbounded t: Φ⁻¹((1 + CL)/2)².
-
-    Examples
-    --------
-    >>> round(two_sided(0.9), 4)
-    2.7055
-    """
-    return float(ndtri(0.5 + 0.5 * confidence_level) ** 2)
-
-
-def unified(confidence_level: float, x: float) -> float:
-    """Asymptotic critical value of t̃, with the best fit bounded at 0.
-
-    The distribution is F(t) = 2Φ(√t) − 1 for t ≤ x², and Φ(√t) + Φ((t + x²)/2x) − 1 above.
-
-    Examples
-    --------
-    >>> [round(unified(0.9, x), 3) for x in (0.1, 0.5, 1.0, 1.5, 2.0)]
-    [1.642, 1.898, 2.463, 2.695, 2.706]
-    """
-    limit = two_sided(confidence_level)
-    if x * x >= limit:
-        return limit
-    low = max(x * x, 1e-300)
-
-    def excess(t: float) -> float:
-        return float(ndtr(t**0.5) + ndtr((t + x * x) / (2 * max(x, 1e-150))) - 1 - confidence_level)
-
-    return limit if excess(limit) < 0 else float(brentq(excess, low, limit, xtol=1e-12))
-
-
-def cls(confidence_level: float, x: float) -> float:
-    """Value of q̃ at which CLs = p_μ / (1 − p_b) is 1 − CL.
-
-    Examples
-    --------
-    >>> [round(cls(0.9, x), 3) for x in (0.5, 1.0, 3.0, 8.0)]
-    [4.397, 3.834, 1.71, 1.642]
-    """
-
-    def excess(q: float) -> float:
-        # In logarithms: both p-values vanish for small x.
-        above, background = -(q**0.5), x - q**0.5
-        if q > x * x:
-            above, background = -(q + x * x) / (2 * x), (x * x - q) / (2 * x)
-        return float(log_ndtr(above) - log_ndtr(background) - np.log(1 - confidence_level))
-
-    return float(brentq(excess, 0.0, 100.0, xtol=1e-12))
-
-
-def quantile(statistics: Floats, confidence_level: float) -> tuple[float, float]:
-    """Smallest c with P(t ≤ c) ≥ CL over toys, and its error from the neighbouring order.
-
-    Examples
-    --------
-    >>> quantile(np.arange(1.0, 101.0), 0.9)
-    (90.0, 3.0)
-    """
-    ordered = np.sort(np.where(np.isnan(statistics), np.inf, statistics))
-    n = len(ordered)
-    at = int(np.ceil(confidence_level * n - 1e-9)) - 1
-    off = int(np.ceil(np.sqrt(n * confidence_level * (1 - confidence_level))))
-    low, high = ordered[max(at - off, 0)], ordered[min(at + off, n - 1)]
-    return float(ordered[at]), float((high - low) / 2)
-
-
-def cls_quantile(
-    signal: Floats, background: Floats, confidence_level: float
-) -> tuple[float, float]:
-    """Largest value of q̃ that CLs does not exclude, from toys with and without the signal."""
-    signal = np.sort(np.where(np.isnan(signal), np.inf, signal))
-    background = np.sort(np.where(np.isnan(background), np.inf, background))
-    values = np.unique(np.concatenate([signal, background]))
-    above = 1 - np.searchsorted(signal, values) / len(signal)
-    of_background = 1 - np.searchsorted(background, values) / len(background)
-    kept = values[above > (1 - confidence_level) * of_background]
-    return float(kept[-1]), quantile(signal, confidence_level)[1]
-
-
-def asymptotic(
-    problem: Problem, interval: Interval, confidence_level: float, exposure: Floats | None = None
-) -> Floats:
-    """Critical values of a unified or CLs interval, from the background-only Asimov dataset.
-
-    Parameters
-    ----------
-    exposure
-        Factor on each detector's livetime, shape (detectors,).
-
-    Returns
-    -------
-    Rows of signal (expected events) and critical value, shape (n, 2): from where it is that of
-    no signal to where it is that of a large one.
-    """
-    value = cls if interval.cls else unified
-    data = asimov(problem, np.append(0.0, problem.nominal[1:]), exposure)
-    row = np.full((1, intervals.NUISANCES + len(problem.parameters)), np.nan)
-    solve(problem, data, np.array([[0.0, 1.0]]), False, 1e300, row)
-    signals = row[0, intervals.LIMIT] * np.geomspace(0.02, 12.0, 161)
-    _, found = scan(problem, data, signals)
-    x = np.sqrt(found[0, :, 0])
-    values = [value(confidence_level, at) for at in x]
-    return np.column_stack([np.append(signals, 1e300), np.append(values, values[-1])])
+# A critical value that fewer effective toys decide is refused.
+LEAST_EFFECTIVE = 2000
 
 
 def calibrate(
-    study: Study, problem: Problem, interval: Interval, address: Sequence[str], threads: int = 1
-) -> pd.DataFrame:
-    """Critical values from toys thrown at each of the study's calibration signals.
+    study: Study,
+    problem: Problem,
+    intervals: Sequence[Interval],
+    address: Sequence[str],
+    threads: int = 1,
+) -> list[pd.DataFrame]:
+    """Critical values of intervals that treat the nuisances alike, from the same toys.
+
+    Toys are thrown at the study's calibration signals, with the nuisances that fit the
+    background-only Asimov dataset best there, and serve all signals in between; see
+    `zeptobarn.construction`.
 
     Parameters
     ----------
+    intervals
+        None of them ``central``.
     address
         Whose calibration it is: it names the random streams.
 
     Returns
     -------
-    A row per signal: ``signal`` (expected events at nominal shape), ``critical_value`` with its
-    error, the number of toys and of those whose fit failed (they count as infinite).
+    Of each interval, a row per signal: ``signal`` (expected events at nominal shape),
+    ``critical_value``, the same one standard deviation of the toys lower and higher
+    (``critical_value_low``, ``critical_value_high``), the effective number of toys
+    (``n_effective``), and how many were thrown in all and of these had no fit (their statistic
+    counts as infinite).
+
+    Raises
+    ------
+    ValueError
+        Somewhere fewer than `LEAST_EFFECTIVE` toys would decide.
     """
-    level, n = study.confidence_level, study.calibration.toys
-    signals = np.array(study.calibration.expected_events) / problem.signal_efficiency
-    truths = best_nuisances(problem, signals)
-    background = np.empty((n, 0))
-    if interval.cls:
-        streams = _streams(study, n, "background", *address)
-        best, found = throw_and_scan(
-            problem, truths[0], study.constraint_centres, signals, n, streams, threads
-        )
-        background = _statistic(interval, best, signals, found)
-    rows = []
-    for k, signal in enumerate(signals):
-        streams = _streams(study, n, "calibration", *address, k)
-        best, found = throw_and_scan(
-            problem, truths[k], study.constraint_centres, signals[[k]], n, streams, threads
-        )
-        values = _statistic(interval, best, signals[[k]], found)[:, 0]
-        if interval.cls:
-            critical, error = cls_quantile(values, background[:, k], level)
-        else:
-            critical, error = quantile(values, level)
-        rows.append((signal, critical, error, n, int(np.isnan(values).sum())))
-    return pd.DataFrame(
-        rows, columns=["signal", "critical_value", "critical_value_error", "n_toys", "n_failed"]
+    thrown = np.array(study.calibration.expected_events) / problem.signal_efficiency
+    toys = throw(
+        problem,
+        study.constraint_centres,
+        plan(thrown, problem.signal_efficiency, any(interval.cls for interval in intervals)),
+        study.calibration.toys,
+        [
+            _streams(study, study.calibration.toys, "calibration", *address, k)
+            for k in range(len(thrown))
+        ],
+        threads,
     )
+    signals = tabulated_signals(float(thrown[-1]), problem.signal_efficiency)
+    tables = []
+    for interval in intervals:
+        values = critical_values(
+            toys,
+            signals,
+            study.confidence_level,
+            interval.kind == "upper",
+            interval.cls,
+            threads,
+        )
+        table = pd.DataFrame(
+            values,
+            columns=["critical_value", "critical_value_low", "critical_value_high", "n_effective"],
+        ).assign(signal=signals, n_toys=toys.best.size, n_failed=int(np.isnan(toys.best).sum()))
+        # Of an upper limit, 0 is never above: there is nothing to calibrate.
+        table = table[table["signal"] > 0] if interval.kind == "upper" else table
+        worst = table.sort_values("n_effective").iloc[0]
+        if worst["n_effective"] < LEAST_EFFECTIVE:
+            raise ValueError(
+                f"calibration: {worst['n_effective']:.0f} effective toys at "
+                f"{worst['signal'] * problem.signal_efficiency:.3g} expected events; needed: "
+                f"{LEAST_EFFECTIVE}: raise calibration.toys, or add signals to "
+                "calibration.expected_events there"
+            )
+        tables.append(table.reset_index(drop=True))
+    return tables
 
 
 def covered(
@@ -230,7 +146,60 @@ def covered(
 def best_nuisances(problem: Problem, signals: Floats) -> Floats:
     """Parameters that are best at each signal for the background-only Asimov dataset."""
     data = asimov(problem, np.append(0.0, problem.nominal[1:]))
-    return np.asarray(scan(problem, data, signals)[1][0, :, 1:])
+    return np.ascontiguousarray(scan(problem, data, signals)[1][0, :, 1:])
+
+
+def throw(
+    problem: Problem,
+    constraint_centres: str,
+    nodes: Nodes,
+    n_toys: int,
+    streams: Sequence[Sequence[np.random.Generator]],
+    threads: int = 1,
+) -> Ensemble:
+    """Throw toys at signals, and take statistic and density of each at the nodes around its own.
+
+    Parameters
+    ----------
+    constraint_centres
+        See `throw_and_scan`.
+    streams
+        Of each signal, a random generator for every `BLOCK` toys.
+    """
+    n_signals, n_nodes = len(nodes.thrown), len(nodes.nodes)
+    truths = best_nuisances(problem, nodes.nodes)
+    most = int((nodes.last - nodes.first).max())
+    found = Ensemble(
+        nodes.nodes,
+        nodes.thrown,
+        nodes.first,
+        nodes.last,
+        np.full((n_signals, n_toys), np.nan),
+        np.full((n_signals, n_toys, most), np.nan),
+        np.full((n_signals, n_toys, most), np.nan),
+        np.zeros((n_signals, n_toys, n_nodes)),
+    )
+    for k in range(n_signals):
+        here = slice(nodes.first[k], nodes.last[k])
+        n = here.stop - here.start
+        statistic, slope = np.full((2, n_toys, n), np.nan)
+        _throw(
+            problem,
+            truths[nodes.thrown[k]],
+            constraint_centres,
+            nodes.nodes[here],
+            streams[k],
+            truths,
+            found.best[k],
+            statistic,
+            slope,
+            found.log_density[k],
+            threads,
+        )
+        found.statistic[k, :, :n] = statistic
+        found.slope[k, :, :n] = slope * nodes.nodes[here]
+        found.log_density[k] -= found.log_density[k, :, [nodes.thrown[k]]].T
+    return found
 
 
 def throw_and_scan(
@@ -261,15 +230,55 @@ def throw_and_scan(
     best, statistics
         Best-fit signals, shape (toys,), and t̃, shape (toys, n); NaN where a fit failed.
     """
+    best = np.full(n_toys, np.nan)
+    found, slopes = np.full((2, n_toys, len(signals)), np.nan)
+    nowhere = np.empty((0, len(truth)))
+    densities = np.empty((n_toys, 0))
+    _throw(
+        problem,
+        truth,
+        constraint_centres,
+        signals,
+        streams,
+        nowhere,
+        best,
+        found,
+        slopes,
+        densities,
+        threads,
+    )
+    return best, found
+
+
+def _throw(
+    problem: Problem,
+    truth: Floats,
+    constraint_centres: str,
+    signals: Floats,
+    streams: Sequence[np.random.Generator],
+    others: Floats,
+    best: Floats,
+    found: Floats,
+    slopes: Floats,
+    densities: Floats,
+    threads: int,
+) -> None:
+    """Fill best fits, t̃ and its slopes at signals, and ln of the density at ``others``."""
     expected = predict(problem, truth)
     tables = [alias_table(bins) for bins in expected]
     share = np.concatenate([table[0] for table in tables])
     other = np.concatenate([table[1] for table in tables])
     means = np.array([bins.sum() for bins in expected])
-    best, found = np.full(n_toys, np.nan), np.full((n_toys, len(signals)), np.nan)
+    redrawn = constraint_centres == "redrawn"
+    totals, logs = np.empty(len(others)), np.empty((len(others), len(share)))
+    for k, at in enumerate(others):
+        bins = np.concatenate(predict(problem, at))
+        totals[k] = bins.sum()
+        with np.errstate(divide="ignore"):
+            logs[k] = np.log(bins)
 
     def fill(i: int) -> None:
-        rows = slice(i * BLOCK, min((i + 1) * BLOCK, n_toys))
+        rows = slice(i * BLOCK, min((i + 1) * BLOCK, len(best)))
         _toys(
             streams[i],
             problem.structure,
@@ -279,15 +288,19 @@ def throw_and_scan(
             other,
             truth,
             problem.nominal,
-            constraint_centres == "redrawn",
+            redrawn,
             signals,
+            others,
+            totals,
+            logs,
             best[rows],
             found[rows],
+            slopes[rows],
+            densities[rows],
         )
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(fill, range(len(streams))))
-    return best, found
 
 
 def _streams(study: Study, n_toys: int, *address: str | int) -> list[np.random.Generator]:
@@ -337,8 +350,13 @@ def _toys(
     nominal: Floats,
     redrawn: bool,
     signals: Floats,
+    others: Floats,
+    totals: Floats,
+    logs: Floats,
     best: Floats,
     found: Floats,
+    slopes: Floats,
+    densities: Floats,
 ) -> None:
     datasets, size = len(means), len(truth)
     drawn, exposure = nominal.copy().reshape(1, size), np.ones((1, datasets))
@@ -360,6 +378,28 @@ def _toys(
             if redrawn and kind != UNCONSTRAINED:
                 pull = width * rng.standard_normal()
                 drawn[0, p] = truth[p] * exp(pull) if kind == LOG_NORMAL else truth[p] + pull
-        scans(structure, bins, np.ones(len(bins)), first, exposure, drawn, signals, one, table)
+        scans(
+            structure,
+            bins,
+            np.ones(len(bins)),
+            first,
+            exposure,
+            drawn,
+            signals,
+            one,
+            table,
+            slopes[toy : toy + 1],
+        )
         best[toy] = one[0]
         found[toy] = table[0, :, 0]
+        for k in range(len(others)):
+            densities[toy, k] = -totals[k]
+            for b in bins:
+                densities[toy, k] += logs[k, b]
+            for p in range(1, size):
+                kind, width = int(structure.constraints[p, 0]), structure.constraints[p, 1]
+                if redrawn and kind != UNCONSTRAINED:
+                    ahead = drawn[0, p] - others[k, p]
+                    if kind == LOG_NORMAL:
+                        ahead = log(drawn[0, p] / others[k, p])
+                    densities[toy, k] -= 0.5 * (ahead / width) ** 2

@@ -13,9 +13,10 @@ from scipy.special import ndtri
 
 from zeptobarn import intervals
 from zeptobarn.fit import Scratch, allocate, maximise, start
-from zeptobarn.intervals import Status, Structure, gather, interval
+from zeptobarn.intervals import Structure, gather, interval
 from zeptobarn.jit import Floats, Ints, inner_kernel, kernel
 from zeptobarn.likelihood import Terms
+from zeptobarn.status import Status
 
 # Columns of the kernels' results: limit and best fit (expected events), the statistic at the ends
 # of the bracket, evaluations of the statistic, and a status.

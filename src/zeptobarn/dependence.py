@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from zeptobarn import intervals
-from zeptobarn.calibration import one_sided
+from zeptobarn.asymptotics import one_sided
 from zeptobarn.detector import Recoil
-from zeptobarn.intervals import Status
 from zeptobarn.model import Model, make_model, read_model
 from zeptobarn.problem import asimov, solve
 from zeptobarn.response import Response, compute_response
 from zeptobarn.sensitivity import asimov_limits
+from zeptobarn.status import Status
 from zeptobarn.study import Study
 from zeptobarn.tables import write_parquet
 from zeptobarn.templates import Template, build
@@ -60,7 +60,7 @@ def dependence(study: Study, detector: str, spectra: Spectra, threads: int = 1) 
     -------
     A row per parameter, value and mass. ``parameter`` is ``nominal``, ``confidence_level``,
     ``exposure`` (the factor on the livetime) or a key of the detector file. Where there is no
-    limit, ``limit_cm2`` is NaN and ``status`` says why (see `zeptobarn.intervals.Status`).
+    limit, ``limit_cm2`` is NaN and ``status`` says why (see `zeptobarn.status.Status`).
     """
     bare, masses = bare_study(study, detector), typical_masses(study)
     templates = _templates(bare, detector, spectra, threads)

@@ -28,10 +28,15 @@ _POINTS = 400
 
 CAUSES = {
     "ok": "The statistic rises through the critical value once: that is the limit.",
-    "at_boundary": "There is a limit, but a nuisance parameter ends at the edge of its range, or "
-    "the limit is at the calibration's first signal: the fit might have gone further.",
+    "background_rate_zero": "There is a limit. A free background explains no event here, at the "
+    "best fit or at the limit, and its rate is best at 0.",
+    "at_boundary": "There is a limit, but a shape parameter ends at its outermost anchor: the fit "
+    "might have gone further.",
     "multiple_crossings": "The statistic crosses the critical value more than once: signals "
     "between two crossings are excluded, those beyond are not. The outermost one is the limit.",
+    "all_signals_excluded": "There are fewer events like the signal than nearly all datasets "
+    "without a signal have: the statistic of every signal that was tested lies above its critical "
+    "value, and the limit is the smallest of these signals.",
     "no_crossing": "The statistic stays below the critical value up to the largest signal that "
     "was tried: none of these signals is excluded.",
     "empty_template": "The signal expects no event in the analysis space: the likelihood does not "
@@ -46,10 +51,12 @@ CAUSES = {
 }
 CURES = {
     "ok": "Nothing to do.",
-    "at_boundary": "Widen the anchors of the shape parameter, or add smaller signals to "
-    "calibration.expected_events.",
+    "background_rate_zero": "Nothing to do.",
+    "at_boundary": "Widen the anchors of the shape parameter.",
     "multiple_crossings": "Look at the curve. Noise in templates does this: make them by "
     "quadrature, or simulate more.",
+    "all_signals_excluded": "Report a unified interval, which never excludes all signals, or a "
+    "power-constrained limit.",
     "no_crossing": "Raise the bound: search_bound_rate_multiplier, the largest of "
     "calibration.expected_events, or the bracket of a conventional search.",
     "empty_template": "Make the template by recoil energy (response), not by sampling the "
@@ -91,7 +98,7 @@ class Explanation:
     title
         What the limit is of.
     status, message
-        See `zeptobarn.intervals.Status`; of the conventional recipe where the trial is one of the
+        See `zeptobarn.status.Status`; of the conventional recipe where the trial is one of the
         failure study.
     cause, cure
         The status in words, and what to do.

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from zeptobarn import classical, intervals, paths
-from zeptobarn.calibration import one_sided
+from zeptobarn.asymptotics import one_sided
 from zeptobarn.detector import Recoil
-from zeptobarn.intervals import MESSAGES, Status
 from zeptobarn.model import Model, make_model
 from zeptobarn.problem import Data
 from zeptobarn.response import settings_at
 from zeptobarn.scans import Setting, failures_slice, failures_summary_slice, settings
+from zeptobarn.status import MESSAGES, Status
 from zeptobarn.streams import stream
 from zeptobarn.study import Study
 from zeptobarn.summary import GOOD

@@ -11,7 +11,6 @@ The statistics (EPJC 71 (2011) 1554), of a signal rate μ, with the best fit bou
 A critical value is a number, or a table over μ (see `zeptobarn.calibration`).
 """
 
-from enum import IntEnum
 from math import inf, nan, sqrt
 from typing import NamedTuple
 
@@ -30,37 +29,7 @@ from zeptobarn.fit import (
 )
 from zeptobarn.jit import Floats, Ints, inner_kernel, kernel
 from zeptobarn.likelihood import Terms, evaluate
-
-
-class Status(IntEnum):
-    """What became of an interval; the first three come with one."""
-
-    ok = 0
-    at_boundary = 1
-    multiple_crossings = 2
-    no_crossing = 3
-    empty_template = 4
-    zero_density_event = 5
-    critical_value_zero = 6
-    not_converged = 7
-
-
-MESSAGES = {
-    Status.ok: "",
-    Status.at_boundary: "a nuisance parameter ends at its bound (widen the anchors if it is a "
-    "shape), or the limit at the calibration's first signal (below, nothing is excluded)",
-    Status.multiple_crossings: "the statistic crosses the critical value more than once; the "
-    "outermost crossing is the limit",
-    Status.no_crossing: "the statistic stays below the critical value up to the end of the "
-    "search: raise search_bound_rate_multiplier, or the calibration's largest expected_events",
-    Status.empty_template: "the signal expects no event in the analysis space",
-    Status.zero_density_event: "no source has a density at event {event} of {detector} in the "
-    "analysis space (the first is 0): a background is missing, or a template has holes",
-    Status.critical_value_zero: "the critical value of a one-sided limit is 0 at this confidence "
-    "level: use one above 0.5",
-    Status.not_converged: "the fit or the search for the crossing did not converge: look for "
-    "values in the templates that are not finite",
-}
+from zeptobarn.status import Status
 
 # Columns of a kernel's results.
 LOW, LIMIT, BEST_FIT, STATUS, EVIDENCE, EVALUATIONS, NUISANCES = range(7)
@@ -80,8 +49,10 @@ _CLOSE = 1e-4
 SLACK = 1e-6
 
 _OK = int(Status.ok)
+_BACKGROUND_RATE_ZERO = int(Status.background_rate_zero)
 _AT_BOUNDARY = int(Status.at_boundary)
 _MULTIPLE_CROSSINGS = int(Status.multiple_crossings)
+_ALL_SIGNALS_EXCLUDED = int(Status.all_signals_excluded)
 _NO_CROSSING = int(Status.no_crossing)
 _ZERO_DENSITY_EVENT = int(Status.zero_density_event)
 _NOT_CONVERGED = int(Status.not_converged)
@@ -97,8 +68,12 @@ def interval(terms: Terms, critical: Floats, two_sided: bool, bound: float, resu
     terms
         See `zeptobarn.likelihood.Terms`.
     critical
-        Critical values > 0: rows of signal rate and critical value, linear in between, shape
-        (n, 2); a single row holds everywhere.
+        Critical values > 0: rows of signal rate and critical value, shape (n, 2). A single row
+        holds everywhere. Several are tested from the first to the last signal, and where an
+        interval ends between two of them, the value is linear in between. With a third column,
+        shape (n, 3), the values are statistics of toys, which the data's own may be one of: within
+        the third column of the critical value it counts as the same, and holds up to the next
+        signal; so does one that is accepted where the critical value falls by more than that.
     two_sided
         Whether signals below the best fit are tested too, and the interval has a lower end.
     bound
@@ -121,14 +96,14 @@ def interval(terms: Terms, critical: Floats, two_sided: bool, bound: float, resu
         copy_point(theta, cell, best, best_cell)
         maxima, depths = scratch.signal.copy(), scratch.value.copy()
         high, status = _upper_end(terms, critical, bound, top, maxima, depths, theta, cell, scratch)
-        at_bound = status < _NO_CROSSING and _at_bound(terms, theta, cell)
+        at_bound = _at_bound(terms, theta, cell) if status < _NO_CROSSING else _OK
         if two_sided and 0 <= status < _NO_CROSSING:
             copy_point(best, best_cell, theta, cell)
             low, lower = _lower_end(terms, critical, top, theta, cell, scratch)
             status = lower if lower != _OK else status
         if status != _HIGHER:
-            if status == _OK and (at_bound or _at_bound(terms, best, best_cell)):
-                status = _AT_BOUNDARY
+            if status == _OK:
+                status = max(at_bound, _at_bound(terms, best, best_cell))
             break
         # On the way a better maximum came up: fit again from there.
         status = _NOT_CONVERGED
@@ -176,27 +151,26 @@ def _upper_end(
         return end, status
     if best >= far:
         return nan, _NO_CROSSING
-    if status != _NO_CROSSING and largest <= _critical_at(critical, end) + SLACK:
-        return end, status
     if status == _NO_CROSSING:
         end, status = far, _OK
         if _statistic(terms, end, top, theta, cell, s) <= _critical_at(critical, end) + SLACK:
             return nan, _NO_CROSSING
-    # Down the table to the first signal that is accepted. Where the critical value of no signal
-    # is 0, the table says nothing below its next signal: what lies there is not excluded.
-    floor = critical[1, 0] if critical[0, 1] <= SLACK else 0.0
+    low = int(np.searchsorted(critical[:, 0], best, side="right"))
+    high = int(np.searchsorted(critical[:, 0], end)) - 1
+    k, q, found = _farthest(terms, critical, low, high, 1, top, theta, cell, s)
+    if found != _OK:
+        return nan, found
     inside, outside = best, end
-    for k in range(last, -1, -1):
-        if best < critical[k, 0] < end:
-            q = _statistic(terms, critical[k, 0], top, theta, cell, s)
-            if not q >= -SLACK:
-                return nan, (_NOT_CONVERGED if np.isnan(q) else _HIGHER)
-            if q <= critical[k, 1] + SLACK:
-                inside = critical[k, 0]
-                break
-            outside = critical[k, 0]
-    if inside < floor:
-        return floor, _AT_BOUNDARY
+    if k >= 0:
+        inside = critical[k, 0]
+        if k < high and _holds(critical, k, k + 1, q):
+            return critical[k + 1, 0], status
+    elif best < critical[0, 0]:
+        return critical[0, 0], _ALL_SIGNALS_EXCLUDED
+    else:
+        k = low - 1
+    if k < last:
+        outside = min(outside, critical[k + 1, 0])
     end, found = _between(terms, critical, inside, outside, 1.0, top, theta, cell, s)
     return end, (status if found == _OK else found)
 
@@ -223,16 +197,85 @@ def _lower_end(
         outside, status = _between(terms, flat, best, 0.0, -1.0, top, theta, cell, s)
         if len(critical) == 1 or status != _OK:
             return outside, status
-    for k in range(len(critical)):
-        if outside < critical[k, 0] < best:
-            q = _statistic(terms, critical[k, 0], top, theta, cell, s)
-            if not q >= -SLACK:
-                return nan, (_NOT_CONVERGED if np.isnan(q) else _HIGHER)
-            if q <= critical[k, 1] + SLACK:
-                inside = critical[k, 0]
-                break
-            outside = critical[k, 0]
+    low = int(np.searchsorted(critical[:, 0], outside, side="right"))
+    high = int(np.searchsorted(critical[:, 0], best)) - 1
+    k, q, status = _farthest(terms, critical, high, low, -1, top, theta, cell, s)
+    if status != _OK:
+        return nan, status
+    if k >= 0:
+        inside = critical[k, 0]
+        if k > low and _holds(critical, k, k - 1, q):
+            return critical[k - 1, 0], _OK
+    else:
+        k = high + 1
+    if k > 0:
+        outside = max(outside, critical[k - 1, 0])
     return _between(terms, critical, inside, outside, -1.0, top, theta, cell, s)
+
+
+@inner_kernel()
+def _farthest(
+    terms: Terms,
+    critical: Floats,
+    near: int,
+    far: int,
+    sign: int,
+    top: float,
+    theta: Floats,
+    cell: Ints,
+    scratch: Scratch,
+) -> tuple[int, float, int]:
+    """Find the accepted signal of a table that is farthest from the best fit.
+
+    The statistic rises away from the best fit: what it is at a signal, it is at least beyond.
+    Where no critical value of a stretch reaches that, no signal in it is accepted, and the
+    stretches that are left are halved, the farthest first.
+
+    Parameters
+    ----------
+    near, far
+        Rows of the table, both included, nearest to the best fit and farthest from it.
+    sign
+        +1: the rows lie above the best fit, −1: below.
+
+    Returns
+    -------
+    The row, −1 where none is accepted, the statistic there, and a status.
+    """
+    # Stretches that may hold it, the farthest last: their ends, and the statistic before them.
+    nears, fars, floors = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64)
+    nears[0], fars[0], floors[0] = near, far, 0.0
+    left, found, at_found = 1, -1, nan
+    while left > 0:
+        left -= 1
+        a, b, floor = nears[left], fars[left], floors[left]
+        while (b - a) * sign >= 0 and critical[a, 1] + SLACK < floor:
+            a += sign
+        while (b - a) * sign >= 0 and critical[b, 1] + SLACK < floor:
+            b -= sign
+        if (b - a) * sign < 0:
+            continue
+        middle = (a + b) // 2
+        q = _statistic(terms, critical[middle, 0], top, theta, cell, scratch)
+        if not q >= -SLACK:
+            return -1, nan, (_NOT_CONVERGED if np.isnan(q) else _HIGHER)
+        if q <= critical[middle, 1] + SLACK:
+            found, at_found, left = middle, q, 0  # all that is left lies nearer
+        else:
+            nears[left], fars[left], floors[left] = a, middle - sign, floor
+            left += 1
+        nears[left], fars[left], floors[left] = middle + sign, b, q
+        left += 1
+    return found, at_found, _OK
+
+
+@inner_kernel()
+def _holds(critical: Floats, row: int, following: int, statistic: float) -> bool:
+    """Whether what is accepted at a row of toys' critical values is accepted up to the next."""
+    if critical.shape[1] == 2:
+        return False
+    least = critical[row, 1] - critical[row, 2]
+    return bool(statistic >= least or critical[following, 1] < least)
 
 
 @inner_kernel()
@@ -506,27 +549,27 @@ def _shape_value(terms: Terms, shape: int, cell: int, position: float) -> float:
 
 
 @inner_kernel()
-def _at_bound(terms: Terms, theta: Floats, cell: Ints) -> bool:
-    """Whether a nuisance sits at the end of its range."""
+def _at_bound(terms: Terms, theta: Floats, cell: Ints) -> int:
+    """Give the status for a nuisance at the end of its range."""
     rates = len(theta) - len(cell)
-    for p in range(1, rates):
-        if theta[p] <= 0.0:
-            return True
     for p in range(len(cell)):
         position = theta[rates + p]
         if (cell[p] == 0 and position <= 0.0) or (
             cell[p] == terms.cells[p] - 1 and position >= 1.0
         ):
-            return True
-    return False
+            return _AT_BOUNDARY
+    for p in range(1, rates):
+        if theta[p] <= 0.0:
+            return _BACKGROUND_RATE_ZERO
+    return _OK
 
 
 @inner_kernel()
-def _scan(terms: Terms, signals: Floats, found: Floats) -> float:
+def _scan(terms: Terms, signals: Floats, found: Floats, slopes: Floats) -> float:
     """t̃ of one dataset at several signal rates, and the parameters that are best there.
 
-    ``found`` is filled: shape (signals, 1 + F + P); NaN where a fit failed. Gives the best-fit
-    signal rate, NaN where its fit failed.
+    ``found`` is filled: shape (signals, 1 + F + P); NaN where a fit failed; and ``slopes``, the
+    derivative of t̃ in the signal rate. Gives the best-fit signal rate, NaN where its fit failed.
     """
     s = allocate(terms)
     size, shapes = len(terms.centres), len(terms.cells)
@@ -552,6 +595,8 @@ def _scan(terms: Terms, signals: Floats, found: Floats) -> float:
             if lowest < -SLACK:
                 break
             found[k, 0] = max(found[k, 0], 0.0)
+            gain, slope, _ = follow(theta, rates, s)
+            slopes[k] = -2.0 * (slope if gain < inf else s.gradient[0])
             for p in range(size):
                 found[k, 1 + p] = theta[p]
                 if p >= rates:
@@ -721,6 +766,7 @@ def scans(
     signals: Floats,
     best: Floats,
     found: Floats,
+    slopes: Floats,
 ) -> None:
     """t̃ of many likelihoods at the same signal rates.
 
@@ -735,6 +781,8 @@ def scans(
     found
         Filled: t̃, and the free rates and shape parameters that are best at that signal; shape
         (likelihoods, n, 1 + F + P). NaN where a fit failed or an event has no density.
+    slopes
+        Filled: the derivative of t̃ in the signal rate, shape (likelihoods, n).
     """
     scratch = np.zeros(len(structure.density))
     for d in range(len(first)):
@@ -743,4 +791,4 @@ def scans(
         )
         for k in range(len(signals)):
             found[d, k, 0] = nan
-        best[d] = nan if missing != -1 else _scan(terms, signals, found[d])
+        best[d] = nan if missing != -1 else _scan(terms, signals, found[d], slopes[d])

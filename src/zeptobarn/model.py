@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from zeptobarn import intervals, paths
-from zeptobarn.calibration import asymptotic, calibrate, covered, one_sided, two_sided
+from zeptobarn.asymptotics import asymptotic, one_sided, two_sided
+from zeptobarn.calibration import calibrate, covered
+from zeptobarn.construction import acceptance
 from zeptobarn.density import bin_index
 from zeptobarn.detector import Recoil
-from zeptobarn.intervals import MESSAGES, Status
 from zeptobarn.problem import Data, Problem, asimov, assemble, scan, solve
 from zeptobarn.reach import smallest_anywhere
 from zeptobarn.response import Response, compute_response
 from zeptobarn.spectra import source_spectrum
+from zeptobarn.status import MESSAGES, Status
 from zeptobarn.study import Interval, Study, calibration_slice, coverage_slice, limits_slice
 from zeptobarn.tables import StaleResultError, read_parquet, write_parquet
 from zeptobarn.templates import Template, bin_name, build, read_template
@@ -34,7 +36,9 @@ CALIBRATION_UNITS = {
     "test_statistic": "",
     "rate_multiplier": "",
     "critical_value": "",
-    "critical_value_error": "",
+    "critical_value_low": "",
+    "critical_value_high": "",
+    "n_effective": "",
     "n_toys": "",
     "n_failed": "",
 }
@@ -64,6 +68,9 @@ class Limit:
         The upper end, relative to the study's reference cross section.
     best_fit
         Best-fit signal rate multiplier, background rates and shape parameters, by name.
+    calibration_error_cm2
+        Standard deviation of ``cm2`` from the finite number of toys that its critical value was
+        calibrated with; NaN where it is asymptotic.
     status, message
         ``ok``, a warning, or a failure, and what to do about it.
     inside, outside
@@ -73,6 +80,7 @@ class Limit:
     cm2: float
     low_cm2: float
     rate_multiplier: float
+    calibration_error_cm2: float
     best_fit: dict[str, float]
     status: str
     message: str
@@ -213,6 +221,7 @@ class Model:
             cm2=float(row["limit_cm2"]),
             low_cm2=float(row["limit_low_rate_multiplier"]) * reference,
             rate_multiplier=float(row["limit_rate_multiplier"]),
+            calibration_error_cm2=float(row["calibration_error_cm2"]),
             best_fit={
                 str(name).removeprefix("best_fit_"): float(row[name])
                 for name in row.index
@@ -352,24 +361,40 @@ class Model:
         Returns
         -------
         A row per interval and signal: ``interval, confidence_level, test_statistic,
-        rate_multiplier, critical_value, critical_value_error, n_toys, n_failed``.
+        rate_multiplier, critical_value, critical_value_low, critical_value_high, n_effective,
+        n_toys, n_failed``; see `zeptobarn.calibration.calibrate`. Intervals that treat the
+        nuisances alike share their toys.
         """
-        found = []
+        alike: dict[str, list[Interval]] = {}
         for interval in self.study.intervals:
-            problem = self.problem(interval)
-            if interval.kind == "central" or not self._answers(interval, problem):
-                continue
-            address = [self.target, self.signal, interval.name]
-            table = calibrate(self.study, problem, interval, address, threads)
-            statistic = {"upper": "q_tilde", "unified": "t_tilde"}[interval.kind]
-            found.append(
-                table.drop(columns="signal").assign(
-                    interval=interval.name,
-                    confidence_level=self.study.confidence_level,
-                    test_statistic="cls" if interval.cls else statistic,
-                    rate_multiplier=table["signal"] / self.signal_events,
-                )
+            if interval.kind != "central" and self._answers(interval, self.problem(interval)):
+                alike.setdefault(interval.treatment, []).append(interval)
+        tables = {
+            interval.name: table
+            for treatment, members in alike.items()
+            for interval, table in zip(
+                members,
+                calibrate(
+                    self.study,
+                    self.problem(members[0]),
+                    members,
+                    [self.target, self.signal, treatment],
+                    threads,
+                ),
+                strict=True,
             )
+        }
+        statistic = {"upper": "q_tilde", "unified": "t_tilde"}
+        found = [
+            table.assign(
+                interval=interval.name,
+                confidence_level=self.study.confidence_level,
+                test_statistic="cls" if interval.cls else statistic[interval.kind],
+                rate_multiplier=table["signal"] / self.signal_events,
+            )
+            for interval in self.study.intervals
+            if (table := tables.get(interval.name)) is not None
+        ]
         return _joined(found, CALIBRATION_UNITS)
 
     def coverage(self, threads: int = 1) -> pd.DataFrame:
@@ -404,6 +429,7 @@ class Model:
         problem: Problem,
         kind: str | None = None,
         exposure: NDArray[np.float64] | None = None,
+        column: str = "critical_value",
     ) -> NDArray[np.float64]:
         """Critical values of an interval: rows of signal (expected events) and value.
 
@@ -413,6 +439,8 @@ class Model:
             ``asymptotic`` or ``toys``; the study's own when not given.
         exposure
             Factor on each detector's livetime, shape (detectors,).
+        column
+            Of the calibration: ``critical_value``, or one standard deviation of its toys off.
 
         Raises
         ------
@@ -437,8 +465,9 @@ class Model:
                 "calibrated: run the workflow"
             )
         rows = self.critical_values[self.critical_values["interval"] == interval.name]
-        return np.column_stack(
-            [rows["rate_multiplier"] * self.signal_events, rows["critical_value"]]
+        return acceptance(
+            rows["rate_multiplier"].to_numpy() * self.signal_events,
+            rows[column].to_numpy(),
         )
 
     def _answers(self, interval: Interval, problem: Problem) -> bool:
@@ -493,6 +522,7 @@ class Model:
         problem = self.problem(interval)
         results = np.full((len(trials), intervals.NUISANCES + len(problem.parameters)), np.nan)
         results[:, intervals.EVALUATIONS] = 0
+        error = np.full(len(trials), np.nan)
         level = self.study.confidence_level
         if problem.fault:
             results[:, intervals.STATUS] = Status.not_converged
@@ -501,12 +531,21 @@ class Model:
         elif not self._answers(interval, problem):
             results[:, intervals.STATUS] = Status.critical_value_zero
         else:
-            critical = self.critical(interval, problem, exposure=data.exposure[0])
             bound = self.study.search_bound_rate_multiplier * self.signal_events
-            solve(problem, data, critical, interval.kind != "upper", bound, results, threads)
+
+            def solved(column: str, into: NDArray[np.float64]) -> None:
+                critical = self.critical(interval, problem, None, data.exposure[0], column)
+                solve(problem, data, critical, interval.kind != "upper", bound, into, threads)
+
+            solved("critical_value", results)
+            if self.study.critical_values == "toys" and interval.kind != "central":
+                low, high = np.full((2, *results.shape), np.nan)
+                solved("critical_value_low", low)
+                solved("critical_value_high", high)
+                error = 0.5 * (high[:, intervals.LIMIT] - low[:, intervals.LIMIT])
+                error[~np.isnan(results[:, intervals.LIMIT]) & np.isnan(error)] = np.inf
         per_event = 1 / self.signal_events if self.signal_events > 0 else np.nan
         multiplier = results[:, intervals.LIMIT] * per_event
-        low = results[:, intervals.LOW] * per_event
         code = results[:, intervals.STATUS].astype(np.int64)
         nuisances = dict(zip(problem.parameters, results[:, intervals.NUISANCES :].T, strict=True))
         for shape in self.study.target_shapes(self.target):
@@ -523,7 +562,8 @@ class Model:
                 "confidence_level": level,
                 "limit_rate_multiplier": multiplier,
                 "limit_cm2": multiplier * self.study.reference_cross_section_cm2,
-                "limit_low_rate_multiplier": low,
+                "calibration_error_cm2": error * per_event * self.study.reference_cross_section_cm2,
+                "limit_low_rate_multiplier": results[:, intervals.LOW] * per_event,
                 "best_fit_rate_multiplier": results[:, intervals.BEST_FIT] * per_event,
                 **{f"best_fit_{name}": values for name, values in nuisances.items()},
                 "status": np.array([s.name for s in Status], dtype=object)[code],
@@ -686,7 +726,7 @@ def make_model(
 def write_limits(model: Model, limits: pd.DataFrame, path: Path) -> None:
     """Write limits of `Model.limits`."""
     units = dict.fromkeys(limits.columns, "")
-    units |= {"mass_GeV": "GeV/c²", "limit_cm2": "cm²"}
+    units |= {"mass_GeV": "GeV/c²", "limit_cm2": "cm²", "calibration_error_cm2": "cm²"}
     units |= {f"best_fit_{shape.name}": "standard deviations" for shape in model.study.shapes}
     write_parquet(
         limits,

@@ -217,6 +217,7 @@ def scan(
         np.asarray(signals, dtype=float),
         best,
         found,
+        np.empty(found.shape[:2]),
     )
     return best, found
 

@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from scipy.sparse import csr_array
 
 from zeptobarn import intervals, paths
-from zeptobarn.calibration import cls, one_sided, two_sided, unified
+from zeptobarn.asymptotics import cls, one_sided, two_sided, unified
 from zeptobarn.detector import Recoil
 from zeptobarn.model import Model, make_model, read_calibration, read_model
 from zeptobarn.problem import Data, Problem, solve

@@ -119,6 +119,14 @@ class Interval:
     kind: Literal["upper", "unified", "central"] = "upper"
     cls: bool = False
 
+    @property
+    def treatment(self) -> str:
+        """How the nuisances are treated, in words: those that are fixed, and those profiled."""
+        return " ".join(
+            [f"{name}={value:g}" for name, value in sorted(self.fixed.items())]
+            + [f"{name} profiled" for name in sorted(self.profiled)]
+        )
+
 
 @dataclass(frozen=True)
 class Calibration:

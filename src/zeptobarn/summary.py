@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from zeptobarn import paths
+from zeptobarn.status import Status
 from zeptobarn.study import Study, limits_slice, sensitivity_slice, summary_slice
 from zeptobarn.tables import read_parquet, write_csv, write_parquet
 
@@ -19,6 +20,9 @@ QUANTILES = {
     "plus1sigma_cm2": 0.8413447460685429,
     "plus2sigma_cm2": 0.9772498680518208,
 }
+
+# Columns of their Monte Carlo errors.
+ERRORS = {name: name.replace("_cm2", "_error_cm2") for name in QUANTILES}
 
 # Columns that come from `zeptobarn.sensitivity`.
 ASIMOV = (
@@ -34,7 +38,7 @@ ASIMOV = (
 _MAX_FAILURES = 0.01
 
 # Statuses that come with a limit.
-GOOD = ("ok", "at_boundary", "multiple_crossings")
+GOOD = tuple(status.name for status in Status if status < Status.no_crossing)
 
 _UNITS = {
     "detector": "",
@@ -44,7 +48,10 @@ _UNITS = {
     "n_trials": "",
     "n_failed": "",
     "n_warnings": "",
+    "n_all_signals_excluded": "",
     **dict.fromkeys(QUANTILES, "cm²"),
+    **dict.fromkeys(ERRORS.values(), "cm²"),
+    "calibration_error_cm2": "cm²",
     "power_constraint_cm2": "cm²",
     "power_constrained_median_cm2": "cm²",
     **dict.fromkeys(ASIMOV, "cm²"),
@@ -110,8 +117,13 @@ def summarise(
     Returns
     -------
     A row per detector, interaction, mass and interval, in order of appearance, with
-    ``n_trials``, ``n_failed``, ``n_warnings``, the quantiles (cm²), and the power constraint
-    with the median of the limits under it. The quantiles are those of the raw limits.
+    ``n_trials``, ``n_failed``, ``n_warnings``, ``n_all_signals_excluded`` (limits that are the
+    smallest signal that was tested, no warnings), the quantiles (cm²) with their Monte Carlo
+    errors, and the power constraint with the median of the limits under it. The quantiles are
+    those of the raw limits. An error has two parts, added in quadrature: that of `quantile_error`,
+    and of calibrated limits half the distance of the quantile with critical values one standard
+    deviation of their toys higher and lower, which all trials share; of the median the latter
+    stands in ``calibration_error_cm2``.
     """
     keys = ["detector", "interaction", "mass_GeV", "interval"]
     rows = [
@@ -279,13 +291,30 @@ def _read_sensitivity(study: Study, target: str) -> pd.DataFrame:
 
 def _summary(group: pd.DataFrame, power_constraint: float) -> dict[str, Any]:
     good = group["status"].isin(GOOD)
+    excluded = group["status"] == Status.all_signals_excluded.name
     values = fair_sample(group)
     floor = quantile(values, power_constraint)
+    shift = group["calibration_error_cm2"].fillna(0.0)
+    low, high = (
+        fair_sample(group.assign(limit_cm2=group["limit_cm2"] + sign * shift)) for sign in (-1, 1)
+    )
+    calibration = {
+        name: 0.5 * (quantile(high, probability) - quantile(low, probability))
+        for name, probability in QUANTILES.items()
+    }
     return {
         "n_trials": len(group),
         "n_failed": int((~good).sum()),
-        "n_warnings": int((good & (group["status"] != "ok")).sum()),
+        "n_warnings": int((good & ~excluded & (group["status"] != "ok")).sum()),
+        "n_all_signals_excluded": int(excluded.sum()),
         **{name: quantile(values, probability) for name, probability in QUANTILES.items()},
+        **{
+            ERRORS[name]: float(np.hypot(quantile_error(values, probability), calibration[name]))
+            for name, probability in QUANTILES.items()
+        },
+        "calibration_error_cm2": (
+            calibration["median_cm2"] if group["calibration_error_cm2"].notna().any() else np.nan
+        ),
         "power_constraint_cm2": floor,
         "power_constrained_median_cm2": quantile(np.maximum(values, floor), 0.5),
     }

@@ -48,7 +48,7 @@ def _run(study: "Study") -> None:
     study = dataclasses.replace(
         study,
         trials=1,
-        calibration=Calibration(1, (0.0, 1.0)),
+        calibration=Calibration(1200, (0.0, 0.01)),
         failures=Failures(1, 1),
         masses_GeV=(max(study.masses_GeV),),
         interactions=study.interactions[:1],
@@ -64,8 +64,8 @@ def _run(study: "Study") -> None:
     model = make_model(
         study, detector.name, study.masses_GeV[0], study.interactions[0], {detector.name: templates}
     )
+    model = dataclasses.replace(model, critical_values=model.calibrate())
     model.limits(throw(study, detector.name, templates, [1]))
-    model.calibrate()
     edges = np.array([5.0, 5.1])  # keV
     histogram(detector.settings, "er", detector.space, edges, 1, [np.random.default_rng(0)])
     failures.run(study, detector.name, "bound", templates, {signal: spectrum(study, signal)})

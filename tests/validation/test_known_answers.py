@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from counting import ONE_SIDED_90, counting_limit, counting_structure
-from zeptobarn.calibration import asymptotic
+from zeptobarn.asymptotics import asymptotic
 from zeptobarn.intervals import LIMIT
 from zeptobarn.model import make_model
 from zeptobarn.problem import Data, Problem, scan

@@ -15,7 +15,7 @@ import pytest
 from scipy.optimize import brentq
 
 from counting import ONE_SIDED_90, counting_limit, counting_structure
-from zeptobarn.calibration import asymptotic
+from zeptobarn.asymptotics import asymptotic
 from zeptobarn.intervals import LIMIT
 from zeptobarn.problem import Data, Problem, scan
 from zeptobarn.study import Interval

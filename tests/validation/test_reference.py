@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reference import GRID, Reference, lowest
-from zeptobarn.calibration import one_sided
+from zeptobarn.asymptotics import one_sided
 from zeptobarn.density import bin_index
 from zeptobarn.model import make_model
 from zeptobarn.toys import throw

@@ -276,7 +276,7 @@ def test_calibrated_limits_of_a_combination_and_their_coverage(tmp_path):
         "trials_per_batch": 5,
         "critical_values": "toys",
         "intervals": intervals,
-        "calibration": {"toys": 100, "expected_events": [0, 1, 2.5, 5, 10, 20, 40]},
+        "calibration": {"toys": 1600, "expected_events": [0, 1, 2.5, 5, 9, 15]},
         "coverage": {"toys": 100, "masses_GeV": [50], "expected_events": [3, 6]},
     }
     done = workflow.run("results/summary/limits.csv", "coverage", **changes)

@@ -5,13 +5,15 @@ TABLES = {
         "Upper limits",
         "Median and bands of the upper limits over background-only datasets, and the Asimov "
         "median and bands, which need no datasets. n_failed counts the trials without a limit, "
-        "n_warnings those whose limit comes with a remark; the table of outcomes says why.",
+        "n_warnings those whose limit comes with a remark, n_all_signals_excluded those that "
+        "exclude every signal that was tested; the table of outcomes says why.",
     ),
     "outcomes": (
         "Failures",
         "Outcomes of the trials",
-        "What became of every trial. ok, at_boundary and multiple_crossings come with a limit, "
-        "the other words do not; the message is that of the first such trial.",
+        "What became of every trial. ok, background_rate_zero, at_boundary, multiple_crossings and "
+        "all_signals_excluded come with a limit, the other words do not; the message is that of "
+        "the first such trial.",
     ),
     "failures": (
         "Failures",

@@ -10,7 +10,7 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 from scipy.special import ndtr
 
 from zeptobarn import paths
-from zeptobarn.calibration import one_sided, quantile, unified
+from zeptobarn.asymptotics import one_sided, unified
 from zeptobarn.ensemble import q_tilde_above, t_tilde_above
 from zeptobarn.figures.style import (
     BLACK,
@@ -158,7 +158,7 @@ def draw_statistics(
             ):
                 values = rows[name].dropna().to_numpy()
                 _exceedance(axis, values, above, x)
-                cut = quantile(values, level)[0]
+                cut = float(np.quantile(values, level, method="inverted_cdf"))
                 for at, colour, ls in ((cut, BLUE, "-"), (critical, RED, "--")):
                     axis.plot([at, at], [1e-4, 1 - level], color=colour, ls=ls, lw=1)
                 axis.axhline(1 - level, color="0.8", lw=0.8, zorder=0)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from zeptobarn import paths
-from zeptobarn.calibration import one_sided
+from zeptobarn.asymptotics import one_sided
 from zeptobarn.figures.style import BLACK, BLUE, GREEN, ORANGE, RED, new_figure, power_of_ten
 from zeptobarn.profiles import HIGHEST, Map
 from zeptobarn.study import Study

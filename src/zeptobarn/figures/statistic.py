@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from zeptobarn import paths
-from zeptobarn.calibration import one_sided, two_sided
+from zeptobarn.asymptotics import one_sided, two_sided
 from zeptobarn.figures.style import BLACK, new_figure
 from zeptobarn.profiles import Curve
 from zeptobarn.study import Study
