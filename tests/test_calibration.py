@@ -112,6 +112,15 @@ def test_exact_cls_limits():
         assert row[LIMIT] == pytest.approx(expected, abs=0.03)
 
 
+def test_coverage_is_at_the_expected_events_asked_for(toy_study):
+    """With half of the signal left at this interval's fixed shapes, its rate is twice as large."""
+    problem = dataclasses.replace(counting_problem(2.0), signal_efficiency=0.5)
+    table = {"asymptotic": np.array([[0.0, one_sided(0.9)]])}
+    study = dataclasses.replace(toy_study, coverage=Coverage(1000, (), (0.7, 3.0)))
+    found = covered(study, problem, UNIFIED, table, ["coverage"])
+    np.testing.assert_allclose(found["signal"], [1.4, 6.0])
+
+
 @pytest.mark.parametrize("kind", ["upper", "unified"])
 def test_coverage_of_calibrated_intervals(toy_study, kind):
     """At least the confidence level, with critical values by an exact sum."""

@@ -280,6 +280,24 @@ def test_calibrated_limits(small_study, small_templates, toys):
     assert (limits["limit_cm2"].median()) > 1.1 * asymptotic.limits(toys)["limit_cm2"].median()
 
 
+def test_each_interval_has_datasets_of_its_own(small_study, small_templates):
+    """In LZ at low mass, datasets at leff = 0 have more ⁸B events than leff = −2 expects."""
+    medians = {}
+    for key in ("own", "nominal"):
+        study = dataclasses.replace(small_study, datasets=key)
+        model = make_model(study, "lz", 7, "SI", small_templates)
+        datasets = {
+            name: {"lz": throw(study, "lz", small_templates["lz"], range(1, 41), at)}
+            for name, at in study.truths.items()
+        }
+        assert list(datasets) == (["nominal", "leff_-2"] if key == "own" else ["nominal"])
+        limits = model.study_limits(datasets)
+        medians[key] = limits.groupby("interval")["limit_cm2"].median()
+    for same in ("leff_nominal", "profiled"):
+        assert medians["own"][same] == medians["nominal"][same]
+    assert medians["nominal"]["leff_low"] > 2 * medians["own"]["leff_low"]
+
+
 @pytest.mark.parametrize("kind", ["unified", "central"])
 def test_two_sided_intervals_of_a_signal(model, kind):
     """Six events where the signal is: a lower end above 0, and a discovery."""

@@ -433,7 +433,10 @@ def test_a_constraint_makes_a_difference(small_study):
 @pytest.mark.parametrize("rate", ["normal", "log_normal"])
 def test_toys_redraw_the_centre_of_a_constrained_rate(small_study, rate):
     study = small(small_study, rate=rate, width=0.2)
-    templates = {s: Template(({},), np.zeros((1, 48)), np.zeros((1, 48))) for s in EVENTS["lz"]}
+    templates = {}
+    for source in EVENTS["lz"]:
+        anchors = tuple(study.anchors("lz", study.recoil("lz", source)).values())
+        templates[source] = Template(anchors, *np.zeros((2, len(anchors), 48)))
     toys = throw(study, "lz", templates, range(1, 1001))
     pulls = toys.constraint_centres("er_rate")
     pulls = np.log(pulls) / 0.2 if rate == "log_normal" else (pulls - 1) / 0.2

@@ -114,6 +114,15 @@ def test_power_constraint():
     assert row["median_cm2"] == 51.0
 
 
+def test_a_printed_table_keeps_the_order(capsys):
+    table = pd.concat([limits([1e-45, 2e-45], mass=mass) for mass in (100.0, 50.0)])
+    table = pd.concat([table.assign(detector=name) for name in ("xenon1t", "lz")])
+    print_summary(summarise(table))
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.split()[::2][:2] for line in lines if "e-45" in line]
+    assert rows == [["xenon1t", "100"], ["xenon1t", "50"], ["lz", "100"], ["lz", "50"]]
+
+
 def test_printed_tables(capsys):
     parts = [limits([1e-45, 2e-45], interval=i) for i in ("leff_nominal", "profiled")]
     parts.append(limits([np.nan, 3e-45], ["empty_template", "ok"], "leff_low"))

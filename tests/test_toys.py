@@ -206,3 +206,32 @@ def test_some_events_outside_and_none_at_all(small_study):
     events = pd.DataFrame({"cs1": [2.9, 10.0, 79.9, 80.0], "cs2": 1e3})
     assert (bins_of(lz, events, "mine") >= 0).tolist() == [False, True, True, False]
     assert len(bins_of(lz, events[:0], "mine")) == 0
+
+
+def test_datasets_at_another_leff(small_study, small_templates):
+    """Counts follow the templates at that value, the truth says so, and other sources stay."""
+    toys, low = (
+        throw(small_study, "lz", small_templates["lz"], range(1, 401), at)
+        for at in (None, {"leff": -1.5})
+    )
+    for found, value in ((toys, 0.0), (low, -1.5)):
+        truth = found.truth[found.truth["parameter"] == "leff"]
+        assert (truth["true_value"] == value).all()
+        assert truth["constraint_centre"].mean() == pytest.approx(value, abs=4 / np.sqrt(400))
+    expected = small_templates["lz"]["cevns_8b"].expected.sum(axis=1)
+    anchors = [shape["leff"] for shape in small_templates["lz"]["cevns_8b"].shape_values]
+    mean = np.interp(-1.5, anchors, expected)
+    count = (low.events["source"] == "cevns_8b").sum() / 400
+    assert mean < 0.7 * expected[anchors.index(0)]
+    assert count == pytest.approx(mean, abs=4 * np.sqrt(mean / 400))
+    electronic = [found.events["source"].eq("er").sum() for found in (toys, low)]
+    assert electronic[0] == electronic[1]
+
+
+def test_files_of_other_datasets_are_stale(small_study, small_templates, tmp_path):
+    at, files = {"leff": -2.0}, (tmp_path / "events.parquet", tmp_path / "truth.parquet")
+    toys = throw(small_study, "xenon1t", small_templates["xenon1t"], [1], at)
+    write_toys(small_study, "xenon1t", toys, *files, at)
+    pd.testing.assert_frame_equal(read_toys(small_study, "xenon1t", *files, at).events, toys.events)
+    with pytest.raises(StaleResultError):
+        read_toys(small_study, "xenon1t", *files)

@@ -20,6 +20,7 @@ Rate = Literal["free", "fixed", "normal", "log_normal"]
 _DEFAULTS: Mapping[str, Any] = {
     "apply_bias": False,
     "electron_lifetime_spread": 0.0,
+    "er_recombination_width": 1.0,
     "liquid_density_g_per_cm3": 2.9,
     "s2_fano": 1.0,
     "s2_relative_light_yield": {

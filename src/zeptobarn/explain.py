@@ -282,7 +282,13 @@ def _of_limits(
     mass = next(m for m in study.masses_GeV if m == row["mass_GeV"])
     model = load_model(study, row["detector"], mass, row["interaction"])
     toys = {
-        name: throw(study, name, templates, [int(row["trial"])])
+        name: throw(
+            study,
+            name,
+            templates,
+            [int(row["trial"])],
+            study.truth_of(model.interval(interval)),
+        )
         for name, templates in model.templates.items()
     }
     return explain_data(model, model.interval(interval), toys, row)

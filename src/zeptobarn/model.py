@@ -279,9 +279,25 @@ class Model:
         rate multiplier and in cm², the best fit, the status with its message, and the number of
         likelihood evaluations.
         """
+        datasets: dict[str, Toys] = self._by_detector("toys", toys)
+        return self.study_limits(dict.fromkeys(self.study.truths, datasets), threads)
+
+    def study_limits(
+        self, datasets: Mapping[str, Mapping[str, Toys]], threads: int = 1
+    ) -> pd.DataFrame:
+        """Set all of the study's limits, each on the datasets that belong to it; see `limits`.
+
+        Parameters
+        ----------
+        datasets
+            By name of `Study.truths`, and by detector.
+        """
+        truth_of = self.study.truth_of
         return pd.concat(
             [
-                self.interval_limits(toys, interval.name, threads)
+                self.interval_limits(
+                    datasets[paths.anchor_name(truth_of(interval))], interval.name, threads
+                )
                 for interval in self.study.intervals
             ],
             ignore_index=True,

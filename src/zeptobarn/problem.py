@@ -12,7 +12,7 @@ from zeptobarn import intervals
 from zeptobarn.intervals import Structure
 from zeptobarn.likelihood import LOG_NORMAL, NORMAL, UNCONSTRAINED
 from zeptobarn.study import Interval, Shape, Study
-from zeptobarn.templates import Template
+from zeptobarn.templates import Template, cell_of, fix_shapes
 
 _CONSTRAINTS = {"free": UNCONSTRAINED, "normal": NORMAL, "log_normal": LOG_NORMAL}
 
@@ -111,12 +111,12 @@ def assemble(
     constraints = [(UNCONSTRAINED, 1.0)]
     parts: list[_Part] = []
     for d, (detector, sources) in enumerate(templates.items()):
-        touched, rows = _at_interval(study, detector, signal, sources[signal], interval)
+        touched, rows = fix_shapes(study, detector, signal, sources[signal], interval.fixed)
         parts.append(_Part(d, 0, touched, scale * rows))
         fixed: dict[tuple[Shape, ...], NDArray[np.float64]] = {}
         for source in study.detectors[detector].sources:
-            touched, rows = _at_interval(
-                study, detector, source.name, sources[source.name], interval
+            touched, rows = fix_shapes(
+                study, detector, source.name, sources[source.name], interval.fixed
             )
             if source.free:
                 prefix = f"{detector}_" if len(templates) > 1 else ""
@@ -152,7 +152,7 @@ def predict(problem: Problem, parameters: NDArray[np.float64]) -> list[NDArray[n
     cell, position = np.zeros(n_shapes, dtype=int), np.zeros(n_shapes)
     for p, value in enumerate(shapes):
         anchors = s.anchors[p, : s.cells[p] + 1]
-        cell[p], position[p] = _place(anchors, value)
+        cell[p], position[p] = cell_of(anchors, value)
     found = [
         np.zeros(last - first)
         for first, last in zip(problem.first_bin[:-1], problem.first_bin[1:], strict=True)
@@ -242,28 +242,6 @@ def asimov(
     filled = np.flatnonzero(weights > 0)
     first = np.searchsorted(filled, problem.first_bin)
     return Data(filled, weights[filled], first[np.newaxis], factors[np.newaxis], {})
-
-
-def _at_interval(
-    study: Study, detector: str, source: str, template: Template, interval: Interval
-) -> tuple[tuple[Shape, ...], NDArray[np.float64]]:
-    """Give the shapes that still touch a source, and its rows, with the fixed shapes put in."""
-    touched = list(study.shapes_of(detector, study.recoil(detector, source)))
-    grid = template.expected.reshape([*(len(s.anchors) for s in touched), -1])
-    for shape in list(touched):
-        if shape.name in interval.fixed:
-            axis = touched.index(shape)
-            k, share = _place(np.array(shape.anchors, dtype=float), interval.fixed[shape.name])
-            low, high = np.moveaxis(np.take(grid, [k, k + 1], axis), axis, 0)
-            grid = (1 - share) * low + share * high
-            touched.remove(shape)
-    return tuple(touched), grid.reshape(-1, grid.shape[-1])
-
-
-def _place(anchors: NDArray[np.float64], value: float) -> tuple[int, float]:
-    """Cell that holds a value, and the value's position in it."""
-    k = min(max(int(np.searchsorted(anchors, value)) - 1, 0), len(anchors) - 2)
-    return k, float((value - anchors[k]) / (anchors[k + 1] - anchors[k]))
 
 
 def _structure(

@@ -15,7 +15,7 @@ from zeptobarn import intervals, paths
 from zeptobarn.asymptotics import cls, one_sided, two_sided, unified
 from zeptobarn.detector import Recoil
 from zeptobarn.model import Model, make_model, read_calibration, read_model
-from zeptobarn.problem import Data, Problem, solve
+from zeptobarn.problem import Data, Problem, asimov, solve
 from zeptobarn.response import Response, read_response
 from zeptobarn.spectra import read_spectrum
 from zeptobarn.streams import stream
@@ -204,10 +204,13 @@ def _replica_limit(model: Model, interval: Interval) -> float:
 
 
 def _asimov(model: Model, problem: Problem) -> Data:
-    """The Asimov dataset of the nominal background, where this interval's sources have a density.
+    """The background-only Asimov dataset of what the interval's datasets are thrown at.
 
-    With shapes fixed elsewhere, a few bins at the rim may hold nothing; toys hardly ever hit them.
+    Only where this interval's sources have a density: with nominal datasets and shapes fixed
+    elsewhere, a few bins at the rim may hold nothing; toys hardly ever hit them.
     """
+    if model.study.datasets == "own":
+        return asimov(problem, np.append(0.0, problem.nominal[1:]))
     data = model.asimov()
     kept = problem.structure.density[data.bins].max(axis=1) > 0
     first = np.append(0, np.cumsum(kept))[data.first]

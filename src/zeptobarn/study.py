@@ -175,6 +175,7 @@ class Study:
     trials: int
     trials_per_batch: int
     constraint_centres: Literal["redrawn", "fixed"]
+    datasets: Literal["own", "nominal"]
     confidence_level: float
     critical_values: Literal["asymptotic", "toys"]
     calibration: Calibration
@@ -241,6 +242,18 @@ class Study:
         """The shape parameters that change anything of a detector or combination."""
         members = self.targets[target]
         return tuple(s for s in self.shapes if any(name in s.detectors for name in members))
+
+    def truth_of(self, interval: Interval) -> dict[str, float]:
+        """True values of the shape parameters (without those at 0) of an interval's datasets."""
+        if self.datasets == "nominal":
+            return {}
+        return {name: value for name, value in interval.fixed.items() if value != 0}
+
+    @property
+    def truths(self) -> dict[str, dict[str, float]]:
+        """What datasets are thrown at, by name: ``nominal``, and what intervals fix elsewhere."""
+        others = (self.truth_of(interval) for interval in self.intervals)
+        return {paths.anchor_name(truth): truth for truth in ({}, *others)}
 
     def anchors(self, detector: str, recoil: Recoil | None) -> dict[str, dict[str, float]]:
         """Name and shape values of each anchor of a detector and recoil type, in grid order."""
@@ -614,9 +627,18 @@ def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
     }
 
 
-def toys_slice(study: Study, detector: str) -> dict[str, Any]:
-    """Give the configuration that the background datasets depend on (not how many they are)."""
+def toys_slice(
+    study: Study, detector: str, at: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """Give the configuration that the background datasets depend on (not how many they are).
+
+    Parameters
+    ----------
+    at
+        True values of shape parameters, 0 for the others; see `zeptobarn.toys.throw`.
+    """
     return {
+        **({"at": dict(at)} if at else {}),
         "name": detector,
         "seed": study.seed,
         # A list: sources draw their random numbers one after another.
@@ -673,7 +695,10 @@ def calibration_slice(
 
 def limits_slice(study: Study, target: str, interaction: str, mass_GeV: float) -> dict[str, Any]:
     """Give the configuration that a mass's limits depend on (not how many they are)."""
-    found: dict[str, Any] = {"model": digest(model_slice(study, target, interaction, mass_GeV))}
+    found: dict[str, Any] = {
+        "model": digest(model_slice(study, target, interaction, mass_GeV)),
+        "datasets": study.datasets,
+    }
     if study.critical_values == "toys":
         found["calibration"] = digest(calibration_slice(study, target, interaction, mass_GeV))
     return found

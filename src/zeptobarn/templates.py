@@ -14,7 +14,7 @@ from zeptobarn.formulas import shares
 from zeptobarn.paths import anchor_name
 from zeptobarn.response import Response, settings_at
 from zeptobarn.spectra import COLUMNS, CROSS_SECTION_CM2, integrate
-from zeptobarn.study import Study, template_slice
+from zeptobarn.study import Shape, Study, template_slice
 from zeptobarn.tables import read_parquet, write_parquet
 
 if TYPE_CHECKING:
@@ -75,6 +75,45 @@ def build(
         smooth(*row, found.space) for row in zip(template.expected, template.variance, strict=True)
     ]
     return Template(template.shape_values, *map(np.array, zip(*smoothed, strict=True)))
+
+
+def fix_shapes(
+    study: Study, detector: str, source: str, template: Template, fixed: Mapping[str, float]
+) -> tuple[tuple[Shape, ...], NDArray[np.float64]]:
+    """Put values of shape parameters into a template, linear between its anchors.
+
+    Parameters
+    ----------
+    fixed
+        Values by name; those that do not touch the source change nothing.
+
+    Returns
+    -------
+    The shape parameters that are left, and expected events at each of their anchors in grid
+    order, shape (anchors, cS1 bins × cS2 bins).
+    """
+    touched = list(study.shapes_of(detector, study.recoil(detector, source)))
+    grid = template.expected.reshape([*(len(s.anchors) for s in touched), -1])
+    for shape in list(touched):
+        if shape.name in fixed:
+            axis = touched.index(shape)
+            k, share = cell_of(np.array(shape.anchors, dtype=float), fixed[shape.name])
+            low, high = np.moveaxis(np.take(grid, [k, k + 1], axis), axis, 0)
+            grid = (1 - share) * low + share * high
+            touched.remove(shape)
+    return tuple(touched), grid.reshape(-1, grid.shape[-1])
+
+
+def cell_of(anchors: NDArray[np.float64], value: float) -> tuple[int, float]:
+    """Cell between anchors that holds a value, and the value's position in it.
+
+    Examples
+    --------
+    >>> cell_of(np.array([-2.0, 0.0, 1.0]), 0.25)
+    (1, 0.25)
+    """
+    k = min(max(int(np.searchsorted(anchors, value)) - 1, 0), len(anchors) - 2)
+    return k, float((value - anchors[k]) / (anchors[k + 1] - anchors[k]))
 
 
 def _from_formula(study: Study, detector: Detector, source: Source) -> Template:

@@ -14,7 +14,7 @@ from zeptobarn.detector import AnalysisSpace, Detector, Source
 from zeptobarn.streams import stream
 from zeptobarn.study import Shape, Study, toys_slice
 from zeptobarn.tables import numbers, read_csv, read_parquet, refuse_rows, write_parquet
-from zeptobarn.templates import Template
+from zeptobarn.templates import Template, fix_shapes
 
 _TRUTH_UNITS = {
     "trial": "",
@@ -53,9 +53,13 @@ class Toys:
 
 
 def throw(
-    study: Study, detector: str, templates: Mapping[str, Template], trials: Iterable[int]
+    study: Study,
+    detector: str,
+    templates: Mapping[str, Template],
+    trials: Iterable[int],
+    at: Mapping[str, float] | None = None,
 ) -> Toys:
-    """Throw background-only datasets from the nominal templates.
+    """Throw background-only datasets.
 
     A trial's random numbers depend on the seed, the detector's name and the trial alone; those
     of a shape parameter's constraint on its name in place of the detector's: detectors that
@@ -67,14 +71,19 @@ def throw(
         The template of each background, by name.
     trials
         Numbers of the trials to throw.
+    at
+        True values of shape parameters by name; 0 for the others.
     """
     sources = [source.name for source in study.detectors[detector].sources]
     space = study.detectors[detector].space
-    nominal = {name: templates[name].nominal for name in sources}
-    means = np.array([nominal[name].sum() for name in sources])
+    values = {shape.name: 0.0 for shape in study.target_shapes(detector)} | dict(at or {})
+    expected = {
+        name: fix_shapes(study, detector, name, templates[name], values)[1][0] for name in sources
+    }
+    means = np.array([expected[name].sum() for name in sources])
     cumulative = {
         name: np.cumsum(bins) / max(np.cumsum(bins)[-1], np.finfo(float).tiny)
-        for name, bins in nominal.items()
+        for name, bins in expected.items()
     }
     redrawn = study.constraint_centres == "redrawn"
     events, truth = [], []
@@ -93,8 +102,9 @@ def throw(
             for source in study.detectors[detector].sources
         ]
         truth += [
-            (trial, len(cs1), shape.name, 0.0, _shape_centre(study, shape, redrawn, trial))
+            (trial, len(cs1), shape.name, value, _shape_centre(study, shape, value, trial))
             for shape in study.target_shapes(detector)
+            for value in (values[shape.name],)
         ]
     columns = [np.concatenate(column) for column in zip(*events, strict=True)]
     return Toys(
@@ -123,28 +133,39 @@ def place(
 
 
 def write_toys(
-    study: Study, detector: str, toys: Toys, events_path: Path, truth_path: Path
+    study: Study,
+    detector: str,
+    toys: Toys,
+    events_path: Path,
+    truth_path: Path,
+    at: Mapping[str, float] | None = None,
 ) -> None:
-    """Write datasets and their truth."""
+    """Write datasets and their truth; ``at`` is what they were thrown at, see `throw`."""
     unit = study.detectors[detector].area_unit
     for table, path, units in (
         (toys.events, events_path, {"trial": "", "cs1": unit, "cs2": unit, "source": ""}),
         (toys.truth, truth_path, _TRUTH_UNITS),
     ):
         write_parquet(
-            table, path, units=units, config_slice=toys_slice(study, detector), seed=study.seed
+            table, path, units=units, config_slice=toys_slice(study, detector, at), seed=study.seed
         )
 
 
-def read_toys(study: Study, detector: str, events_path: Path, truth_path: Path) -> Toys:
-    """Read datasets of this study.
+def read_toys(
+    study: Study,
+    detector: str,
+    events_path: Path,
+    truth_path: Path,
+    at: Mapping[str, float] | None = None,
+) -> Toys:
+    """Read datasets of this study; ``at`` is what they were thrown at, see `throw`.
 
     Raises
     ------
     StaleResultError
         A file was made from another configuration.
     """
-    expected = toys_slice(study, detector)
+    expected = toys_slice(study, detector, at)
     return Toys(
         read_parquet(events_path, config_slice=expected)[0],
         read_parquet(truth_path, config_slice=expected)[0],
@@ -256,9 +277,10 @@ def _rate_centre(source: Source, redrawn: bool, rng: np.random.Generator) -> flo
     return float(np.exp(pull)) if source.rate == "log_normal" else 1.0 + pull
 
 
-def _shape_centre(study: Study, shape: Shape, redrawn: bool, trial: int) -> float:
+def _shape_centre(study: Study, shape: Shape, true_value: float, trial: int) -> float:
     if not shape.constrained:
         return np.nan
-    if not redrawn:
+    if study.constraint_centres == "fixed":
         return 0.0
-    return float(stream(study.seed, "constraint", shape.name, trial).standard_normal())
+    pull = stream(study.seed, "constraint", shape.name, trial).standard_normal()
+    return float(true_value + pull)

@@ -1,7 +1,7 @@
 """Yield models: recoil energy and drift field → mean photons and electrons, and their spread."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import exp, log, pi, sqrt
 from typing import Any
@@ -176,19 +176,30 @@ def detector_yields(
     Parameters
     ----------
     settings
-        `zeptobarn.detector.Detector.settings`.
+        `zeptobarn.detector.Detector.settings`; their ``er_recombination_width`` multiplies the
+        fluctuation of electronic recoils beyond the binomial.
     recoil
         ``nr`` or ``er``.
     energies_keV
         Recoil energies (keV).
     """
-    return mean_yields(
+    found = mean_yields(
         settings["yields"][recoil],
         energies_keV,
         settings["drift_field_V_per_cm"],
         nuisances,
         settings["liquid_density_g_per_cm3"],
     )
+    factor = settings["er_recombination_width"] if recoil == "er" else 1.0
+    return found if factor == 1 else replace(found, fluctuations=_widened(found, factor))
+
+
+def _widened(yields: Yields, factor: float) -> Split | Recombination:
+    fluctuations = yields.fluctuations
+    if isinstance(fluctuations, Recombination):
+        return replace(fluctuations, omega=factor * fluctuations.omega)
+    width = factor * fluctuations.electron_probability_width
+    return replace(fluctuations, electron_probability_width=width)
 
 
 def light_factor(energies_keV: NDArray[np.float64], nuisances: Nuisances) -> NDArray[np.float64]:

@@ -37,6 +37,7 @@ wildcard_constraints:
     interaction=r"SI(_migdal|_bremsstrahlung)?|SD_[np]_(central|up|low)",
     mass=r"\d+(\.\d+)?",
     batch=r"\d+-\d+",
+    at=r"[\w.+-]+",
     scan="|".join(scans.names(STUDY)),
     table=r"\w+",
 
@@ -74,10 +75,16 @@ def model_templates(wildcards):
     return template_files(wildcards.detector, wildcards.interaction, mass_of(wildcards))
 
 
-def toy_files(wildcards, name):
-    """Give a batch's datasets of each detector of a job."""
+def toy_files(wildcards, name, name_at):
+    """Give a batch's datasets of each detector of a job, truth after truth."""
     return [
-        STUDY.path(name, detector=detector, batch=wildcards.batch)
+        STUDY.path(
+            name if truth == "nominal" else name_at,
+            detector=detector,
+            at=truth,
+            batch=wildcards.batch,
+        )
+        for truth in STUDY.truths
         for detector in STUDY.targets[wildcards.detector]
     ]
 

@@ -2,8 +2,8 @@ rule limits:
     """Set every limit of a mass on a batch of datasets."""
     input:
         templates=model_templates,
-        events=lambda w: toy_files(w, paths.TOYS),
-        truth=lambda w: toy_files(w, paths.TRUTH),
+        events=lambda w: toy_files(w, paths.TOYS, paths.TOYS_AT),
+        truth=lambda w: toy_files(w, paths.TRUTH, paths.TRUTH_AT),
         calibration=lambda w: (
             [paths.fill(pattern(paths.CALIBRATION), **model_place(w))]
             if STUDY.critical_values == "toys"

@@ -15,3 +15,14 @@ rule toys:
         code=code_of("toys.py"),
     script:
         "../scripts/toys.py"
+
+
+use rule toys as toys_at with:
+    output:
+        events=pattern(paths.TOYS_AT),
+        truth=pattern(paths.TRUTH_AT),
+    log:
+        log_of(paths.TOYS_AT),
+    params:
+        config=lambda w: toys_slice(STUDY, w.detector, STUDY.truths[w.at]),
+        code=code_of("toys.py"),

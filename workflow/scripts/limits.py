@@ -14,10 +14,9 @@ mass = next(m for m in study.masses_GeV if paths.number(m) == snakemake.wildcard
 model = read_model(study, target, mass, interaction, snakemake.input.templates)
 for file in snakemake.input.calibration:
     model = dataclasses.replace(model, critical_values=read_calibration(model, file))
-toys = {
-    detector: read_toys(study, detector, events, truth)
-    for detector, events, truth in zip(
-        study.targets[target], snakemake.input.events, snakemake.input.truth, strict=True
-    )
+files = zip(snakemake.input.events, snakemake.input.truth, strict=True)
+datasets = {
+    name: {detector: read_toys(study, detector, *next(files), at) for detector in model.templates}
+    for name, at in study.truths.items()
 }
-write_limits(model, model.limits(toys, threads=snakemake.threads), snakemake.output[0])
+write_limits(model, model.study_limits(datasets, threads=snakemake.threads), snakemake.output[0])

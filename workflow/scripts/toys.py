@@ -13,5 +13,6 @@ templates = {
     name: read_template(study, detector, name, path)
     for name, path in zip(names, snakemake.input, strict=True)
 }
-toys = throw(study, detector, templates, paths.batch_trials(snakemake.wildcards.batch))
-write_toys(study, detector, toys, snakemake.output.events, snakemake.output.truth)
+at = study.truths[snakemake.wildcards.get("at", "nominal")]
+toys = throw(study, detector, templates, paths.batch_trials(snakemake.wildcards.batch), at)
+write_toys(study, detector, toys, snakemake.output.events, snakemake.output.truth, at)
