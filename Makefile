@@ -24,7 +24,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml tools/make_venv.sh
 	touch $@
 
 .PHONY: setup run quick report test test-quick numbers numbers-update lint bench bench-templates bench-agreement \
-    bench-inference mutants lock
+    bench-inference bench-simulated bench-published mutants lock
 setup: $(VENV)/.ready
 
 # Snakemake prints the table itself, but not when there is nothing to be done; under make, make does.
@@ -78,6 +78,12 @@ bench-agreement: setup
 
 bench-inference: setup .venv-blueice/.ready
 	python benchmarks/inference.py .venv-blueice/bin/python
+
+bench-simulated: setup
+	python benchmarks/simulated.py
+
+bench-published: setup
+	python benchmarks/published.py
 
 .venv-mutants/.ready: benchmarks/mutants.txt
 	$(PYTHON) -m venv .venv-mutants

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from zeptobarn.yields import QUANTA_PER_KEV, Nuisances, mean_yields
+from zeptobarn.yields import QUANTA_PER_KEV, Nuisances, detector_yields, mean_yields
 
 ENERGIES = np.geomspace(0.1, 100, 60)
 
@@ -125,3 +125,22 @@ def test_nest_depends_on_the_density():
     light, dense = (mean_yields("nest_beta", 5.0, 310, density_g_per_cm3=d) for d in (2.6, 3.05))
     assert light.electrons != dense.electrons
     assert light.fluctuations.fano != dense.fluctuations.fano
+
+
+@pytest.mark.parametrize("model", ["er_polynomial", "nest_beta"])
+def test_a_wider_electronic_recoil_band(small_study, model):
+    """Only the fluctuation beyond the binomial is wider, and only that of electronic recoils."""
+    settings = dict(small_study.detectors["xenon1t"].settings)
+    settings["yields"] = {"nr": "lenardo2015", "er": model}
+    energies = np.array([2.0, 10.0])
+    wide = settings | {"er_recombination_width": 1.5}
+    before, after = (detector_yields(s, "er", energies) for s in (settings, wide))
+    np.testing.assert_array_equal(before.photons, after.photons)
+    np.testing.assert_array_equal(before.electrons, after.electrons)
+    if model == "er_polynomial":
+        assert after.fluctuations.electron_probability_width == pytest.approx(1.5 * 0.045)
+    else:
+        np.testing.assert_allclose(after.fluctuations.omega, 1.5 * before.fluctuations.omega)
+        np.testing.assert_array_equal(after.fluctuations.fano, before.fluctuations.fano)
+    nuclear = [detector_yields(s, "nr", energies).fluctuations for s in (settings, wide)]
+    assert nuclear[0] == nuclear[1]

@@ -1,4 +1,4 @@
-"""Coverage of calibrated limits on datasets of simulated recoils, which know no templates.
+"""Coverage and best fits on datasets of simulated recoils, which know no templates.
 
 Recoils are simulated one by one at the true value of leff, drawn from their spectra, and make up
 datasets with a Poisson number of each source; constraint centres are redrawn around the truth. A
@@ -6,7 +6,10 @@ dataset covers where its statistic at the true signal is at most the critical va
 truth is what the calibration threw its toys at (the best nuisances for the background-only Asimov
 dataset), and beside it leff = -1, 0 and 1, which nothing is promised for.
 
-`make bench-coverage` writes docs/coverage.csv and docs/figures/coverage_simulated.png.
+Signals of 0, 3 and 10 events are injected in the same way, and the best fits compared with them.
+
+`make bench-simulated` writes docs/coverage.csv, docs/injection.csv and
+docs/figures/coverage_simulated.png.
 """
 
 import argparse
@@ -22,7 +25,7 @@ from zeptobarn import load_study
 from zeptobarn.calibration import best_nuisances
 from zeptobarn.figures.style import BLACK, BLUE, GREEN, ORANGE, new_figure
 from zeptobarn.model import Model, load_model
-from zeptobarn.problem import Data, Problem, scan
+from zeptobarn.problem import Data, Problem, asimov, scan
 from zeptobarn.spectra import source_spectrum
 from zeptobarn.streams import stream
 from zeptobarn.study import Calibration, Interval
@@ -36,6 +39,7 @@ INTERVALS = (
     Interval("upper", {}, ("leff",)),
     Interval("unified", {}, ("leff",), "unified"),
 )
+INJECTED = (0.0, 3.0, 10.0)
 TRUTHS = ("conditional", "-1", "0", "1")
 # Recoils that are simulated of the signal, of electronic recoils, and of every other source.
 RECOILS = {"signal": 3_000_000, "er": 1_000_000, "other": 200_000}
@@ -54,12 +58,13 @@ def main() -> None:
         intervals=INTERVALS,
         calibration=Calibration(10_000, signals[: signals.index(36) + 1]),
     )
-    rows = [
-        row
-        for mass in MASSES_GEV
-        for row in measured(load_model(study, DETECTOR, mass), given.toys, given.threads)
-    ]
-    table = pd.DataFrame(rows)
+    models = [load_model(study, DETECTOR, mass) for mass in MASSES_GEV]
+    injection = pd.DataFrame([row for model in models for row in injected(model, given.toys)])
+    injection.to_csv(ROOT / "docs/injection.csv", index=False, float_format="%.4g")
+    print(injection.to_string(index=False))
+    table = pd.DataFrame(
+        [row for model in models for row in measured(model, given.toys, given.threads)]
+    )
     table.to_csv(ROOT / "docs/coverage.csv", index=False, float_format="%.5g")
     draw(table, ROOT / "docs/figures/coverage_simulated.png")
     known = table[table["truth"] == "conditional"].groupby(["mass_GeV", "interval"])["coverage"]
@@ -98,6 +103,37 @@ def measured(model: Model, n: int, threads: int) -> Iterator[dict[str, object]]:
                     "coverage": (values <= cut).mean(),
                     "error": 0.3 * np.sqrt(1 / n + 1 / effective),
                 }
+
+
+def injected(model: Model, n: int) -> Iterator[dict[str, object]]:
+    """Best fits of the signal in datasets with a signal, and their pulls.
+
+    The error of a pull is where the statistic of the Asimov dataset with that signal is 1 above
+    its best fit.
+    """
+    problem = model.problem(INTERVALS[0])
+    for events, best in zip(INJECTED, best_nuisances(problem, np.array(INJECTED)), strict=True):
+        rng = stream(7, "injection", model.signal, str(events))
+        data = datasets(model, problem, events, float(best[1]), float(best[2]), n, rng)
+        fitted, _ = scan(problem, data, np.zeros(1))
+        above = events + np.linspace(0.02, 12, 600)
+        expected = asimov(problem, np.append(events, best[1:]))
+        t = scan(problem, expected, above)[1][0, :, 0]
+        error = float(np.interp(1.0, t, above)) - events
+        pulls = (fitted - events) / error
+        yield {
+            "mass_GeV": model.mass_GeV,
+            "injected_events": events,
+            "mean": fitted.mean(),
+            "median": np.median(fitted),
+            "bias": fitted.mean() - events,
+            "bias_error": fitted.std() / np.sqrt(n),
+            "asimov_error": error,
+            "pull_mean": pulls.mean(),
+            "pull_rms": pulls.std(),
+            "at_zero": (fitted <= 0).mean(),
+            "failed": np.isnan(fitted).mean(),
+        }
 
 
 def datasets(
