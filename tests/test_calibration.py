@@ -10,12 +10,14 @@ from zeptobarn.asymptotics import one_sided
 from zeptobarn.calibration import (
     BLOCK,
     alias_table,
+    best_nuisances,
     calibrate,
     covered,
     throw_and_scan,
 )
 from zeptobarn.construction import TIES
 from zeptobarn.intervals import LIMIT, LOW
+from zeptobarn.model import make_model
 from zeptobarn.streams import stream
 from zeptobarn.study import Calibration, Coverage, Interval
 
@@ -76,6 +78,31 @@ def test_intervals_share_their_toys(toy_study):
     assert together[1]["signal"].iloc[0] == 0.01
     assert (together[0]["n_toys"] == 6000).all()
     assert (together[0]["n_failed"] == 0).all()
+
+
+def test_toys_with_the_nuisances_of_the_data(small_study, small_templates):
+    """Twice the ER rate in the data: the toys have it too, and the critical value follows."""
+    study = dataclasses.replace(
+        small_study,
+        calibration=Calibration(1500, (0, 0.3, 1, 2.1)),
+        intervals=(Interval("profiled", {}, ("leff",), "unified"),),
+    )
+    model = make_model(study, "xenon1t", 50, "SI", small_templates)
+    events = pd.concat([model.toy(seed) for seed in (1, 2)])
+    problem = model.problem(study.intervals[0])
+    data = model._observed(events, None)[0]
+    rate = best_nuisances(problem, np.array([0.5]), data)[0, 1]
+    assert rate == pytest.approx(2.0, abs=0.5)
+    own, shared = model.calibrate(data=events), model.calibrate()
+    assert (own["n_effective"] > 2000).all()
+    at = (own["rate_multiplier"] * model.signal_events).sub(1.5).abs().idxmin()
+    truth = best_nuisances(problem, np.array([1.5]), data)[0]
+    streams = [stream(1, "own", i) for i in range(8)]
+    _, t = throw_and_scan(problem, truth, "redrawn", np.array([1.5]), 4000, streams)
+    error = 4 * 0.3 * np.sqrt(1 / 4000 + 1 / own["n_effective"][at])
+    low, high = np.quantile(t, [0.9 - error, 0.9 + error])
+    assert low < own["critical_value"][at] < high
+    assert own["critical_value"][at] != shared["critical_value"][at]
 
 
 def test_too_few_toys_are_refused(toy_study):

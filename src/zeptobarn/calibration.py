@@ -17,7 +17,7 @@ from zeptobarn.construction import (
 from zeptobarn.intervals import SLACK, Structure, scans
 from zeptobarn.jit import Floats, Ints, kernel
 from zeptobarn.likelihood import LOG_NORMAL, UNCONSTRAINED
-from zeptobarn.problem import Problem, asimov, predict, scan
+from zeptobarn.problem import Data, Problem, asimov, predict, scan
 from zeptobarn.streams import stream
 from zeptobarn.study import Interval, Study
 
@@ -34,11 +34,12 @@ def calibrate(
     intervals: Sequence[Interval],
     address: Sequence[str],
     threads: int = 1,
+    data: Data | None = None,
 ) -> list[pd.DataFrame]:
     """Critical values of intervals that treat the nuisances alike, from the same toys.
 
-    Toys are thrown at the study's calibration signals, with the nuisances that fit the
-    background-only Asimov dataset best there, and serve all signals in between; see
+    Toys are thrown at the study's calibration signals, with the nuisances that fit a dataset best
+    there (see `best_nuisances`), and serve all signals in between; see
     `zeptobarn.construction`.
 
     Parameters
@@ -47,6 +48,8 @@ def calibrate(
         None of them ``central``.
     address
         Whose calibration it is: it names the random streams.
+    data
+        A dataset whose nuisances the toys get; the background-only Asimov one if none.
 
     Returns
     -------
@@ -72,6 +75,7 @@ def calibrate(
             for k in range(len(thrown))
         ],
         threads,
+        data,
     )
     signals = tabulated_signals(float(thrown[-1]), problem.signal_efficiency)
     tables = []
@@ -143,9 +147,15 @@ def covered(
     )
 
 
-def best_nuisances(problem: Problem, signals: Floats) -> Floats:
-    """Parameters that are best at each signal for the background-only Asimov dataset."""
-    data = asimov(problem, np.append(0.0, problem.nominal[1:]))
+def best_nuisances(problem: Problem, signals: Floats, data: Data | None = None) -> Floats:
+    """Parameters that are best at each signal for a dataset; if none, for the background-only Asimov.
+
+    Returns
+    -------
+    Shape (signals, F + P), the signal's rate first.
+    """
+    if data is None:
+        data = asimov(problem, np.append(0.0, problem.nominal[1:]))
     return np.ascontiguousarray(scan(problem, data, signals)[1][0, :, 1:])
 
 
@@ -156,6 +166,7 @@ def throw(
     n_toys: int,
     streams: Sequence[Sequence[np.random.Generator]],
     threads: int = 1,
+    data: Data | None = None,
 ) -> Ensemble:
     """Throw toys at signals, and take statistic and density of each at the nodes around its own.
 
@@ -165,9 +176,11 @@ def throw(
         See `throw_and_scan`.
     streams
         Of each signal, a random generator for every `BLOCK` toys.
+    data
+        See `best_nuisances`.
     """
     n_signals, n_nodes = len(nodes.thrown), len(nodes.nodes)
-    truths = best_nuisances(problem, nodes.nodes)
+    truths = best_nuisances(problem, nodes.nodes, data)
     most = int((nodes.last - nodes.first).max())
     found = Ensemble(
         nodes.nodes,

@@ -371,8 +371,17 @@ class Model:
             raise ValueError(f"interval: found {name!r}; allowed: {', '.join(known)}")
         return known[name]
 
-    def calibrate(self, threads: int = 1) -> pd.DataFrame:
+    def calibrate(
+        self, threads: int = 1, data: Events | Mapping[str, Events] | None = None
+    ) -> pd.DataFrame:
         """Critical values of the study's intervals from toys (a ``central`` one has none).
+
+        Parameters
+        ----------
+        data
+            Observed data, see `limit`: toys are thrown with the nuisances that fit them best at
+            each signal, as a limit on them should have it; with those of the average
+            background-only dataset if none are given, as for all trials of a study.
 
         Returns
         -------
@@ -396,6 +405,7 @@ class Model:
                     members,
                     [self.target, self.signal, treatment],
                     threads,
+                    None if data is None else self._observed(data, None)[0],
                 ),
                 strict=True,
             )
