@@ -217,6 +217,9 @@ def test_datasets_at_another_leff(small_study, small_templates):
     for found, value in ((toys, 0.0), (low, -1.5)):
         truth = found.truth[found.truth["parameter"] == "leff"]
         assert (truth["true_value"] == value).all()
+        rates = found.truth.groupby("parameter")["true_value"].unique()
+        assert rates["wimp_rate"].tolist() == [0]
+        assert rates["er_rate"].tolist() == [1]
         assert truth["constraint_centre"].mean() == pytest.approx(value, abs=4 / np.sqrt(400))
     expected = small_templates["lz"]["cevns_8b"].expected.sum(axis=1)
     anchors = [shape["leff"] for shape in small_templates["lz"]["cevns_8b"].shape_values]

@@ -148,7 +148,7 @@ def covered(
 
 
 def best_nuisances(problem: Problem, signals: Floats, data: Data | None = None) -> Floats:
-    """Parameters that are best at each signal for a dataset; if none, for the background-only Asimov.
+    """Parameters that are best at each signal; of the background-only Asimov dataset, if none.
 
     Returns
     -------
