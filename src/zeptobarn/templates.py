@@ -180,7 +180,6 @@ def recoils_per_bin(spectrum: pd.DataFrame, edges_keV: NDArray[np.float64]) -> N
     energies = ((fine[1:] + fine[:-1]) / 2).reshape(-1, _PARTS)
     middle, total = energies.mean(axis=1), parts.sum(axis=1)
     offset = (parts * energies).sum(axis=1) / np.where(total > 0, total, np.inf) - middle
-    offset[total == 0] = 0.0
     bins = np.arange(len(total))
     other = np.clip(bins + np.sign(offset).astype(int), 0, len(total) - 1)
     distance = middle[other] - middle
