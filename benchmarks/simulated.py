@@ -118,6 +118,7 @@ def injected(model: Model, n: int) -> Iterator[dict[str, object]]:
         fitted, _ = scan(problem, data, np.zeros(1))
         above = events + np.linspace(0.02, 12, 600)
         expected = asimov(problem, np.append(events, best[1:]))
+        expected = dataclasses.replace(expected, centres={"leff": best[2:]})
         t = scan(problem, expected, above)[1][0, :, 0]
         error = float(np.interp(1.0, t, above)) - events
         pulls = (fitted - events) / error
