@@ -186,7 +186,7 @@ def sample(
     return Template(
         ({},),
         weight * counts[np.newaxis],
-        weight**2 * (counts * (1 - counts / n_events))[np.newaxis],
+        weight**2 * (counts * (n_events - counts) / max(n_events - 1, 1))[np.newaxis],
     )
 
 
