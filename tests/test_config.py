@@ -48,6 +48,7 @@ def changed(base, key, value):
             {"name": "leff", "parameter": "lindhard_k", "relative_width": 0.1, "anchors": [-1, 0]},
             r"lindhard_k changes the yields lenardo2015, but lz has yields\.nr = nest; leave lz",
         ),
+        (["response", "events_per_energy_bin"], 1, r"per_energy_bin: found 1; allowed: ≥ 2"),
         (["density"], "smooth", r"density: found 'smooth'; allowed: histogram, kde"),
         (["intervals", 0, "fixed"], {"leff": 3}, r"leff_nominal fixes leff: found 3; allowed: -2"),
         (["intervals", 0, "fixed"], {}, r"leff_nominal treats \[\]; allowed: each of \['leff'\]"),

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from scipy.special import ndtr
+from scipy.interpolate import RectBivariateSpline
+from scipy.stats import norm
 
 from zeptobarn.density import bandwidths, bin_index, holes, smooth
 from zeptobarn.detector import AnalysisSpace, load_detector
@@ -19,23 +20,32 @@ def events(n, seed=1):
     return cs1[inside], cs2[inside]
 
 
-def counts(cs1, cs2):
-    return np.histogram2d(cs1, cs2, (SPACE.cs1_edges, SPACE.cs2_edges))[0].ravel()
+def counts(cs1, cs2, space=SPACE):
+    return np.histogram2d(cs1, cs2, (space.cs1_edges, space.cs2_edges))[0].ravel()
 
 
-def unbinned(cs1, cs2, widths):
-    """The estimate of the events themselves, averaged over bins: a product of error functions."""
+def unbinned(cs1, cs2, widths, parts=4):
+    """The estimate of the events themselves, averaged over each bin at parts × parts points."""
     along = []
     for x, edges, width in (
         (cs1, SPACE.cs1_edges, widths[0]),
         (np.log(cs2), np.log(SPACE.cs2_edges), widths[1]),
     ):
+        step = (edges[1] - edges[0]) / parts
+        points = edges[0] + step * (np.arange(parts * (len(edges) - 1)) + 0.5)
         images = (x, 2 * edges[0] - x, 2 * edges[-1] - x)
-        along.append(sum(np.diff(ndtr((edges[:, np.newaxis] - i) / width), axis=0) for i in images))
-    return (along[0] @ along[1].T).ravel()
+        kernel = sum(norm.pdf(points[:, np.newaxis], i, width) for i in images)
+        along.append((points, x, step * kernel))
+    (x, at_x, kernel_x), (y, at_y, kernel_y) = along
+    pilot = kernel_x @ kernel_y.T
+    relative = parts**-2 / RectBivariateSpline(x, y, pilot, s=0).ev(at_x, at_y)
+    fine = pilot * (kernel_x * relative @ kernel_y.T)
+    n1, n2 = SPACE.shape
+    found = fine.reshape(n1, parts, n2, parts).sum(axis=(1, 3)).ravel() * parts**2
+    return found * len(cs1) / found.sum()
 
 
-@pytest.mark.parametrize("n", [1000, 10_000, 100_000])
+@pytest.mark.parametrize("n", [2000, 10_000, pytest.param(30_000, marks=pytest.mark.slow)])
 def test_kernel_estimate_is_that_of_the_events(n):
     cs1, cs2 = events(n)
     contents = counts(cs1, cs2)
@@ -49,15 +59,70 @@ def test_kernel_estimate_is_that_of_the_events(n):
     assert np.median(np.abs(found[big] / expected[big] - 1)) < 0.01
 
 
+COARSE = AnalysisSpace(np.linspace(3, 70, 21), np.geomspace(50, 8000, 26))
+
+
+def left_out(contents, weight, widths):
+    """Mean logarithm of what all others predict where an event is, each left out in turn."""
+    found = np.zeros_like(contents)
+    for b in np.flatnonzero(contents):
+        others = contents.copy()
+        others[b] -= weight
+        found[b] = smooth(others, weight * others, COARSE, widths)[0][b]
+    return np.average(np.log(found.clip(1e-300)), weights=contents)
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.01])
+def test_events_are_most_likely_at_the_widths(weight):
+    """Whatever they weigh; 30 % off on either axis is worse."""
+    contents = weight * counts(*events(1000), COARSE)
+    widths = bandwidths(contents, weight * contents, COARSE)
+    best = left_out(contents, weight, widths)
+    for factors in ((0.7, 1.0), (1.4, 1.0), (1.0, 0.7), (1.0, 1.4)):
+        assert left_out(contents, weight, tuple(np.array(widths) * factors)) < best
+
+
 def test_kernel_narrows_with_more_events():
-    """Scott's rule, with the effective number of weighted events."""
-    contents = counts(*events(20_000))
-    width = bandwidths(contents, contents, SPACE)
-    spread = np.std(events(20_000)[0])
-    assert width[0] == pytest.approx(spread * contents.sum() ** (-1 / 6), rel=0.01)
-    # Eight-fold weights of the same events change nothing; 64 times the events halve the width.
-    np.testing.assert_allclose(bandwidths(8 * contents, 64 * contents, SPACE), width)
-    np.testing.assert_allclose(bandwidths(64 * contents, 64 * contents, SPACE), np.array(width) / 2)
+    few, many = (counts(*events(n)) for n in (2000, 200_000))
+    wide, narrow = (np.array(bandwidths(c, c, SPACE)) for c in (few, many))
+    assert (narrow < 0.8 * wide).all()
+    # Heavier weights of the same events change nothing.
+    np.testing.assert_allclose(bandwidths(8 * few, 64 * few, SPACE), wide)
+
+
+def band(n, width=0.15):
+    """Bins of a band that reaches far and is narrow, as electronic recoils are, and the truth."""
+    rng = np.random.default_rng(4)
+    cs1, pull = rng.uniform(3, 70, n), rng.standard_normal(n)
+    contents = counts(cs1, np.exp(np.log(400) + 0.035 * cs1 + width * pull))
+    at = np.linspace(3, 70, 40 * SPACE.shape[0], endpoint=False) + 67 / (80 * SPACE.shape[0])
+    below = norm.cdf(np.log(SPACE.cs2_edges), np.log(400) + 0.035 * at[:, np.newaxis], width)
+    truth = np.diff(below, axis=1).reshape(SPACE.shape[0], 40, -1).mean(axis=1) / SPACE.shape[0]
+    return contents, truth.ravel()
+
+
+@pytest.mark.parametrize("n", [2000, 20_000, 200_000])
+def test_a_narrow_band_stays_narrow(n):
+    """More than two standard deviations below its middle lies as much as before."""
+    contents, truth = band(n)
+    cs1 = (SPACE.cs1_edges[1:] + SPACE.cs1_edges[:-1]) / 2
+    y = np.log(SPACE.cs2_edges)
+    below = ((y[1:] + y[:-1]) / 2 < np.log(400) + 0.035 * cs1[:, np.newaxis] - 0.3).ravel()
+    share = truth[below].sum()
+    found = smooth(contents, contents, SPACE)[0][below].sum() / n
+    assert found == pytest.approx(share, abs=3 * np.sqrt(share / n) + 0.02 * share)
+
+
+def test_variance_of_the_estimate():
+    """Of many samples smoothed alike, where there are many events."""
+    _, truth = band(1)
+    rng = np.random.default_rng(7)
+    samples = rng.poisson(50_000 * truth, (300, len(truth))).astype(float)
+    widths = bandwidths(samples[0], samples[0], SPACE)
+    found = np.array([smooth(each, each, SPACE, widths) for each in samples])
+    big = truth > 0.1 * truth.max()
+    ratio = found[:, 1].mean(axis=0)[big] / found[:, 0].var(axis=0, ddof=1)[big]
+    assert np.median(ratio) == pytest.approx(1, abs=0.1)
 
 
 def test_kernel_estimate_is_nearer_to_the_truth():

@@ -144,6 +144,20 @@ def test_histogram_counts_what_the_generator_makes(small_study):
     assert stats.chi2.sf((pulls**2).sum(), big.sum()) > 1e-3
 
 
+def test_variance_of_a_few_recoils(small_study):
+    """With three recoils in each energy bin, in all bins: their mean scatters as it says."""
+    detector = small_study.detectors["xenon1t"]
+    edges = np.array([20.0, 20.2])
+    runs = [
+        histogram(detector.settings, "nr", detector.space, edges, 3, [stream(1, "few", i)])
+        for i in range(1000)
+    ]
+    assert {int(events[0]) for _, _, events in runs} == {3}
+    found = np.array([probability[0] for probability, _, _ in runs])
+    stated = np.mean([variance.sum() for _, variance, _ in runs])
+    assert stated == pytest.approx(found.var(axis=0, ddof=1).sum(), rel=0.03)
+
+
 def test_events_follow_the_acceptance(small_study):
     """A bin of which one recoil in a thousand is seen gets more of them, up to twenty times."""
     detector = small_study.detectors["xenon1t"]

@@ -1,13 +1,16 @@
 """Density of templates: flat in cS1 and in ln cS2 inside each bin, smoothed with a kernel or not.
 
 What to use when: a template by quadrature has no noise, and `smooth` changes nothing of it. Of a
-simulated template, the histogram is unbiased, but bins that no event hit hold nothing; the kernel
-estimate fills them, and widens the source's band by a part that shrinks as more is simulated.
+simulated template, the histogram is unbiased, but not the limit that is set with it: bins of the
+background that no event hit hold nothing, and there a signal costs nothing. The kernel estimate
+fills them; docs/model.md shows the limits of both, from hundreds of recoils to millions.
 """
 
+from collections.abc import Sequence
 from math import log
 
 import numpy as np
+from scipy.optimize import minimize
 from scipy.special import ive
 
 from zeptobarn.detector import AnalysisSpace
@@ -56,13 +59,22 @@ def _bin_index(edges1: Floats, edges2: Floats, cs1: Floats, cs2: Floats, found: 
             found[e] = i * n2 + j
 
 
-def smooth(contents: Floats, variance: Floats, space: AnalysisSpace) -> tuple[Floats, Floats]:
+def smooth(
+    contents: Floats,
+    variance: Floats,
+    space: AnalysisSpace,
+    widths: tuple[float, float] | None = None,
+) -> tuple[Floats, Floats]:
     """Kernel estimate of a template on the (cS1, ln cS2) plane.
 
-    A product of two Gaussian kernels, reflected at the edges of the analysis space. Its widths
-    follow Scott's rule in two dimensions (Multivariate Density Estimation, 1992): n^(−1/6) times
-    the standard deviation of the events along an axis, with the effective number of events n. On
-    bins the kernel is Lindeberg's discrete Gaussian, e^(−t) I_k(t) with t the variance in bins
+    The multiplicative bias correction of Jones, Linton and Nielsen (Biometrika 82 (1995) 327): a
+    kernel estimate, times a kernel estimate of what the contents are relative to it. The first
+    alone widens a band whose width is σ by h²/2σ with a kernel as wide as h, and so lays electronic
+    recoils where a signal is looked for; what is left of it after the correction is of the order
+    of h⁴. The result is never negative.
+
+    The kernel is a product of two Gaussians, reflected at the edges of the analysis space. On bins
+    it is Lindeberg's discrete Gaussian, e^(−t) I_k(t) with t the variance in bins
     (IEEE TPAMI 12 (1990) 234), whose variance is exact however narrow it is. The estimate is that
     of the events themselves, averaged over each bin, up to what is lost by binning them: half a
     percent of the events are in another bin.
@@ -71,37 +83,66 @@ def smooth(contents: Floats, variance: Floats, space: AnalysisSpace) -> tuple[Fl
     ----------
     contents, variance
         Bin contents and their variances from finite simulation, shape (cS1 bins × cS2 bins,).
+    widths
+        Widths of the kernel in cS1 (the area's unit) and in ln cS2; those of `bandwidths` if None.
 
     Returns
     -------
-    The estimate, with the sum of the contents, and its variance (of each bin alone).
+    The estimate, with the sum of the contents, and its variance (of each bin alone, with widths
+    that are given). To leading order the estimate is as noisy as one with the kernel 2K − K∗K.
     """
-    widths = bandwidths(contents, variance, space)
+    widths = bandwidths(contents, variance, space) if widths is None else widths
     if not any(widths):
         return contents, variance
-    along = [
-        _spread(len(edges) - 1, width / step)
-        for edges, width, step in zip(_axes(space), widths, _steps(space), strict=True)
-    ]
-    return _apply(along, contents, space), _apply([k**2 for k in along], variance, space)
+    along = _kernels(space.shape, [w / step for w, step in zip(widths, _steps(space), strict=True)])
+    found = _corrected(along, contents.reshape(space.shape))
+    twice = [k @ k for k in along]
+    noise = variance.reshape(space.shape)
+    spread = (
+        4 * _apply([k**2 for k in along], noise)
+        - 4 * _apply([k * kk for k, kk in zip(along, twice, strict=True)], noise)
+        + _apply([kk**2 for kk in twice], noise)
+    )
+    return found.ravel() * (contents.sum() / found.sum()), spread.ravel()
 
 
 def bandwidths(contents: Floats, variance: Floats, space: AnalysisSpace) -> tuple[float, float]:
     """Widths of the kernel of `smooth`, in cS1 (the area's unit) and in ln cS2.
 
-    Zero where the contents are exact (no variance) or where there are none.
+    Those that make the simulated events most likely where each is predicted by all others:
+    likelihood cross-validation (Duin, IEEE Trans. Comput. C-25 (1976) 1175; Silverman, Density
+    Estimation, 1986, section 3.4.4). A narrow band gets a narrow kernel however far it reaches,
+    and the more is simulated the narrower: in the end, the histogram is left.
+
+    Returns
+    -------
+    The widths; zero where the contents are exact (no variance) or where there are none.
     """
     if not (variance.sum() > 0 and contents.sum() > 0):
         return 0.0, 0.0
-    effective = contents.sum() ** 2 / variance.sum()
-    widths = []
-    for axis, (edges, step) in enumerate(zip(_axes(space), _steps(space), strict=True)):
-        along = contents.reshape(space.shape).sum(axis=1 - axis)
-        middle = (edges[1:] + edges[:-1]) / 2
-        mean = np.average(middle, weights=along)
-        spread = np.average((middle - mean) ** 2, weights=along) + step**2 / 12
-        widths.append(float(np.sqrt(spread) * effective ** (-1 / 6)))
-    return widths[0], widths[1]
+    values, noise = contents.reshape(space.shape), variance.reshape(space.shape)
+    filled = values > 0
+    # What an event weighs on average in its bin.
+    weight = np.divide(noise, values, out=np.zeros_like(values), where=filled)
+    share = values[filled] / values.sum()
+
+    def loss(log_widths: Floats) -> float:
+        along = _kernels(space.shape, np.exp(log_widths))
+        found = _left_out(along, values, np.minimum(weight, values))[filled]
+        total = _corrected(along, values).sum()
+        return -float(share @ np.log(np.maximum(found / total, np.finfo(float).tiny)))
+
+    start = np.zeros((3, 2))
+    start[[1, 2], [0, 1]] = 1.0
+    best = minimize(
+        loss,
+        start[0],
+        method="Nelder-Mead",
+        bounds=np.log([_WIDTHS, _WIDTHS]),
+        options={"initial_simplex": start, "xatol": 0.02, "fatol": 1e-7},
+    )
+    first, second = np.exp(best.x) * _steps(space)
+    return float(first), float(second)
 
 
 def holes(contents: Floats, variance: Floats, space: AnalysisSpace) -> tuple[Ints, float]:
@@ -136,8 +177,48 @@ def _steps(space: AnalysisSpace) -> tuple[float, float]:
     return first, second
 
 
-def _apply(along: list[Floats], values: Floats, space: AnalysisSpace) -> Floats:
-    return np.asarray(along[0] @ values.reshape(space.shape) @ along[1].T).ravel()
+def _kernels(shape: tuple[int, int], widths: Sequence[float] | Floats) -> list[Floats]:
+    """Kernel along each axis; ``widths`` are in bins."""
+    return [_spread(n, float(width)) for n, width in zip(shape, widths, strict=True)]
+
+
+def _apply(along: list[Floats], values: Floats) -> Floats:
+    return np.asarray(along[0] @ values @ along[1].T)
+
+
+def _corrected(along: list[Floats], contents: Floats) -> Floats:
+    """The kernel estimate of `smooth`, not normalised, shape (cS1 bins, cS2 bins)."""
+    pilot = _apply(along, contents)
+    return pilot * _apply(along, _ratio(contents, pilot))
+
+
+def _left_out(along: list[Floats], contents: Floats, weight: Floats) -> Floats:
+    """`_corrected` in each bin without one of the events of that bin.
+
+    With the kernel K, the contents c, the pilot S = K c and an event of weight w in bin b, it is
+    (S_b − w K_bb) Σ_a K_ba (c_a − w δ_ab)/(S_a − w K_ab). In the terms a ≠ b, w K_ab is less than
+    half of S_a, for events of like weights; there 1/(S_a − w K_ab) is taken to its second order in
+    w K_ab/S_a.
+
+    Parameters
+    ----------
+    contents, weight
+        Bin contents and what one event of the bin weighs, shape (cS1 bins, cS2 bins).
+    """
+    pilot = _apply(along, contents)
+    own = np.outer(*map(np.diagonal, along))
+    others = np.zeros_like(contents)
+    for order in range(3):
+        term = _ratio(contents, pilot ** (order + 1))
+        power = [k ** (order + 1) for k in along]
+        others += weight**order * (_apply(power, term) - own ** (order + 1) * term)
+    left = pilot - weight * own
+    return left * (others + own * _ratio(contents - weight, left))
+
+
+def _ratio(values: Floats, to: Floats) -> Floats:
+    """Quotient, 0 where the values are 0."""
+    return np.divide(values, to, out=np.zeros_like(values), where=values > 0)
 
 
 def _spread(n: int, width: float) -> Floats:
@@ -156,6 +237,9 @@ def _spread(n: int, width: float) -> Floats:
         found += moved[to - place - distance[0]]
     return np.asarray(found / found.sum(axis=0))
 
+
+# Least and largest width of a kernel, in bins. The least moves half a percent of a bin's events.
+_WIDTHS = (0.05, 20.0)
 
 # Standard deviations of a kernel beyond which no image of a bin matters.
 _REACH = 8.0

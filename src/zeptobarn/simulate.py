@@ -149,7 +149,7 @@ def histogram(
     -------
     probability, variance
         Probability to land in each bin of the analysis space and its variance, shape
-        (n, cS1 bins × cS2 bins).
+        (n, cS1 bins × cS2 bins). The variance is 0 in an energy bin of one recoil.
     events
         Recoils simulated in each energy bin, shape (n,).
     """
@@ -179,7 +179,8 @@ def histogram(
         list(pool.map(fill, range(n_bins)))
     n = events[:, np.newaxis]
     probability = sums / n
-    return probability, (squares / n - probability**2) / n, events
+    # The variance of a mean of n, unbiased; that of a single recoil is not known.
+    return probability, (squares / n - probability**2) / np.maximum(n - 1, 1), events
 
 
 def chain(settings: Mapping[str, Any], recoil: Recoil) -> Chain:

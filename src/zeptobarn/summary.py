@@ -32,6 +32,7 @@ ASIMOV = (
     "asimov_plus1sigma_cm2",
     "asimov_plus2sigma_cm2",
     "template_error_cm2",
+    "template_bias_cm2",
 )
 
 # Above this share of failures other than `no_crossing`, quantiles would be biased.

@@ -1,6 +1,6 @@
 """Templates: expected events of a source per bin of the analysis space, at every anchor."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,9 @@ from zeptobarn.tables import read_parquet, write_parquet
 
 if TYPE_CHECKING:
     from zeptobarn.yields import Nuisances
+
+# Widths of a kernel, in cS1 (the area's unit) and in ln cS2, of each anchor.
+Widths = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ def build(
     source: str,
     spectrum: pd.DataFrame | None,
     responses: Mapping[str, Response],
+    widths: Widths | None = None,
 ) -> Template:
     """Make a source's template as the study asks for it.
 
@@ -61,20 +65,47 @@ def build(
         The source's spectrum, see `zeptobarn.spectra`; None for a template from a formula.
     responses
         Response of each anchor of the source's recoil type, by the anchor's name.
+    widths
+        Of the kernel, if the study asks for one, see `smoothed`.
     """
     found = study.detectors[detector]
     if spectrum is None:
         return _from_formula(study, found, found.source(source))
     anchors = study.anchors(detector, study.recoil(detector, source))
     template = fold(spectrum, responses, anchors, events_per_rate(study, detector, source))
-    if not study.smoothed:
-        return template
+    return smoothed(template, found.space, widths) if study.smoothed else template
+
+
+def smoothed(template: Template, space: AnalysisSpace, widths: Widths | None = None) -> Template:
+    """Kernel estimate of a template, at each anchor, see `zeptobarn.density.smooth`.
+
+    Parameters
+    ----------
+    widths
+        Those of the kernel; those of `kernel_widths` if None.
+    """
     from zeptobarn.density import smooth
 
-    smoothed = [
-        smooth(*row, found.space) for row in zip(template.expected, template.variance, strict=True)
+    found = [
+        smooth(expected, variance, space, chosen)
+        for expected, variance, chosen in zip(
+            template.expected,
+            template.variance,
+            kernel_widths(template, space) if widths is None else widths,
+            strict=True,
+        )
     ]
-    return Template(template.shape_values, *map(np.array, zip(*smoothed, strict=True)))
+    return Template(template.shape_values, *map(np.array, zip(*found, strict=True)))
+
+
+def kernel_widths(template: Template, space: AnalysisSpace) -> Widths:
+    """Widths of the kernel at each anchor of a template, see `zeptobarn.density.bandwidths`."""
+    from zeptobarn.density import bandwidths
+
+    return [
+        bandwidths(expected, variance, space)
+        for expected, variance in zip(template.expected, template.variance, strict=True)
+    ]
 
 
 def fix_shapes(
@@ -231,7 +262,7 @@ def sample(
     return Template(
         ({},),
         weight * counts[np.newaxis],
-        weight**2 * (counts * (1 - counts / n_events))[np.newaxis],
+        weight**2 * (counts * (n_events - counts) / max(n_events - 1, 1))[np.newaxis],
     )
 
 

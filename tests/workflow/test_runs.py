@@ -234,6 +234,8 @@ def test_a_simulated_response_with_kernel_estimates(tmp_path):
     table = pd.read_csv(results / "summary/limits.csv")
     error = table["template_error_cm2"] / table["asimov_cm2"]
     assert error.between(1e-4, 0.3).all()
+    bias = table["template_bias_cm2"] / table["asimov_cm2"]
+    assert bias.abs().between(1e-5, 0.3).all()
     template = pd.read_parquet(results / "templates/xenon1t/er.parquet")
     assert (template["variance"] > 0).any()
     done = workflow.run("results/templates/xenon1t/er.parquet", density="histogram")

@@ -1,5 +1,5 @@
 rule sensitivity:
-    """Compute the Asimov limits, and the templates' error on them."""
+    """Compute the Asimov limits, and the templates' error and bias on them."""
     input:
         templates=lambda w: [
             file
