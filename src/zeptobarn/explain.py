@@ -46,7 +46,9 @@ CAUSES = {
 }
 CURES = {
     "ok": "Nothing to do.",
-    "at_boundary": "Widen the anchors of the shape parameter, or add smaller signals to "
+    "at_boundary": "For a shape parameter nothing, while such trials are rare: of a thousand "
+    "constraint centres that are redrawn, three pass ±3. Where many trials end there, or observed "
+    "data, they ask for more than the shape can give. Smaller signals go into "
     "calibration.expected_events.",
     "multiple_crossings": "Look at the curve. Noise in templates does this: make them by "
     "quadrature, or simulate more.",

@@ -47,8 +47,9 @@ class Status(IntEnum):
 
 MESSAGES = {
     Status.ok: "",
-    Status.at_boundary: "a nuisance parameter ends at its bound (widen the anchors if it is a "
-    "shape), or the limit at the calibration's first signal (below, nothing is excluded)",
+    Status.at_boundary: "a nuisance parameter ends at its bound (a shape at its outermost anchor, "
+    "beyond which nothing is looked at), or the limit at the calibration's first signal (below, "
+    "nothing is excluded)",
     Status.multiple_crossings: "the statistic crosses the critical value more than once; the "
     "outermost crossing is the limit",
     Status.no_crossing: "the statistic stays below the critical value up to the end of the "
