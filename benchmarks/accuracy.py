@@ -22,7 +22,7 @@ from zeptobarn.study import load_study
 from zeptobarn.toys import Toys, throw
 
 CRITICAL = 1.6423744
-GRID = np.round(np.arange(-200, 201) / 100, 10)
+GRID = np.round(np.arange(-300, 301) / 100, 10)
 
 
 @numba.njit(nogil=True, error_model="numpy")

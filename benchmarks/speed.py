@@ -45,10 +45,11 @@ def iminuit_limit(model: Model, toys: Toys, trial: int) -> float:
     table = np.stack([signal, er, sum(np.broadcast_to(t, signal.shape) for t in others)], axis=1)
     density, expected = table[:, :, bins], table.sum(axis=2)
     centre = toys.constraint_centres("leff")[list(toys.trials).index(trial)]
+    (anchors,) = (np.array(shape.anchors) for shape in model.study.shapes)
 
     def minus2lnl(signal: float, rate: float, leff: float) -> float:
-        k = min(int(leff + 2), 3)
-        share = leff + 2 - k
+        k = min(max(int(np.searchsorted(anchors, leff)) - 1, 0), len(anchors) - 2)
+        share = (leff - anchors[k]) / (anchors[k + 1] - anchors[k])
         rates = np.array([signal, rate, 1.0])
         total = rates @ ((1 - share) * expected[k] + share * expected[k + 1])
         values = rates @ ((1 - share) * density[k] + share * density[k + 1])
@@ -58,7 +59,7 @@ def iminuit_limit(model: Model, toys: Toys, trial: int) -> float:
         best = (np.inf, 0.0)
         for leff in (-1.5, 0.25, 1.5):
             minuit = Minuit(minus2lnl, 1.0 if signal is None else signal, 1.0, leff)
-            minuit.limits = [(0, None), (0, None), (-2, 2)]
+            minuit.limits = [(0, None), (0, None), (anchors[0], anchors[-1])]
             if signal is not None:
                 minuit.fixed["signal"] = True
             minuit.errordef = Minuit.LIKELIHOOD * 2

@@ -3,6 +3,7 @@
 SMALL = """
 results: results/small
 masses_GeV: [7, 10, 50, 1000]
+shapes: [{name: leff, anchors: [-2, -1, 0, 1, 2], low_energy: constant}]
 trials: 20
 trials_per_batch: 20
 response: {events_per_energy_bin: 20000, energy_bin_width_log: 0.05}

@@ -51,6 +51,7 @@ def test_lint(tmp_path, capsys):
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text(
         f"results: {tmp_path}\ndetectors: [xenon1t]\nmasses_GeV: [10]\n"
+        "shapes: [{name: leff, anchors: [-2, 0, 2]}]\n"
         "response: {method: simulation, events_per_energy_bin: 5, energy_bin_width_log: 0.2}\n"
     )
     arguments = ["lint", "--overlay", str(overlay)]

@@ -50,7 +50,7 @@ def changed(base, key, value):
         ),
         (["response", "events_per_energy_bin"], 1, r"per_energy_bin: found 1; allowed: ≥ 2"),
         (["density"], "smooth", r"density: found 'smooth'; allowed: histogram, kde"),
-        (["intervals", 0, "fixed"], {"leff": 3}, r"leff_nominal fixes leff: found 3; allowed: -2"),
+        (["intervals", 0, "fixed"], {"leff": 4}, r"leff_nominal fixes leff: found 4; allowed: -3"),
         (["intervals", 0, "fixed"], {}, r"leff_nominal treats \[\]; allowed: each of \['leff'\]"),
         (["intervals", 1, "name"], "profiled", r"allowed: each name once"),
         (["shapes", 0, "anchors"], [0, -1], r"anchors of leff: found \[0, -1\]; allowed: incr"),
@@ -75,7 +75,7 @@ def changed(base, key, value):
         (
             ["shapes"],
             [{"name": n, "parameter": "leff", "anchors": [*range(-6, 7)]} for n in "abc"],
-            r"found 2197 anchors of all shapes together; allowed: 125",
+            r"found 2197 anchors of all shapes together; allowed: 200",
         ),
         (["combined"], {"lz": ["xenon1t", "lz"]}, r"combined: found lz, which is a detector"),
         (["combined"], {"two": ["xenon1t", "darwin"]}, r"two: found darwin; allowed: \['xen"),

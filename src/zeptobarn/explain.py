@@ -52,7 +52,9 @@ CAUSES = {
 CURES = {
     "ok": "Nothing to do.",
     "background_rate_zero": "Nothing to do.",
-    "at_boundary": "Widen the anchors of the shape parameter.",
+    "at_boundary": "Nothing, while such trials are rare: of a thousand constraint centres that are "
+    "redrawn, three pass ±3. Where many trials end there, or observed data, they ask for more than "
+    "the shape can give.",
     "multiple_crossings": "Look at the curve. Noise in templates does this: make them by "
     "quadrature, or simulate more.",
     "all_signals_excluded": "Report a unified interval, which never excludes all signals, or a "

@@ -2,25 +2,32 @@
 
 A kink at an anchor of a shape parameter traps a minimiser that steps across it. Here the maximum
 of one cell is found, ends included; then every other cell is searched too, unless a bound shows
-that it holds nothing higher.
+that it holds nothing higher. There are two:
 
-The bound: ln L is self-concordant where it is concave, so that it lies below its value at a point
-plus −λ − ln(1 − λ), with λ its Newton decrement there (Nesterov and Nemirovskii 1994).
+- from a look at the cell: ln L is self-concordant where it is concave, so that it lies below its
+  value at a point plus −λ − ln(1 − λ), with λ its Newton decrement there (Nesterov and Nemirovskii
+  1994);
+- at a given signal, without a look: the logarithm lies below its tangents, so that for any y > 0
+  the events' Σ w ln D is at most Σ [w ln(w/y) − w + y D] (Fenchel's inequality), and what is on the
+  right is linear in the densities D as these are in the rates, and along the shapes from anchor to
+  anchor. With y = w/D at the maximum of one cell the sides are equal there: see `rule_out`.
 """
 
-from math import inf, log1p, nan, sqrt
+from math import inf, log, log1p, nan, sqrt
 from typing import NamedTuple
 
 import numpy as np
 
 from zeptobarn.jit import Bools, Floats, Ints, inner_kernel
-from zeptobarn.likelihood import Terms, evaluate
+from zeptobarn.likelihood import LOG_NORMAL, NORMAL, UNCONSTRAINED, Terms, evaluate, tangents
 
 # A step that promises less than this in 2 ln L is the last one: it is taken, and its gain added
 # without another evaluation. The gain is then known to about the promise to the power 1.5.
 _TOLERANCE = 1e-5
 _MAX_STEPS = 200
 _MAX_HALVINGS = 60
+# A cell that cannot hold more than this above the best ln L is not looked at.
+_NOTHING = 1e-7
 
 
 class Scratch(NamedTuple):
@@ -42,6 +49,11 @@ class Scratch(NamedTuple):
     done: Bools
     signal: Floats
     value: Floats
+    # Of each row: how the events pull at it, see `zeptobarn.likelihood.tangents`.
+    pulls: Floats
+    # Whether no higher signal has a higher ln L than the signal that `maximise` held: a bound
+    # shows it (True), or may be too weak to show it.
+    falls: Bools
     evaluations: Ints
 
 
@@ -67,6 +79,8 @@ def allocate(terms: Terms) -> Scratch:
         np.zeros(cells, dtype=np.bool_),
         np.full(cells, nan),
         np.full(cells, -inf),
+        np.zeros(len(terms.expected)),
+        np.zeros(1, dtype=np.bool_),
         np.zeros(1, dtype=np.int64),
     )
 
@@ -102,11 +116,16 @@ def maximise(terms: Terms, signal: float, theta: Floats, cell: Ints, scratch: Sc
     rates, held = size - shapes, not np.isnan(signal)
     for k in range(len(s.done)):
         s.done[k] = False
+    s.falls[0] = False
     value = maximise_anyhow(terms, signal, theta, cell, s)
     here = cell_number(terms.cells, cell)
     s.done[here], s.signal[here], s.value[here] = True, theta[0], value
     _keep_best(s)
+    better = True
     while not np.isnan(value):
+        if better and held and shapes > 0:
+            rule_out(terms, signal, value, theta, cell, s)
+        better = False
         # The nearest cell that is left, and its point that is nearest to the maximum.
         there = _nearest(terms.cells, cell, s.done)
         if there < 0:
@@ -136,10 +155,159 @@ def maximise(terms: Terms, signal: float, theta: Floats, cell: Ints, scratch: Sc
                 return nan
             s.signal[there], s.value[there] = s.theta[0], found
             if found > value:
-                value = found
+                value, better = found, True
                 copy_point(s.theta, s.cell, theta, cell)
                 _keep_best(s)
     return value if value > -inf else nan
+
+
+@inner_kernel()
+def rule_out(
+    terms: Terms, signal: float, value: float, theta: Floats, cell: Ints, scratch: Scratch
+) -> None:
+    """Mark the cells as done where no ln L lies above ``value``, by one look at the events.
+
+    The signal's rate is held, and there is a shape. Whether no higher rate has a higher ln L
+    lands in ``scratch.falls``. Where a free background depends on a shape, or a constraint is
+    log-normal, nothing is shown.
+
+    Parameters
+    ----------
+    value
+        The highest ln L known at this signal.
+    theta, cell
+        A point, best that of ``value``: the closer, the more is shown.
+    """
+    s = scratch
+    rates = len(theta) - len(cell)
+    s.falls[0] = False
+    # Of each free background: what pulls its rate up, and what it expects.
+    up, down = s.before, s.step
+    for p in range(rates):
+        up[p] = down[p] = 0.0
+        if terms.constraints[p, 0] == LOG_NORMAL:
+            return
+    for k in range(len(terms.sources)):
+        if terms.sources[k, 1] > 0:
+            for p in range(3, terms.sources.shape[1]):
+                if terms.sources[k, p] > 0:
+                    return
+    logarithms, events = tangents(terms, cell, theta, s.pulls, s.work)
+    if not logarithms > -inf:
+        return
+    for k in range(len(terms.sources)):
+        free, row = terms.sources[k, 1], terms.sources[k, 2]
+        if free > 0:
+            up[free] += s.pulls[row]
+            down[free] += terms.exposure[terms.sources[k, 0]] * terms.expected[row]
+    share = _share(terms, theta, rates, up, down)
+    if not share > 0.0:
+        return
+    bound = logarithms - events * (1.0 + log(share))
+    for p in range(1, rates):
+        if terms.constraints[p, 0] == NORMAL:
+            bound += _highest(0.0, share * up[p] - down[p], 0.0, inf, terms, p)
+    s.falls[0] = True
+    for number in range(len(s.done)):
+        _place(terms.cells, number, s.cell)
+        above, steepest = _above(terms, signal, share, s.cell, s)
+        if bound + above <= value + _NOTHING:
+            s.done[number] = True
+        else:
+            s.falls[0] = False
+        if steepest > 0.0:
+            s.falls[0] = False
+
+
+@inner_kernel(inline="always")
+def _share(terms: Terms, theta: Floats, rates: int, up: Floats, down: Floats) -> float:
+    """Factor on w/D which makes y of it: no unconstrained background gains by a higher rate.
+
+    It is 1 at a maximum. A little beside one, a factor that leaves a rate no slope costs less of
+    the bound than its slope does.
+    """
+    share = inf
+    for p in range(1, rates):
+        if terms.constraints[p, 0] == UNCONSTRAINED and theta[p] > 0.0 and up[p] > 0.0:
+            share = min(share, down[p] / up[p])
+    if share > 1.01:
+        share = 1.0
+    for p in range(1, rates):
+        if terms.constraints[p, 0] == UNCONSTRAINED and share * up[p] > down[p]:
+            share = down[p] / up[p]
+    return share
+
+
+@inner_kernel()
+def _above(
+    terms: Terms, signal: float, share: float, cell: Ints, scratch: Scratch
+) -> tuple[float, float]:
+    """Highest value in a cell of the part of the bound that depends on the shapes.
+
+    It is a multilinear function plus the shapes' constraints. Along the first shape its maximum
+    is exact; along the others a constraint lies above its chord by at most h²/8 (in ln L), with h
+    the cell's length in widths of the constraint, and what is multilinear is highest at a corner.
+
+    Returns
+    -------
+    That value, and the steepest rise of the bound with the signal at a corner.
+    """
+    shapes = len(cell)
+    rates = len(terms.centres) - shapes
+    highest, steepest = -inf, -inf
+    for corner in range(0, 1 << shapes, 2):
+        low, rise = _linear(terms, signal, share, cell, corner, scratch)
+        steepest = max(steepest, rise)
+        high, rise = _linear(terms, signal, share, cell, corner + 1, scratch)
+        steepest = max(steepest, rise)
+        left, right = terms.anchors[0, cell[0]], terms.anchors[0, cell[0] + 1]
+        slope = (high - low) / (right - left)
+        found = _highest(low - slope * left, slope, left, right, terms, rates)
+        for p in range(1, shapes):
+            at = terms.anchors[p, cell[p] + ((corner >> p) & 1)]
+            found += _highest(0.0, 0.0, at, at, terms, rates + p)
+            if terms.constraints[rates + p, 0] == NORMAL:
+                length = terms.anchors[p, cell[p] + 1] - terms.anchors[p, cell[p]]
+                found += 0.125 * (length / terms.constraints[rates + p, 1]) ** 2
+        highest = max(highest, found)
+    return highest, steepest
+
+
+@inner_kernel(inline="always")
+def _highest(
+    offset: float, slope: float, low: float, high: float, terms: Terms, parameter: int
+) -> float:
+    """Maximum between two values of a parameter of a straight line plus its constraint."""
+    if terms.constraints[parameter, 0] == UNCONSTRAINED:
+        return offset + max(slope * low, slope * high)
+    centre, width = terms.centres[parameter], terms.constraints[parameter, 1]
+    at = min(max(centre + width * width * slope, low), high)
+    pull = (at - centre) / width
+    return float(offset + slope * at - 0.5 * pull * pull)
+
+
+@inner_kernel(inline="always")
+def _linear(
+    terms: Terms, signal: float, share: float, cell: Ints, corner: int, scratch: Scratch
+) -> tuple[float, float]:
+    """Σ y D less the expected events at a corner of a cell, free backgrounds left out.
+
+    Also, how it rises with the signal.
+    """
+    found, rise = 0.0, 0.0
+    for k in range(len(terms.sources)):
+        free, row = terms.sources[k, 1], terms.sources[k, 2]
+        if free > 0:
+            continue
+        for p in range(len(cell)):
+            row += terms.sources[k, 3 + p] * (cell[p] + ((corner >> p) & 1))
+        part = share * scratch.pulls[row]
+        part -= terms.exposure[terms.sources[k, 0]] * terms.expected[row]
+        if free == 0:
+            rise += part
+        else:
+            found += part
+    return found + signal * rise, rise
 
 
 @inner_kernel()

@@ -476,9 +476,12 @@ def _last_crossing(
 
     With a shape parameter it may be: at a cell's own maximum, or inside a cell, where a signal
     grows at one end and vanishes at the other. There the statistic at twice the limit is lower
-    than that of a convex function, and more signals are looked at.
+    than that of a convex function, and more signals are looked at. Nothing is, where the fit at
+    the first crossing has shown that the statistic rises from there on (``scratch.falls``).
     """
     end, status = first, _OK
+    if scratch.falls[0]:
+        return end, status
     for k in range(len(maxima)):
         if 2.0 * (top - depths[k]) < critical and maxima[k] > end:
             end, found = _outermost(

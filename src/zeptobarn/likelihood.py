@@ -195,6 +195,56 @@ def _dataset(
     return value
 
 
+@inner_kernel()
+def tangents(
+    terms: Terms, cell: Ints, theta: Floats, pulls: Floats, work: Floats
+) -> tuple[float, float]:
+    """What the events say at a point, as far as `zeptobarn.fit` bounds other points with it.
+
+    Parameters
+    ----------
+    cell, theta, work
+        See `evaluate`.
+    pulls
+        Filled: Σ w f / D of each row f of the densities, over the events of its dataset, with D
+        the density of all sources at the point; shape (rows,).
+
+    Returns
+    -------
+    Σ w ln D (minus infinity where an event has no density), and Σ w.
+    """
+    sources, density, roots = terms.sources, terms.density, terms.roots
+    shapes = len(cell)
+    rates, total = len(theta) - shapes, len(theta)
+    value, events, first, row = 0.0, 0.0, 0, 0
+    for dataset in range(len(terms.exposure)):
+        n = terms.counts[dataset, 0]
+        for i in range(n):
+            work[total, i] = 0.0
+            events += roots[dataset, i] * roots[dataset, i]
+        last = first
+        while last < len(sources) and sources[last, 0] == dataset:
+            for corner in range(1 << shapes):
+                at = _row(sources, last, corner, cell)
+                if at >= 0:
+                    free = sources[last, 1]
+                    factor = theta[free] if free >= 0 else 1.0
+                    factor *= _weight(sources, last, corner, theta, rates, -1, -1)
+                    for i in range(n):
+                        work[total, i] += factor * density[at, i]
+            last += 1
+        value += _logarithms(work, total, roots, dataset, n, terms.counts[dataset, 1])
+        for i in range(n):
+            work[total, i] *= roots[dataset, i]
+        # A dataset's rows end where those of the next begin.
+        end = sources[last, 2] if last < len(sources) else len(terms.expected)
+        while row < end:
+            pulls[row] = _dot(density, row, work, total, n)
+            row += 1
+        first = last
+    return value, events
+
+
 @inner_kernel(inline="always")
 def _is_shaped(sources: Ints, s: int) -> bool:
     strides = 0

@@ -22,7 +22,8 @@ MESSAGES = {
     Status.ok: "",
     Status.background_rate_zero: "a background whose rate is free is best at a rate of 0, as with "
     "few events or none: the limit is right",
-    Status.at_boundary: "a shape parameter ends at its outermost anchor: widen its anchors",
+    Status.at_boundary: "a shape parameter ends at its outermost anchor, beyond which nothing is "
+    "looked at",
     Status.multiple_crossings: "the statistic crosses the critical value more than once; the "
     "outermost crossing is the limit",
     Status.all_signals_excluded: "the data have fewer events like the signal than the background "

@@ -52,7 +52,7 @@ _YIELD_MODELS: Mapping[str, str] = {
     "er_component_3": "er_polynomial",
 }
 _PROBABILITIES = ("g1", "extraction_efficiency", "double_pe_probability")
-_MOST_ANCHORS = 125
+_MOST_ANCHORS = 200
 # A signal's name, see `zeptobarn.paths.wimp_source`.
 _SIGNAL = re.compile(
     r"wimp_(?P<interaction>SI(_migdal|_bremsstrahlung)?|SD_[np]_(central|up|low))"

@@ -77,9 +77,11 @@ def test_two_template_seeds_agree(simulated):
 
 
 @pytest.fixture(scope="module", params=DETECTORS)
-def limits(request):
-    """Limits (cm²) on the default study's toys: a column per interval and mass."""
-    study = dataclasses.replace(load_study("config/config.yaml"), masses_GeV=MASSES)
+def limits(request, small_study):
+    """Limits (cm²) on the default study's toys, fewer anchors: a column per interval and mass."""
+    study = dataclasses.replace(
+        load_study("config/config.yaml"), masses_GeV=MASSES, shapes=small_study.shapes
+    )
     backgrounds = [source.name for source in study.detectors[request.param].sources]
     templates = build_templates(study, request.param, [*study.signals(), *backgrounds])
     toys, found = throw(study, request.param, templates, range(1, 1001)), {}
