@@ -9,16 +9,10 @@ from counting import shaped_structure
 from test_likelihood import mixed, random_terms, value
 from zeptobarn import fit, intervals
 from zeptobarn.asymptotics import one_sided
-from zeptobarn.intervals import (
-    BEST_FIT,
-    EVALUATIONS,
-    LIMIT,
-    NUISANCES,
-    STATUS,
-    Status,
-)
+from zeptobarn.intervals import BEST_FIT, EVALUATIONS, LIMIT, NUISANCES, STATUS
 from zeptobarn.jit import kernel
 from zeptobarn.likelihood import LOG_NORMAL, NORMAL, UNCONSTRAINED
+from zeptobarn.status import Status
 
 SIGNALS = np.array([0.0, 0.1, 1.0, 5.0, 40.0])
 
@@ -90,7 +84,7 @@ def scan(structure, events, centres, signals):
     ones = np.ones((1, 1))
     intervals.scans(
         structure, events, np.ones(len(events)), first, ones, centres[np.newaxis], signals, best,
-        found,
+        found, np.empty(found.shape[:2]),
     )  # fmt: skip
     return found[0]
 
