@@ -11,7 +11,7 @@ from zeptobarn.templates import write_template
 
 @pytest.fixture
 def results(tmp_path):
-    from test_summary import limits
+    from test_summary import WORDS, limits
 
     table = limits([1e-45, 3e-45, 5e-45])
     units = dict.fromkeys(table.columns, "")
@@ -22,7 +22,7 @@ def results(tmp_path):
         tmp_path / "summary/limits.parquet",
         units=dict.fromkeys(summary.columns, ""),
         config_slice=None,
-        extra={"limit_files": ["limits/a.parquet"]},
+        extra={"limit_files": ["limits/a.parquet"], "words": WORDS},
     )
     return tmp_path
 

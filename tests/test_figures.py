@@ -1,5 +1,6 @@
 """Figures are drawn, reproducibly, with what they must hold; looking at them is for people."""
 
+import dataclasses
 from contextlib import contextmanager
 
 import numpy as np
@@ -11,9 +12,11 @@ from zeptobarn.figures import limits as limit_figures
 from zeptobarn.figures import spectra as spectrum_figures
 from zeptobarn.figures import templates as template_figures
 from zeptobarn.figures import yields as yield_figures
+from zeptobarn.halo import HALOS
 from zeptobarn.model import COVERAGE_UNITS, make_model
 from zeptobarn.published import read_published
 from zeptobarn.spectra import spectrum
+from zeptobarn.study import Interval
 from zeptobarn.summary import summarise
 from zeptobarn.toys import throw
 from zeptobarn.yields import MODELS, mean_yields
@@ -152,7 +155,8 @@ def test_published_tables_name_their_sources():
     for path in files:
         table = pd.read_csv(path)
         assert list(table.columns) == [
-            "label", "interaction", "mass_GeV", "cross_section_cm2", "kind", "source",
+            "label", "interaction", "mass_GeV", "cross_section_cm2", "kind", "source", "statistic",
+            "v0_km_s",
         ]  # fmt: skip
         assert table.notna().all(axis=None)
         assert table["cross_section_cm2"].between(1e-49, 1e-42).all()
@@ -172,3 +176,84 @@ def test_coverage(tmp_path, small_study):
             small_study, "lz", {10: table, 50: table}, files
         ),
     )
+
+
+def words_of(figure):
+    """All that is written in a figure, in one line."""
+    texts = [figure.get_suptitle(), figure.get_supxlabel()]
+    for axis in figure.axes:
+        texts += [axis.get_title(), axis.get_xlabel(), axis.get_ylabel()]
+        texts += [text.get_text() for text in axis.get_yticklabels()]
+    texts += [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    return " ".join(" ".join(texts).split())
+
+
+@pytest.fixture
+def other_study(small_study):
+    """A study whose intervals are not what their names say."""
+    low, nominal = (small_study.intervals[0].name, small_study.intervals[-1].name)
+    return dataclasses.replace(
+        small_study,
+        halo="xenon2017",
+        critical_values="toys",
+        intervals=(
+            Interval(low, {"leff": 1}, (), cls=True),
+            Interval(nominal, {}, ("g1",), "unified"),
+        ),
+    )
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_limits_say_what_they_are(
+    tmp_path, monkeypatch, small_study, other_study, summary, published, together
+):
+    def words(study):
+        files = [tmp_path / "f.png"]
+
+        def draw():
+            if together:
+                limit_figures.draw_together(study, "SI", summary, published, files)
+            else:
+                limit_figures.draw_detector(study, "xenon1t", "SI", summary, published, files)
+
+        return words_of(draw_and_keep(monkeypatch, limit_figures, draw))
+
+    found = words(small_study)
+    halo = HALOS[small_study.halo].v0_km_s
+    assert r"upper limit ($\tilde{q}$), nominal 90 % CL, asymptotic" in found
+    assert f"$v_0$ = {halo} km/s" in found
+    assert r"XENON1T 2017: limit, $\tilde{q}$ asymptotic, $v_0$ = 220 km/s" in found
+    found = words(other_study)
+    assert "90 % CL, calibrated with toys; $v_0$ = 220 km/s" in found
+    assert "nominal" not in found
+    assert r"CLs upper limit ($\tilde{q}$), $L_\mathrm{eff}$ at +1σ" in found
+    assert r"unified interval ($\tilde{t}$), g1 profiled" in found
+
+
+def test_a_curve_of_ones_own_need_not_say(tmp_path, monkeypatch, small_study, summary, published):
+    bare = [published[0].drop(columns=["statistic", "v0_km_s"])]
+    figure = draw_and_keep(
+        monkeypatch,
+        limit_figures,
+        lambda: limit_figures.draw_together(small_study, "SI", summary, bare, [tmp_path / "f.png"]),
+    )
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "XENON1T 2017: limit" in texts
+
+
+def test_words_of_limits_lie_inside_the_figure(
+    tmp_path, monkeypatch, other_study, summary, published
+):
+    """The legend's own layout does not see to it."""
+    many = Interval(other_study.intervals[0].name, {}, ("leff", "g1", "er_component_1"))
+    study = dataclasses.replace(other_study, intervals=(many, other_study.intervals[1]))
+    figure = draw_and_keep(
+        monkeypatch,
+        limit_figures,
+        lambda: limit_figures.draw_together(study, "SI", summary, published, [tmp_path / "f.png"]),
+    )
+    figure.draw_without_rendering()
+    for artist in (*figure.legends, figure._suptitle):
+        box = artist.get_window_extent()
+        assert box.x0 >= figure.bbox.x0
+        assert box.x1 <= figure.bbox.x1

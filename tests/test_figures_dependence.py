@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from test_figures import draw_twice
+from test_figures import draw_and_keep, draw_twice, words_of
 from zeptobarn.dependence import _UNITS
 from zeptobarn.ensemble import fullest_interval, measured_and_fitted, pulls, statistics
 from zeptobarn.figures import comparison, dependence, distributions
@@ -84,7 +84,7 @@ def test_pulls(tmp_path, small_study, small_templates, limits, toys):
         draw_twice(
             tmp_path / name,
             lambda files, shown=shown, scattered=scattered: distributions.draw_pulls(
-                small_study, "lz", interval.name, shown, scattered, 50, files
+                small_study, "lz", interval, shown, scattered, 50, files
             ),
         )
 
@@ -95,9 +95,7 @@ def test_statistics(tmp_path, small_study, small_templates):
     table = statistics(model, interval, np.array([1.0, 10.0]), 100)
     draw_twice(
         tmp_path,
-        lambda files: distributions.draw_statistics(
-            small_study, "lz", interval.name, 50, table, files
-        ),
+        lambda files: distributions.draw_statistics(small_study, "lz", interval, 50, table, files),
     )
 
 
@@ -143,3 +141,44 @@ def test_interactions(tmp_path, small_study):
         columns=["detector", "interaction", "mass_GeV", "asimov_cm2", "signal_events"],
     )
     draw_twice(tmp_path, lambda files: comparison.draw_interactions(small_study, table, files))
+
+
+def test_figures_say_what_their_limits_are(
+    tmp_path, monkeypatch, small_study, small_templates, limits
+):
+    files = [tmp_path / "f.png"]
+    first, last = small_study.intervals[0], small_study.intervals[-1]
+    others = {
+        first.name: dataclasses.replace(first, kind="central"),
+        last.name: dataclasses.replace(last, kind="unified", fixed={"leff": -1}, profiled=()),
+    }
+    study = dataclasses.replace(
+        small_study,
+        halo="xenon2017",
+        critical_values="toys",
+        intervals=tuple(others.get(i.name, i) for i in small_study.intervals),
+    )
+    table = table_of(study, (10.0, 50.0))
+    unified = r"unified interval ($\tilde{t}$), $L_\mathrm{eff}$ at −1σ"
+    nominal = r"upper limit ($\tilde{q}$), $L_\mathrm{eff}$ nominal; nominal 90 % CL, asymptotic"
+    for module, draw, claim in (
+        (
+            distributions,
+            lambda: distributions.draw_limits(study, "lz", "SI", limits, files),
+            "calibrated with toys (central: nominal, asymptotic)",
+        ),
+        (
+            comparison,
+            lambda: comparison.draw_comparison(
+                study, "SI", 50, small_templates, summarise(limits), files
+            ),
+            f"{unified}; 90 % CL, calibrated with toys",
+        ),
+        (dependence, lambda: dependence.draw_dependence(study, "lz", table, files), nominal),
+        (dependence, lambda: dependence.draw_tornado(study, "lz", table, files), nominal),
+    ):
+        words = words_of(draw_and_keep(monkeypatch, module, draw))
+        assert claim in words
+        assert "$v_0$ = 220 km/s" in words
+        if module is distributions:
+            assert unified in words

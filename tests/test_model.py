@@ -95,9 +95,11 @@ def test_observed_events_from_a_file(model, tmp_path):
     assert (limit.n_events, limit.n_outside) == (len(toy), 2)
     n = len(toy)
     used = f"{n} events; outside the analysis space: 2 of {n + 2} ({200 / (n + 2):.3g} %)]"
-    assert str(limit) == f"σ < {limit.cm2:.3g} cm² at 90 % CL [profiled, {used}"
+    claim = "upper limit (q̃), Leff profiled"
+    found = f"σ < {limit.cm2:.3g} cm² at nominal 90 % CL, asymptotic [{claim}, {used}"
+    assert str(limit) == found
     assert str(model.discovery(tmp_path / "events.csv")).endswith(f"[{used}")
-    assert str(model.limit(toy)).endswith(f"[profiled, {n} events]")
+    assert str(model.limit(toy)).endswith(f"[{claim}, {n} events]")
     assert {"rate_multiplier", "er_rate", "leff"} == set(limit.best_fit)
 
 
@@ -182,7 +184,7 @@ def test_event_without_density(small_study, small_templates):
     limit = model.limit(toy)
     assert limit.status == "zero_density_event"
     assert f"event {len(toy) - 1} " in limit.message
-    assert str(limit).startswith("no profiled limit: zero_density_event")
+    assert str(limit).startswith("no upper limit (q̃), Leff profiled: zero_density_event")
     assert str(limit).endswith(f" [{len(toy)} events]")
 
 

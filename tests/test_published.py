@@ -32,6 +32,8 @@ def test_other_columns_and_orders(tmp_path):
         (HEADER + "\nA,SI,50,1e-46,limit,here,too\n", "row 2: found 7 values; allowed: 6"),
         (HEADER + "\nA,SI,50,x,limit,here\n", "row 2: found mass_GeV=50, cross_.*=x; allowed: fin"),
         (HEADER + "\nA,SI,50,0,limit,here\n", "row 2: found mass_GeV=50.0, .*=0.0; .* above 0"),
+        (HEADER + ",v0_km_s\nA,SI,50,1e-46,limit,here,\n", "row 2: .*v0_km_s=.*; allowed: finite"),
+        (HEADER + ",v0_km_s\nA,SI,50,1e-46,limit,here,0\n", "row 2: .*v0_km_s=0.0; .* above 0"),
         (HEADER + "\nA,SI,50,1e-46,lim,here\n", "row 2: found kind=lim; allowed: limit, median_s"),
     ],
 )

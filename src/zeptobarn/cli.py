@@ -62,11 +62,15 @@ def _table(given: argparse.Namespace) -> None:
             "folder with --results"
         )
     summary, metadata = read_parquet(path)
+    if "words" not in metadata:
+        raise ConfigError(f"{path}: made by an earlier version; run `snakemake --cores all` again")
     if given.trials is None:
-        print_summary(summary)
+        print_summary(summary, metadata["words"])
         return
     files = [given.results / name for name in metadata["limit_files"]]
-    print_trials(pd.concat([read_parquet(file)[0] for file in files]), given.trials)
+    print_trials(
+        pd.concat([read_parquet(file)[0] for file in files]), given.trials, metadata["words"]
+    )
 
 
 def _lint(given: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from zeptobarn import paths
+from zeptobarn import labels, paths
 from zeptobarn.config import ConfigError
 from zeptobarn.density import bin_index
 from zeptobarn.failures import rebuild
@@ -384,8 +384,9 @@ def _outsiders(
 def _title(model: Model, interval: Interval, row: Mapping[str, Any]) -> str:
     level = float(row.get("confidence_level", model.study.confidence_level))
     place = f"{model.study.title(model.target)}, {model.interaction.replace('_', ' ')}"
-    where = f"scan {row['scan']}, " if "scan" in row else f"{interval.name}, "
+    scan = f"scan {row['scan']}, " if "scan" in row else ""
+    origin = "asymptotic" if scan else labels.origin(interval, model.study.critical_values)
     return (
-        f"{place}, {paths.number(model.mass_GeV)} GeV/c²: {100 * level:g} % CL, {where}"
-        f"trial {row['trial']}"
+        f"{place}, {paths.number(model.mass_GeV)} GeV/c²: {scan}trial {row['trial']}\n"
+        f"{labels.claim(interval)}; {labels.level(level, [origin])}; {labels.halo(model.study)}"
     )

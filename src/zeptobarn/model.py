@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from zeptobarn import intervals, paths
+from zeptobarn import intervals, labels, paths
 from zeptobarn.asymptotics import asymptotic, one_sided, two_sided
 from zeptobarn.calibration import calibrate, covered
 from zeptobarn.construction import acceptance
@@ -73,6 +73,11 @@ class Limit:
         calibrated with; NaN where it is asymptotic.
     status, message
         ``ok``, a warning, or a failure, and what to do about it.
+    statistic, treatment
+        What the interval is and how it treats the shape parameters, in words; see
+        `zeptobarn.labels`.
+    critical_values
+        Where the critical value comes from: ``asymptotic`` or ``toys``.
     inside, outside
         Events in each detector's analysis space, by its name, and outside it: not used.
     """
@@ -85,6 +90,9 @@ class Limit:
     status: str
     message: str
     interval: str
+    statistic: str
+    treatment: str
+    critical_values: str
     confidence_level: float
     inside: Mapping[str, int]
     outside: Mapping[str, int]
@@ -101,15 +109,15 @@ class Limit:
 
     def __str__(self) -> str:
         used = _used(self.inside, self.outside)
+        claim = f"{self.statistic}, {self.treatment}"
         if np.isnan(self.cm2):
-            return f"no {self.interval} limit: {self.status}: {self.message} [{used}]"
+            return f"no {claim}: {self.status}: {self.message} [{used}]"
         warning = "" if self.status == "ok" else f" ({self.status}: {self.message})"
         range_ = f"σ < {self.cm2:.3g} cm²"
         if not np.isnan(self.low_cm2):
             range_ = f"{self.low_cm2:.3g} cm² ≤ σ ≤ {self.cm2:.3g} cm²"
-        return (
-            f"{range_} at {100 * self.confidence_level:g} % CL [{self.interval}, {used}]{warning}"
-        )
+        level = labels.level(self.confidence_level, [self.critical_values])
+        return f"{range_} at {level} [{claim}, {used}]{warning}"
 
 
 @dataclass(frozen=True)
@@ -230,6 +238,9 @@ class Model:
             status=str(row["status"]),
             message=str(row["message"]),
             interval=interval,
+            statistic=labels.statistic(chosen),
+            treatment=labels.treatment(chosen),
+            critical_values=labels.origin(chosen, self.study.critical_values),
             confidence_level=self.study.confidence_level,
             inside=inside,
             outside=outside,

@@ -14,13 +14,15 @@ def read_published(path: str | Path) -> pd.DataFrame:
     """Read a table of published limits, a row for each mass of a curve.
 
     Its columns are ``label`` (of the curve), ``interaction``, ``mass_GeV`` (GeV/c²),
-    ``cross_section_cm2`` and ``kind`` (one of `KINDS`); there may be others, like ``source``.
+    ``cross_section_cm2`` and ``kind`` (one of `KINDS`). Two more go into a curve's legend and may
+    be missing: ``statistic``, in words, and ``v0_km_s``, the speed that sets the halo. There may
+    be others, like ``source``.
 
     Raises
     ------
     ConfigError
-        A column is missing, a kind is unknown, or a mass or cross section is not above 0; the
-        message names the row. See `zeptobarn.tables.read_csv`, too.
+        A column is missing, a kind is unknown, or a mass, cross section or speed is not above 0;
+        the message names the row. See `zeptobarn.tables.read_csv`, too.
     """
     table = read_csv(path)
     needed = ["label", "interaction", "mass_GeV", "cross_section_cm2", "kind"]
@@ -28,7 +30,8 @@ def read_published(path: str | Path) -> pd.DataFrame:
         raise ConfigError(
             f"{path}: found columns {', '.join(table.columns)}; missing: {', '.join(missing)}"
         )
-    values = numbers(table, ["mass_GeV", "cross_section_cm2"], str(path))
+    speed = [name for name in ("v0_km_s",) if name in table.columns]
+    values = numbers(table, ["mass_GeV", "cross_section_cm2", *speed], str(path))
     refuse_rows(values, (values.min(axis=1) <= 0).to_numpy(), str(path), "numbers above 0")
     unknown = ~table["kind"].isin(KINDS).to_numpy()
     refuse_rows(table[["kind"]], unknown, str(path), ", ".join(KINDS))

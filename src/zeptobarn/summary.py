@@ -1,13 +1,15 @@
 """Medians and bands over trials, and the tables that are printed."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from zeptobarn import paths
+from zeptobarn import labels, paths
 from zeptobarn.status import Status
 from zeptobarn.study import Study, limits_slice, sensitivity_slice, summary_slice
 from zeptobarn.tables import read_parquet, write_csv, write_parquet
@@ -37,6 +39,9 @@ ASIMOV = (
 
 # Above this share of failures other than `no_crossing`, quantiles would be biased.
 _MAX_FAILURES = 0.01
+
+# Width of a printed median's head: as wide as the number.
+_HEAD = 9
 
 # Statuses that come with a limit.
 GOOD = tuple(status.name for status in Status if status < Status.no_crossing)
@@ -215,23 +220,31 @@ def write_summary(study: Study, parquet_path: Path, csv_path: Path) -> pd.DataFr
         units=_UNITS,
         config_slice=summary_slice(study),
         seed=study.seed,
-        extra={"limit_files": limit_files(study)},
+        extra={"limit_files": limit_files(study), "words": labels.table_words(study)},
     )
     write_csv(table, csv_path)
     return table
 
 
-def print_summary(table: pd.DataFrame, title: str = "") -> None:
-    """Print a short table: the median of each interval by detector and mass."""
+def print_summary(table: pd.DataFrame, words: Mapping[str, Any]) -> None:
+    """Print a short table: the median of each interval by detector and mass.
+
+    Parameters
+    ----------
+    words
+        From `zeptobarn.labels.table_words`; metadata of a summary has them.
+    """
     from rich import box
     from rich.table import Table
 
     intervals = list(table["interval"].unique())
-    shown = Table(title=title, box=box.SIMPLE_HEAD, caption=_caption(table))
-    for column in ("detector", "interaction", "mass [GeV]"):
+    shown = Table(
+        box=box.SIMPLE_HEAD, caption=_caption(table, words), padding=(0, 1, 0, 0), show_edge=False
+    )
+    for column in ("detector", "interaction", "mass\n\\[GeV]"):
         shown.add_column(column, justify="right" if "mass" in column else "left")
     for interval in intervals:
-        shown.add_column(f"{interval} \\[cm²]", justify="right")
+        shown.add_column(fill(words["heads"][interval], _HEAD), justify="right")
     shown.add_column("failed", justify="right")
     shown.add_column("warnings", justify="right")
     previous = None
@@ -254,8 +267,14 @@ def print_summary(table: pd.DataFrame, title: str = "") -> None:
     _console().print(shown)
 
 
-def print_trials(limits: pd.DataFrame, n: int) -> None:
-    """Print the first limits of each detector, interval and mass: a column per mass."""
+def print_trials(limits: pd.DataFrame, n: int, words: Mapping[str, Any]) -> None:
+    """Print the first limits of each detector, interval and mass: a column per mass.
+
+    Parameters
+    ----------
+    words
+        See `print_summary`.
+    """
     from rich import box
     from rich.table import Table
 
@@ -263,7 +282,9 @@ def print_trials(limits: pd.DataFrame, n: int) -> None:
     keys = ["detector", "interaction", "interval"]
     for (detector, interaction, interval), group in limits.groupby(keys, sort=False):
         shown = Table(
-            title=f"{detector}, {interaction}, {interval}: limits in cm²", box=box.SIMPLE_HEAD
+            title=f"{detector}, {interaction}, {words['claims'][interval]}: upper ends in cm²",
+            caption=words["conditions"],
+            box=box.SIMPLE_HEAD,
         )
         shown.add_column("trial", justify="right")
         masses = list(group["mass_GeV"].unique())
@@ -321,9 +342,12 @@ def _summary(group: pd.DataFrame, power_constraint: float) -> dict[str, Any]:
     }
 
 
-def _caption(table: pd.DataFrame) -> str:
-    trials = sorted(table["n_trials"].unique())
-    text = f"Median upper limits over {', '.join(map(str, trials))} background-only datasets each."
+def _caption(table: pd.DataFrame, words: Mapping[str, Any]) -> str:
+    trials = ", ".join(map(str, sorted(table["n_trials"].unique())))
+    text = (
+        f"Medians over {trials} background-only datasets each, in cm²: {words['quantity']}, "
+        f"{words['conditions']}."
+    )
     if table["median_cm2"].isna().any():
         text += " '–': too many trials failed for a fair median."
     return text

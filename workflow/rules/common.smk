@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from zeptobarn import paths, reachable, scans
+from zeptobarn import labels, paths, reachable, scans
 from zeptobarn.published import read_published
 from zeptobarn.report import outcomes_slice
 from zeptobarn.spectra import check_files
@@ -26,6 +26,9 @@ STUDY = study_from_settings(
     config, origin=" + ".join(map(os.path.relpath, workflow.configfiles))
 )
 check_files(STUDY)
+# What the captions of limits say of statistic, critical values, nuisances and halo.
+CLAIMS = labels.caption(STUDY)
+NOMINAL_CLAIM = f"Limits: {labels.nominal_claim(STUDY)}."
 
 
 wildcard_constraints:
@@ -185,7 +188,8 @@ def print_table():
         from zeptobarn.summary import print_summary
         from zeptobarn.tables import read_parquet
 
-        print_summary(read_parquet(file)[0])
+        table, metadata = read_parquet(file)
+        print_summary(table, metadata["words"])
 
 
 def figure(name):

@@ -55,6 +55,7 @@ rule figure_coverage:
     log:
         log_of("figures/coverage_{detector}_{interaction}"),
     params:
+        claims=labels.list_intervals(STUDY),
         config=lambda w: [STUDY.title(w.detector), STUDY.confidence_level],
         code=code_of("figure_coverage.py"),
     script:

@@ -32,6 +32,7 @@ rule figure_statistic:
     log:
         log_of("figures/statistic_{detector}_{interaction}"),
     params:
+        claims=CLAIMS,
         config=lambda w: picture_slice(w, STUDY.masses_GeV),
         code=code_of("figure_statistic.py"),
     script:
@@ -151,6 +152,7 @@ rule figure_medians:
     log:
         log_of("figures/medians_{detector}"),
     params:
+        claims=NOMINAL_CLAIM,
         config=lambda w: picture_slice(w, [MEDIANS_MASS]),
         mass_GeV=MEDIANS_MASS,
         code=code_of("figure_medians.py"),
@@ -174,6 +176,7 @@ rule figure_invariance:
     log:
         log_of("figures/invariance_{detector}"),
     params:
+        claims=CLAIMS,
         config=lambda w: picture_slice(w, STUDY.masses_GeV),
         code=code_of("figure_invariance.py"),
     script:

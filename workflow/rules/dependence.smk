@@ -77,6 +77,7 @@ rule figure_dependence:
     log:
         log_of("figures/dependence_{detector}"),
     params:
+        claims=NOMINAL_CLAIM,
         config=lambda w: [
             STUDY.detectors[w.detector].title,
             dependence_slice(STUDY, w.detector),
@@ -112,6 +113,7 @@ rule figure_distributions:
     log:
         log_of("figures/distributions_{detector}_{interaction}"),
     params:
+        claims=CLAIMS,
         config=lambda w: STUDY.title(w.detector),
         code=code_of("figure_distributions.py"),
     script:
@@ -151,6 +153,7 @@ rule figure_pulls:
     log:
         log_of("figures/pulls_{detector}_{interaction}"),
     params:
+        claims=labels.list_intervals(STUDY),
         config=lambda w: [STUDY.title(w.detector), STUDY.constraint_centres],
         code=code_of("figure_pulls.py"),
     script:
@@ -204,6 +207,7 @@ rule figure_comparison:
     log:
         log_of("figures/comparison_{interaction}"),
     params:
+        claims=CLAIMS,
         config=[(d.title, d.colour) for d in STUDY.detectors.values()],
         code=code_of("figure_comparison.py"),
     script:
@@ -231,6 +235,7 @@ rule figure_interactions:
     log:
         log_of("figures/interactions"),
     params:
+        claims=NOMINAL_CLAIM,
         interactions=COMPARED,
         masses_GeV=COMPARED_MASSES,
         config=[

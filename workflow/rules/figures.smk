@@ -135,6 +135,7 @@ rule figure_limits:
     log:
         log_of("figures/limits_{detector}_{interaction}"),
     params:
+        claims=CLAIMS,
         config=lambda w: [
             STUDY.title(w.detector),
             published_slice(STUDY.targets[w.detector]),
@@ -160,6 +161,7 @@ rule figure_limits_together:
     log:
         log_of("figures/limits_{interaction}"),
     params:
+        claims=CLAIMS,
         config=[
             [(d.title, d.colour) for d in STUDY.detectors.values()],
             published_slice(STUDY.detectors),

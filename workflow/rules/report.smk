@@ -2,11 +2,11 @@
 TABLES = {
     "limits": (
         "Limits",
-        "Upper limits",
-        "Median and bands of the upper limits over background-only datasets, and the Asimov "
-        "median and bands, which need no datasets. n_failed counts the trials without a limit, "
-        "n_warnings those whose limit comes with a remark, n_all_signals_excluded those that "
-        "exclude every signal that was tested; the table of outcomes says why.",
+        "Limits",
+        "Median and bands of the intervals' upper ends over background-only datasets, and the "
+        f"Asimov median and bands, which need no datasets. {CLAIMS} n_failed counts the trials "
+        "without a limit, n_warnings those whose limit comes with a remark, n_all_signals_excluded "
+        "those that exclude every signal that was tested; the table of outcomes says why.",
     ),
     "outcomes": (
         "Failures",

@@ -17,4 +17,4 @@ table = statistics(
     snakemake.params.toys,
     snakemake.threads,
 )
-draw_statistics(study, target, interval.name, mass, table, snakemake.output)
+draw_statistics(study, target, interval, mass, table, snakemake.output)

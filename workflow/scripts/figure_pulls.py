@@ -25,7 +25,7 @@ truth = pd.concat(
 draw_pulls(
     study,
     target,
-    interval.name,
+    interval,
     pulls(model, interval, limits),
     measured_and_fitted(study, interval, limits, truth),
     mass,

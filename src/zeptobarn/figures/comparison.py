@@ -9,16 +9,18 @@ import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 
-from zeptobarn import paths
+from zeptobarn import labels, paths
 from zeptobarn.figures.style import (
     BLACK,
     BLUE,
     GREEN,
     RED,
     interaction_label,
-    interval_label,
     new_figure,
     power_of_ten,
+    set_title,
+    symbols,
+    wrapped,
 )
 from zeptobarn.figures.templates import density_level
 from zeptobarn.study import Study
@@ -55,13 +57,13 @@ def draw_comparison(
         axes = halves[0].subplots(1, n, squeeze=False)[0]
         for axis, name in zip(axes, study.detectors, strict=True):
             _planes(axis, study, name, signal, templates[name])
-        interval = study.intervals[-1].name
+        interval = study.intervals[-1]
         axis = halves[1].subplots()
         for name, detector in study.detectors.items():
             rows = summary[
                 (summary["detector"] == name)
                 & (summary["interaction"] == interaction)
-                & (summary["interval"] == interval)
+                & (summary["interval"] == interval.name)
             ].sort_values("mass_GeV")
             mass = rows["mass_GeV"]
             axis.fill_between(mass, rows["minus1sigma_cm2"], rows["plus1sigma_cm2"],
@@ -71,13 +73,15 @@ def draw_comparison(
             axis.plot(mass, rows["asimov_cm2"], color=detector.colour, ls="--", lw=1,
                       label=f"{detector.title}: Asimov")  # fmt: skip
         _mass_axis(axis, study)
-        axis.set_ylabel("limit [cm²]")
+        axis.set_ylabel(symbols(f"{labels.upper_end(interval)} [cm²]"))
         if not np.isfinite(axis.dataLim.intervaly).all():
             axis.set_ylim(1e-49, 1e-40)
         axis.legend(loc="upper right")
         axis.set_title(
-            f"{100 * study.confidence_level:g} % CL, {interaction_label(interaction)}, "
-            f"{interval_label(interval)}"
+            wrapped(
+                f"{interaction_label(interaction)}: {labels.full_claim(study, interval)}",
+                figure.get_figwidth() - 0.8,
+            )
         )
 
 
@@ -122,13 +126,13 @@ def draw_interactions(study: Study, table: pd.DataFrame, files: Iterable[str | P
             lower.yaxis.set_minor_formatter(NullFormatter())
         axes[0][0].set_ylabel("Asimov limit [cm²]")
         axes[1][0].set_ylabel(f"ratio to {interaction_label(names[0])}")
-        handles, labels = axes[0][0].get_legend_handles_labels()
-        others, other_labels = axes[1][0].get_legend_handles_labels()
-        shown = dict(zip(labels + other_labels, handles + others, strict=True))
+        handles, texts = axes[0][0].get_legend_handles_labels()
+        others, other_texts = axes[1][0].get_legend_handles_labels()
+        shown = dict(zip(texts + other_texts, handles + others, strict=True))
         figure.legend(list(shown.values()), list(shown), loc="outside lower center", ncols=2)
-        figure.suptitle(
-            f"{100 * study.confidence_level:g} % CL upper limits of WIMP–nucleon cross sections",
-            fontsize=10,
+        set_title(
+            figure,
+            f"WIMP–nucleon cross sections, Asimov dataset: {labels.nominal_claim(study)}",
         )
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from zeptobarn import paths
-from zeptobarn.figures.style import BLUE, RED, interval_label, new_figure
+from zeptobarn import labels, paths
+from zeptobarn.figures.style import BLUE, RED, new_figure, set_title, wrapped
 from zeptobarn.study import Study
 
 _LOOKS = {"toys": (BLUE, "o", "toy-calibrated"), "asymptotic": (RED, "s", "asymptotic")}
@@ -27,7 +27,7 @@ def draw_coverage(
         Tables of `zeptobarn.model.Model.coverage`, by mass (GeV/c²).
     """
     n, m = len(study.intervals), len(tables)
-    with new_figure(2.6 * m + 0.6, 1.9 * n + 0.9, files) as figure:
+    with new_figure(2.6 * m + 0.6, 2.1 * n + 0.9, files) as figure:
         axes = figure.subplots(n, m, sharex=True, sharey=True, squeeze=False)
         for row, interval in zip(axes, study.intervals, strict=True):
             for axis, (mass, table) in zip(row, tables.items(), strict=True):
@@ -51,11 +51,18 @@ def draw_coverage(
                         label=label,
                     )
                 axis.set_xscale("log")
-                axis.set_title(f"{paths.number(mass)} GeV/c², {interval_label(interval.name)}")
+                axis.set_title(
+                    wrapped(f"{labels.claim(interval)}\n{paths.number(mass)} GeV/c²", 2.4, 8),
+                    fontsize=8,
+                )
         for axis in axes[-1]:
             axis.set_xlabel("true signal [expected events]")
         for row in axes:
             row[0].set_ylabel("coverage")
-        handles, labels = axes[0][0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=2)
-        figure.suptitle(study.title(target), fontsize=10)
+        handles, texts = axes[0][0].get_legend_handles_labels()
+        figure.legend(handles, texts, loc="outside lower center", ncols=2)
+        set_title(
+            figure,
+            f"{study.title(target)}: coverage of {100 * study.confidence_level:g} % intervals; "
+            f"{labels.halo(study)}",
+        )

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.ticker import LogLocator, NullFormatter
 from scipy.special import ndtri
 
-from zeptobarn import paths
+from zeptobarn import labels, paths
 from zeptobarn.figures.style import (
     BLACK,
     BLUE,
@@ -19,6 +19,7 @@ from zeptobarn.figures.style import (
     interaction_label,
     new_figure,
     power_of_ten,
+    set_title,
 )
 from zeptobarn.study import Study
 
@@ -66,7 +67,7 @@ def draw_dependence(
         shown = dict(zip(*reversed(exposure_axis.get_legend_handles_labels()), strict=True))
         names = sorted(shown, key=lambda name: name.startswith("∝"))
         exposure_axis.legend([shown[name] for name in names], names, loc="upper right")
-        figure.suptitle(_title(study, detector, table), fontsize=10)
+        set_title(figure, _title(study, detector, table))
 
 
 def draw_tornado(
@@ -97,12 +98,12 @@ def draw_tornado(
             axis.set_title(f"{paths.number(mass)} GeV/c²")
             axis.set_yticks(range(len(order)), [""] * len(order))
             axis.tick_params(axis="y", length=0)
-        labels = [_values(changed, parameter, settings, study, detector) for parameter in order]
-        axes[0].set_yticks(range(len(order)), labels)
+        texts = [_values(changed, parameter, settings, study, detector) for parameter in order]
+        axes[0].set_yticks(range(len(order)), texts)
         handles, names = axes[0].get_legend_handles_labels()
         figure.legend(handles[:2], names[:2], loc="outside lower left", ncols=2)
         _lifetime(axes[-1], table, settings["electron_lifetime_us"])
-        figure.suptitle(_title(study, detector, table), fontsize=10)
+        set_title(figure, _title(study, detector, table))
 
 
 def _by_mass(table: pd.DataFrame) -> Iterator[tuple[float, pd.DataFrame, str, str]]:
@@ -125,10 +126,7 @@ def _nominal(table: pd.DataFrame) -> Any:
 
 def _title(study: Study, detector: str, table: pd.DataFrame) -> str:
     interaction = interaction_label(table["interaction"].iloc[0])
-    return (
-        f"{study.title(detector)}: Asimov limit, {interaction}, "
-        f"{100 * study.confidence_level:g} % CL"
-    )
+    return f"{study.title(detector)}: Asimov limit, {interaction}\n{labels.nominal_claim(study)}"
 
 
 def _level_guides(axis: Any, level: float, table: pd.DataFrame) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 from scipy.special import ndtr
 
-from zeptobarn import paths
+from zeptobarn import labels, paths
 from zeptobarn.asymptotics import one_sided, unified
 from zeptobarn.ensemble import q_tilde_above, t_tilde_above
 from zeptobarn.figures.style import (
@@ -18,10 +18,12 @@ from zeptobarn.figures.style import (
     INTERVAL_COLOURS,
     RED,
     interaction_label,
-    interval_label,
     new_figure,
+    set_title,
+    symbols,
+    wrapped,
 )
-from zeptobarn.study import Study
+from zeptobarn.study import Interval, Study
 from zeptobarn.summary import summarise
 
 _COLUMNS = 4
@@ -43,6 +45,7 @@ def draw_limits(
     """
     summary = summarise(limits)
     n, intervals = len(study.masses_GeV), list(reversed(study.intervals))
+    quantity, names = labels.apart(intervals)
     columns = min(n, _COLUMNS)
     rows = -(-n // columns)
     size = (max(2.3 * columns + 1.1, 4.4), (0.55 * len(intervals) + 0.85) * rows + 0.9)
@@ -66,21 +69,21 @@ def draw_limits(
             axis.set_title(f"{paths.number(mass)} GeV/c² (without limit: {none})", fontsize=8)
             axis.set_ylim(-0.3, len(intervals))
             axis.tick_params(axis="y", length=0)
-        names = [interval_label(interval.name) for interval in intervals]
-        axes[0][0].set_yticks(np.arange(len(intervals)) + 0.3, names)
-        figure.supxlabel("limit [cm²]", fontsize=9)
-        figure.suptitle(
-            f"{study.title(target)}, {interaction_label(interaction)}\n"
-            f"limits of {study.trials} background-only datasets, "
-            f"{100 * study.confidence_level:g} % CL",
-            fontsize=10,
+        axes[0][0].set_yticks(
+            np.arange(len(intervals)) + 0.3, [wrapped(name, 1.5) for name in names]
+        )
+        figure.supxlabel(symbols(f"{quantity} [cm²]"), fontsize=9)
+        set_title(
+            figure,
+            f"{study.title(target)}, {interaction_label(interaction)}: {study.trials} "
+            f"background-only datasets\n{quantity}, {labels.conditions(study)}",
         )
 
 
 def draw_pulls(
     study: Study,
     target: str,
-    interval: str,
+    interval: Interval,
     pulls: pd.DataFrame,
     fits: dict[str, tuple[pd.Series, pd.Series]],
     mass_GeV: float,
@@ -125,16 +128,13 @@ def draw_pulls(
                 xlabel=f"{_label(study, target, str(name))}, measured [σ]", ylabel="fitted [σ]"
             )
             axis.set_title(f"{_label(study, target, str(name))}\nfit and constraint")
-        figure.suptitle(
-            f"{study.title(target)}, {paths.number(mass_GeV)} GeV/c², {interval_label(interval)}",
-            fontsize=10,
-        )
+        set_title(figure, _place(study, target, mass_GeV, interval))
 
 
 def draw_statistics(
     study: Study,
     target: str,
-    interval: str,
+    interval: Interval,
     mass_GeV: float,
     table: pd.DataFrame,
     files: Iterable[str | Path],
@@ -172,12 +172,9 @@ def draw_statistics(
         axes[0][0].set(yscale="log", ylim=(8e-4, 1.3), xlim=(0, 11))
         axes[0][0].set_ylabel(r"$P(\tilde{q}_\mu >$ value$)$")
         axes[1][0].set_ylabel(r"$P(\tilde{t}_\mu >$ value$)$")
-        handles, labels = axes[0][0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3)
-        figure.suptitle(
-            f"{study.title(target)}, {paths.number(mass_GeV)} GeV/c², {interval_label(interval)}",
-            fontsize=10,
-        )
+        handles, texts = axes[0][0].get_legend_handles_labels()
+        figure.legend(handles, texts, loc="outside lower center", ncols=3)
+        set_title(figure, _place(study, target, mass_GeV, interval))
 
 
 def _ridge(axis: Any, place: int, values: Any, summary: pd.Series, colour: str) -> None:
@@ -228,6 +225,11 @@ def _label(study: Study, target: str, parameter: str) -> str:
         for name in members
         for source in study.detectors[name].sources
     }
-    if parameter == "leff":
-        return r"$L_\mathrm{eff}$"
-    return rates.get(parameter, parameter.replace("_", " "))
+    return rates.get(parameter, symbols(labels.parameter(parameter)))
+
+
+def _place(study: Study, target: str, mass_GeV: float, interval: Interval) -> str:
+    return (
+        f"{study.title(target)}, {paths.number(mass_GeV)} GeV/c²: {labels.treatment(interval)}; "
+        f"{labels.halo(study)}"
+    )

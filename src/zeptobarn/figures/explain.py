@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zeptobarn.explain import Explanation
-from zeptobarn.figures.style import BLACK, BLUE, GREEN, ORANGE, RED, new_figure
+from zeptobarn.figures.style import BLACK, BLUE, GREEN, ORANGE, RED, new_figure, set_title
 
 
 def draw_page(found: Explanation, files: Iterable[str | Path]) -> None:
@@ -24,7 +24,7 @@ def draw_page(found: Explanation, files: Iterable[str | Path]) -> None:
         top, bottom = figure.subplots(2, 1, height_ratios=[1.0, 1.05])
         draw_curve(top, found)
         top.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=6, fontsize=8)
-        figure.suptitle(found.title, fontsize=10)
+        set_title(figure, found.title)
         bottom.axis("off")
         y = 1.0
         for name, value in found.numbers.items():

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from zeptobarn import paths
-from zeptobarn.figures.style import BLACK, BLUE, GREEN, RED, new_figure
+from zeptobarn import labels, paths
+from zeptobarn.figures.style import BLACK, BLUE, GREEN, RED, new_figure, set_title, symbols
 from zeptobarn.invariance import largest_differences
 from zeptobarn.study import Study
 
@@ -27,11 +27,13 @@ def draw(study: Study, target: str, limits: pd.DataFrame, files: Iterable[str | 
     masses = sorted(set(limits["mass_GeV"]))
     with new_figure(4.6 + 3 + 0.25 * len(masses), 4, files) as figure:
         left, right = figure.subplots(1, 2, width_ratios=[4.6, 2.6 + 0.25 * len(masses)])
+        interval = study.intervals[-1]
         _curves(left, limits, masses)
+        left.set_ylabel(symbols(f"{labels.upper_end(interval)} [cm²]"))
         _matrix(right, largest_differences(limits), masses)
         n = limits["trial"].nunique()
         right.set_title(f"largest relative difference, {n} datasets")
-        figure.suptitle(study.title(target), fontsize=10)
+        set_title(figure, f"{study.title(target)}: {labels.full_claim(study, interval)}")
 
 
 def _curves(axis: Any, limits: pd.DataFrame, masses: list[float]) -> None:
@@ -46,7 +48,6 @@ def _curves(axis: Any, limits: pd.DataFrame, masses: list[float]) -> None:
                 ms=size, mew=0.7, lw=0.8,
             )  # fmt: skip
     axis.set(xscale="log", yscale="log", xlabel="WIMP mass of the limit [GeV/c²]")
-    axis.set_ylabel("cross-section limit [cm²]")
     handles = [
         Line2D([], [], color=colour, label=f"dataset {trial}")
         for trial, colour in zip(trials, _COLOURS, strict=False)

@@ -7,9 +7,19 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2
 
-from zeptobarn import paths
+from zeptobarn import labels, paths
 from zeptobarn.asymptotics import one_sided
-from zeptobarn.figures.style import BLACK, BLUE, GREEN, ORANGE, RED, new_figure, power_of_ten
+from zeptobarn.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    RED,
+    new_figure,
+    power_of_ten,
+    set_title,
+    symbols,
+)
 from zeptobarn.profiles import HIGHEST, Map
 from zeptobarn.study import Study
 
@@ -42,15 +52,17 @@ def draw(study: Study, target: str, maps: Sequence[Map], files: Iterable[str | P
             bar = figure.colorbar(mesh, ax=axes[0], fraction=0.05, pad=0.02, extend="max")
             bar.set_label(r"$-2\,\ln\lambda$")
         if maps:
-            handles, labels = axes[-1, 0].get_legend_handles_labels()
+            handles, texts = axes[-1, 0].get_legend_handles_labels()
             more = axes[0, 0].get_legend_handles_labels() if shaped else ([], [])
             figure.legend(
                 handles + more[0],
-                labels + more[1],
+                texts + more[1],
                 loc="outside lower center",
                 ncols=2 * columns + 1,
             )
-        figure.suptitle(f"{study.title(target)}: one background-only dataset", fontsize=10)
+        set_title(
+            figure, f"{study.title(target)}: one background-only dataset; {labels.halo(study)}"
+        )
 
 
 def _map(axis: Any, found: Map) -> Any:
@@ -91,13 +103,13 @@ def _slices(axis: Any, study: Study, found: Map) -> None:
         color="0.5",
         lw=0.9,
         ls=":",
-        label=f"{100 * study.confidence_level:g} %, one-sided: {threshold:.2f}",
+        label=symbols(f"{100 * study.confidence_level:g} %, q̃ asymptotic: {threshold:.2f}"),
     )
     axis.set(xlim=(0, x[-1]), ylim=(0, 6))
 
 
 def _symbol(shape: str) -> str:
-    return r"$L_\mathrm{eff}$" if shape == "leff" else shape.replace("_", " ")
+    return symbols(labels.parameter(shape))
 
 
 def _signed(value: float) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from zeptobarn import labels
 from zeptobarn.figures.style import (
     BLACK,
     GREEN,
@@ -16,13 +17,17 @@ from zeptobarn.figures.style import (
     ORANGE,
     PURPLE,
     interaction_label,
-    interval_label,
+    legend_columns,
     new_figure,
+    set_title,
+    wrapped,
 )
 from zeptobarn.study import Study, signal_recoil
 
 _PUBLISHED_LINES = {"limit": "-", "median_sensitivity": ":"}
-_KIND_LABELS = {"limit": "limit", "median_sensitivity": "median sensitivity"}
+# Inches, of all detectors together.
+_WIDTH = 5.6
+_KIND_LABELS = {"limit": "limit", "median_sensitivity": "median"}
 
 
 def draw_detector(
@@ -35,6 +40,8 @@ def draw_detector(
 ) -> None:
     """Draw a detector's limits: a panel per interval with its median and ±1σ, ±2σ bands.
 
+    Of intervals with two ends it is the upper one.
+
     Parameters
     ----------
     summary
@@ -44,24 +51,27 @@ def draw_detector(
     """
     rows = summary[(summary["detector"] == detector) & (summary["interaction"] == interaction)]
     published = list(published)
+    quantity, names = labels.apart(study.intervals)
     n = len(study.intervals)
-    with new_figure(3.3 * n + 0.4, 4, files) as figure:
+    width = 3.3 * n + 0.4
+    with new_figure(width, 4, files) as figure:
         axes = figure.subplots(1, n, sharex=True, sharey=True, squeeze=False)[0]
         for i, (axis, interval) in enumerate(zip(axes, study.intervals, strict=True)):
             chosen = rows[rows["interval"] == interval.name].sort_values("mass_GeV")
             _band(axis, chosen, INTERVAL_COLOURS[i % len(INTERVAL_COLOURS)], with_label=True)
-            _published(axis, published, interaction)
+            _published(axis, published, interaction, width)
             _decorate(axis, study, interaction)
-            axis.set_title(interval_label(interval.name))
-            handles, labels = axis.get_legend_handles_labels()
-            axis.legend(handles[:4], labels[:4], loc="upper right")
+            axis.set_title(wrapped(names[i], 3))
+            handles, texts = axis.get_legend_handles_labels()
+            axis.legend(handles[:4], texts[:4], loc="upper right")
         for axis in axes[1:]:
             axis.set_ylabel("")
-        if labels[4:]:
-            figure.legend(handles[4:], labels[4:], loc="outside lower center", ncols=3)
-        figure.suptitle(
-            f"{study.title(detector)}: {_level(study)} upper limits, background only",
-            fontsize=10,
+        if texts[4:]:
+            figure.legend(handles[4:], texts[4:], loc="outside lower center",
+                          ncols=legend_columns(texts[4:], width, 8, 3))  # fmt: skip
+        set_title(
+            figure,
+            f"{study.title(detector)}, background only: {quantity}, {labels.conditions(study)}",
         )
 
 
@@ -74,11 +84,14 @@ def draw_together(
 ) -> None:
     """Draw all detectors together: bands of the last interval, medians of all of them."""
     published = list(published)
-    with new_figure(5.6, 5.4, files) as figure:
+    quantity, names = labels.apart(study.intervals)
+    with new_figure(_WIDTH, 5.8, files) as figure:
         axis = figure.subplots()
         for name, colour in _colours(study).items():
             rows = summary[(summary["detector"] == name) & (summary["interaction"] == interaction)]
-            for i, interval in enumerate(reversed(study.intervals)):
+            for i, (interval, words) in enumerate(
+                zip(study.intervals[::-1], names[::-1], strict=True)
+            ):
                 chosen = rows[rows["interval"] == interval.name].sort_values("mass_GeV")
                 if i == 0:
                     _band(axis, chosen, colour, with_label=False)
@@ -87,15 +100,19 @@ def draw_together(
                     chosen["median_cm2"],
                     color=colour,
                     ls=INTERVAL_LINES[i % len(INTERVAL_LINES)],
-                    label=f"{study.title(name)}, {interval_label(interval.name)}",
+                    label=wrapped(f"{study.title(name)}, {words}", _WIDTH - 0.6, 7),
                 )
-        _published(axis, published, interaction)
+        _published(axis, published, interaction, _WIDTH)
         _decorate(axis, study, interaction)
-        axis.set_title(
-            f"{_level(study)} upper limits, background only; bands: ±1σ, ±2σ, "
-            f"{interval_label(study.intervals[-1].name)}"
+        set_title(
+            figure,
+            f"Background only: {quantity}, {labels.conditions(study)}\n"
+            f"lines: medians; bands: ±1σ, ±2σ, {names[-1]}",
         )
-        figure.legend(loc="outside lower center", fontsize=7, ncols=2)
+        texts = axis.get_legend_handles_labels()[1]
+        columns = legend_columns(texts, _WIDTH, 7)
+        figure.set_figheight(5.0 + 0.15 * -(-len(texts) // columns))
+        figure.legend(loc="outside lower center", fontsize=7, ncols=columns)
 
 
 def _colours(study: Study) -> dict[str, str]:
@@ -122,7 +139,7 @@ def _band(axis: Any, rows: pd.DataFrame, colour: str, with_label: bool) -> None:
         axis.plot(mass, rows["asimov_cm2"], color=BLACK, ls="--", lw=1, label="Asimov median")
 
 
-def _published(axis: Any, tables: Iterable[pd.DataFrame], interaction: str) -> None:
+def _published(axis: Any, tables: Iterable[pd.DataFrame], interaction: str, width: float) -> None:
     for number, table in enumerate(tables):
         chosen = table[table["interaction"] == interaction]
         for (label, kind), rows in chosen.groupby(["label", "kind"], sort=False):
@@ -136,7 +153,9 @@ def _published(axis: Any, tables: Iterable[pd.DataFrame], interaction: str) -> N
                 marker="*" if single else None,
                 ms=8,
                 lw=1,
-                label=f"{label}, {_KIND_LABELS[str(kind)]}",
+                label=wrapped(
+                    f"{label}: {_KIND_LABELS[str(kind)]}{_terms(rows.iloc[0])}", width - 0.6, 8
+                ),
             )
 
 
@@ -156,5 +175,8 @@ def _decorate(axis: Any, study: Study, interaction: str) -> None:
         axis.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
 
 
-def _level(study: Study) -> str:
-    return f"{100 * study.confidence_level:g} % CL"
+def _terms(row: pd.Series) -> str:
+    """Name statistic and halo of a published curve, as far as its table says them."""
+    terms = [str(row["statistic"])] if row.get("statistic") else []
+    terms += [labels.speed(float(row["v0_km_s"]))] if "v0_km_s" in row else []
+    return "".join(f", {term}" for term in terms)

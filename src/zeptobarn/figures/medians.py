@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from zeptobarn import paths
-from zeptobarn.figures.style import BLACK, BLUE, GREEN, ORANGE, RED, new_figure
+from zeptobarn import labels, paths
+from zeptobarn.figures.style import BLACK, BLUE, GREEN, ORANGE, RED, new_figure, set_title
 from zeptobarn.medians import N_RECOILS, central
 from zeptobarn.study import Study
 
@@ -70,7 +70,10 @@ def draw(
         right.errorbar([], [], xerr=1, fmt="o", color=BLACK, ms=4, label="median, central 68 %")
         figure.legend(loc="outside lower center", ncols=2)
         title = study.detectors[detector].title
-        figure.suptitle(f"{title}, WIMP of {paths.number(mass_GeV)} GeV/c²", fontsize=10)
+        set_title(
+            figure,
+            f"{title}, WIMP of {paths.number(mass_GeV)} GeV/c²: {labels.nominal_claim(study)}",
+        )
 
 
 def _histogram(axis: Any, limits: pd.Series, edges: NDArray[np.float64], colour: str) -> None:

@@ -9,9 +9,9 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.lines import Line2D
 
-from zeptobarn import paths
+from zeptobarn import labels, paths
 from zeptobarn.asymptotics import one_sided, two_sided
-from zeptobarn.figures.style import BLACK, new_figure
+from zeptobarn.figures.style import BLACK, new_figure, set_title, symbols
 from zeptobarn.profiles import Curve
 from zeptobarn.study import Study
 
@@ -32,7 +32,7 @@ def draw(
     """
     reference = study.reference_cross_section_cm2
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, max(len(curves), 1)))
-    with new_figure(6.6, 4.4, files) as figure:
+    with new_figure(6.6, 4.6, files) as figure:
         axis = figure.subplots()
         for curve, colour in zip(curves, colours, strict=False):
             x = curve.rate_multiplier * reference
@@ -51,10 +51,10 @@ def draw(
         axis.set(xscale="log", ylim=(-0.2, _HIGHEST))
         level = study.confidence_level
         for threshold, sides, line in (
-            (one_sided(level), "one-sided", "--"),
-            (two_sided(level), "two-sided", ":"),
+            (one_sided(level), "one-sided (q̃)", "--"),
+            (two_sided(level), "two-sided (t̃)", ":"),
         ):
-            label = f"{100 * level:g} %, {sides}: {threshold:.2f}"
+            label = symbols(f"{100 * level:g} %, asymptotic,\n{sides}: {threshold:.2f}")
             axis.axhline(threshold, color="0.5", lw=1, ls=line, zorder=0, label=label)
         ends = [c.rate_multiplier[c.statistic <= _HIGHEST].max() for c in curves]
         if ends:
@@ -66,7 +66,8 @@ def draw(
         )
         top.set_xlabel("rate multiplier")
         axis.tick_params(top=False, which="both")
-        end = "limit" if study.intervals[-1].kind == "upper" else "end of the interval"
+        interval = study.intervals[-1]
+        end = "limit" if interval.kind == "upper" else "end of the interval"
         looks: list[dict[str, Any]] = [{"marker": "o", "label": end}]
         if any(c.best_fit >= c.rate_multiplier[0] for c in curves):
             looks.append({"marker": "D", "label": "best fit"})
@@ -77,4 +78,8 @@ def draw(
         ]
         handles = axis.get_legend_handles_labels()[0] + marks
         figure.legend(handles=handles, loc="outside right center")
-        axis.set_title(f"{study.title(target)}: one background-only dataset, {n_events} events")
+        set_title(
+            figure,
+            f"{study.title(target)}: one background-only dataset, {n_events} events\n"
+            f"{labels.full_claim(study, interval)}",
+        )

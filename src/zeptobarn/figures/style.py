@@ -1,8 +1,10 @@
 """How figures look, and how they are written."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
@@ -83,11 +85,56 @@ _QUALIFIERS = {
 }
 
 
-def interval_label(name: str) -> str:
-    """Name an interval as text."""
-    known = {
-        "leff_nominal": r"$L_\mathrm{eff}$ nominal",
-        "leff_low": r"$L_\mathrm{eff}$ at $-2\sigma$",
-        "profiled": r"$L_\mathrm{eff}$ profiled",
-    }
-    return known.get(name, name.replace("_", " "))
+def symbols(text: str) -> str:
+    r"""Set the letters in words of `zeptobarn.labels` as mathematics.
+
+    Examples
+    --------
+    >>> print(symbols("upper limit (q\u0303), Leff profiled"))
+    upper limit ($\tilde{q}$), $L_\mathrm{eff}$ profiled
+    """
+    for letter, mathematical in _SYMBOLS.items():
+        text = text.replace(letter, mathematical)
+    return text
+
+
+_SYMBOLS = {
+    "Leff": r"$L_\mathrm{eff}$",
+    "q\u0303": r"$\tilde{q}$",
+    "t\u0303": r"$\tilde{t}$",
+    "v₀": "$v_0$",
+}
+
+
+def set_title(figure: Figure, text: str) -> None:
+    """Write words of `zeptobarn.labels` above a figure, in lines no wider than it."""
+    figure.suptitle(wrapped(text, figure.get_figwidth(), 10), fontsize=10)
+
+
+def wrapped(text: str, width: float, size: float = 9) -> str:
+    """Break words of `zeptobarn.labels` into lines of a width (inches) at a font's size (points).
+
+    Lines that it has are kept; a number stays with its symbol and its unit.
+    """
+    most = max(int(width / _letter(size)), 10)
+    held = re.sub(r"(?<==) | (?=[=%]|CL|km/s)|(?<=at) |(?<=\d) (?=GeV)", "\N{NO-BREAK SPACE}", text)
+    lines = [fill(line, most, break_long_words=False) for line in held.split("\n")]
+    return symbols("\n".join(lines).replace("\N{NO-BREAK SPACE}", " "))
+
+
+def legend_columns(texts: Iterable[str], width: float, size: float, most: int = 2) -> int:
+    """Give how many columns of a legend fit into a width (inches) at a font's size (points)."""
+    plain = [re.sub(r"\$[^$]*\$", "xx", text) for text in texts]
+    # With the line that is drawn before the words.
+    letters = [6 + max(map(len, text.split("\n"))) for text in plain]
+    for columns in range(most, 1, -1):
+        rows = -(-len(letters) // columns)
+        filled = [letters[i : i + rows] for i in range(0, len(letters), rows)]
+        if sum(map(max, filled)) * _letter(size) <= width:
+            return columns
+    return 1
+
+
+def _letter(size: float) -> float:
+    """Mean width of a letter (inches) of a font's size (points): about half of it."""
+    return 0.53 * size / 72
