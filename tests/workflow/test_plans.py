@@ -11,8 +11,8 @@ from zeptobarn import reachable
 from zeptobarn.reachable import PACKAGE, reached
 
 RULES = {
-    "spectrum", "response", "template", "toys", "toys_at", "limits", "sensitivity", "summary", "outcomes",
-    "table", "figure_spectra", "figure_yields", "figure_templates", "figure_limits",
+    "spectrum", "response", "template", "toys", "toys_at", "limits", "sensitivity", "summary",
+    "outcomes", "table", "figure_spectra", "figure_yields", "figure_templates", "figure_limits",
     "figure_limits_together",
 }  # fmt: skip
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
