@@ -5,8 +5,11 @@
 # make numbers  what differs from the numbers kept in tests/regression; numbers-update keeps the new ones
 # make bench  limits per second beside iminuit
 # make bench-templates  recoils per second beside nestpy, precision of templates; a figure for docs/
+# make bench-densities  histograms and kernel estimates beside quadrature; a figure for docs/
 # make bench-agreement  simulation against quadrature, 100 million events per response
 # make bench-inference  limits per second beside blueice, in an environment of its own
+# make bench-simulated  coverage and best fits on datasets of simulated recoils; a figure for docs/
+# make bench-published  our limits beside published ones
 # make mutants  small changes of the code, each of which a test must see: hours
 .DEFAULT_GOAL := run
 PYTHON ?= python3
@@ -23,8 +26,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml tools/make_venv.sh
 	$(BIN)/python tools/compile_kernels.py
 	touch $@
 
-.PHONY: setup run quick report test test-quick numbers numbers-update lint bench bench-templates bench-agreement \
-    bench-inference bench-simulated bench-published mutants lock
+.PHONY: setup run quick report test test-quick numbers numbers-update lint bench bench-templates bench-densities \
+    bench-agreement bench-inference bench-simulated bench-published mutants lock
 setup: $(VENV)/.ready
 
 # Snakemake prints the table itself, but not when there is nothing to be done; under make, make does.
@@ -67,6 +70,9 @@ bench: setup
 
 bench-templates: setup
 	python benchmarks/templates.py
+
+bench-densities: setup
+	python benchmarks/densities.py
 
 bench-agreement: setup
 	python benchmarks/agreement.py
