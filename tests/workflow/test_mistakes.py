@@ -73,7 +73,7 @@ def test_published_file(workflow):
     file = "resources/published/xenon1t_2017.csv"
     workflow.edit(file, "SI,6,1.537e-43", "SI,6,6,1.537e-43")
     published = {"xenon1t": ["xenon1t_2017"]}
-    expected = f"{file}: row 2: found 7 values; allowed: 6"
+    expected = f"{file}: row 2: found 9 values; allowed: 8"
     assert expected in message_of(workflow, published=published)
 
 

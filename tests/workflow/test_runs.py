@@ -65,7 +65,7 @@ def test_a_run_leaves_the_contract(finished):
         assert {"units", "config_hash", "seed", "versions"} <= set(metadata)
         assert set(metadata["units"]) == set(pq.read_schema(path).names)
     # The closing table.
-    assert "leff_nominal [cm²]" in said
+    assert "upper limit (q̃)" in said
 
 
 @GROUP
@@ -105,7 +105,7 @@ def test_numbers_of_a_run(finished, monkeypatch):
     ("changes", "expected"),
     [
         # More trials: no response, no template.
-        ({"trials": 40}, {"toys", "limits", "summary", "tables", "figures"}),
+        ({"trials": 40}, {"toys", "toys_at", "limits", "summary", "tables", "figures"}),
         # Another mass: its own spectrum, template and limits.
         (
             {"masses_GeV": [10, 50, 200]},
@@ -117,7 +117,7 @@ def test_numbers_of_a_run(finished, monkeypatch):
             {"spectrum", "template", "limits", "sensitivity", "summary", "tables", "figures"},
         ),
         # The response is without random numbers.
-        ({"seed": 2}, {"toys", "limits", "sensitivity", "summary", "tables", "figures"}),
+        ({"seed": 2}, {"toys", "toys_at", "limits", "sensitivity", "summary", "tables", "figures"}),
         (
             {
                 "response": {
@@ -130,6 +130,7 @@ def test_numbers_of_a_run(finished, monkeypatch):
                 "response",
                 "template",
                 "toys",
+                "toys_at",
                 "limits",
                 "sensitivity",
                 "summary",
