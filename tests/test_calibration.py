@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from counting import counting_limit, counting_problem, exact_critical, poisson_t
+from counting import counting_limit, counting_problem, counting_structure, exact_critical, poisson_t
 from zeptobarn.asymptotics import one_sided
 from zeptobarn.calibration import (
     BLOCK,
@@ -17,7 +17,9 @@ from zeptobarn.calibration import (
 )
 from zeptobarn.construction import TIES
 from zeptobarn.intervals import LIMIT, LOW
+from zeptobarn.likelihood import LOG_NORMAL, NORMAL
 from zeptobarn.model import make_model
+from zeptobarn.problem import Problem
 from zeptobarn.streams import stream
 from zeptobarn.study import Calibration, Coverage, Interval
 
@@ -57,6 +59,38 @@ def test_threads_change_nothing():
     for a, b in zip(one, two, strict=True):
         np.testing.assert_array_equal(a, b)
     assert len(np.unique(one[0])) > 5
+
+
+@pytest.mark.parametrize("kind", [NORMAL, LOG_NORMAL])
+def test_centres_of_a_constrained_rate_are_redrawn(kind):
+    """A background of 10 events known to a quarter: t̃ of an own minimisation over its rate."""
+    b, width, signal, n = 10.0, 0.25, 4.0, 4000
+    structure = counting_structure(b, width * b)
+    constraints = structure.constraints.copy()
+    constraints[1] = kind, width
+    problem = Problem(
+        structure._replace(constraints=constraints),
+        ("rate",), np.array([1.0, 1.0]), np.array([0, 1]), 1.0, "",
+    )  # fmt: skip
+    streams = [stream(1, "centres", i) for i in range(n // BLOCK)]
+    _, t = throw_and_scan(
+        problem, np.array([signal, 1.0]), "redrawn", np.array([signal]), n, streams
+    )
+    rng = np.random.default_rng(5)
+    counts = rng.poisson(signal + b, n)[:, np.newaxis]
+    pulls = width * rng.standard_normal(n)[:, np.newaxis]
+    rates = np.linspace(0.02, 3.0, 600)
+
+    def lowest(mean):
+        ahead = 1 + pulls - rates if kind == NORMAL else pulls - np.log(rates)
+        return (2 * (mean - counts * np.log(mean)) + (ahead / width) ** 2).min(axis=1)
+
+    free = np.maximum(counts - rates * b, 0.0) + rates * b  # the best signal at each rate
+    own = lowest(signal + rates * b) - lowest(free)
+    for level in (0.5, 0.8, 0.9):
+        error = 4 * np.sqrt(2 * level * (1 - level) / n)
+        low, high = np.quantile(own, [level - error, level + error])
+        assert low < np.quantile(t[:, 0], level) < high
 
 
 @pytest.fixture

@@ -145,8 +145,10 @@ def test_printed_tables(capsys):
     assert max(map(len, shown.splitlines())) <= 80
     assert "1/6" in shown
     assert "–" in shown
+    assert "nan" not in shown
     print_trials(table, 2, WORDS)
     shown = capsys.readouterr().out
+    assert shown.count("50 GeV") == 3
     assert "2.00e-45" in shown
     assert "empty_template" in shown
     assert "lz, SI, upper limit (q̃), Leff profiled" in " ".join(shown.split())
