@@ -63,8 +63,8 @@ def test_threads_change_nothing():
 
 @pytest.mark.parametrize("kind", [NORMAL, LOG_NORMAL])
 def test_centres_of_a_constrained_rate_are_redrawn(kind):
-    """A background of 10 events known to a quarter: t̃ of an own minimisation over its rate."""
-    b, width, signal, n = 10.0, 0.25, 4.0, 4000
+    """A background of 10 events, hardly known: t̃ of an own minimisation over its rate."""
+    b, width, signal, n = 10.0, 0.8, 4.0, 4000
     structure = counting_structure(b, width * b)
     constraints = structure.constraints.copy()
     constraints[1] = kind, width
@@ -79,7 +79,7 @@ def test_centres_of_a_constrained_rate_are_redrawn(kind):
     rng = np.random.default_rng(5)
     counts = rng.poisson(signal + b, n)[:, np.newaxis]
     pulls = width * rng.standard_normal(n)[:, np.newaxis]
-    rates = np.linspace(0.02, 3.0, 600)
+    rates = np.geomspace(1e-3, 20.0, 1000)
 
     def lowest(mean):
         ahead = 1 + pulls - rates if kind == NORMAL else pulls - np.log(rates)
