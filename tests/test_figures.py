@@ -230,6 +230,23 @@ def test_limits_say_what_they_are(
     assert r"unified interval ($\tilde{t}$), g1 profiled" in found
 
 
+@pytest.mark.parametrize("excluded", [0, 1])
+def test_a_band_that_ends_at_the_smallest_signal_says_so(
+    tmp_path, monkeypatch, small_study, summary, excluded
+):
+    """Where more than 2.3 % of the trials exclude every signal, the −2σ edge is no limit."""
+    table = summary.assign(n_trials=20, n_all_signals_excluded=excluded)
+    figure = draw_and_keep(
+        monkeypatch,
+        limit_figures,
+        lambda: limit_figures.draw_detector(
+            small_study, "lz", "SI", table, [], [tmp_path / "f.png"]
+        ),
+    )
+    texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert ("all signals excluded" in texts) is bool(excluded)
+
+
 def test_a_curve_of_ones_own_need_not_say(tmp_path, monkeypatch, small_study, summary, published):
     bare = [published[0].drop(columns=["statistic", "v0_km_s"])]
     figure = draw_and_keep(

@@ -23,6 +23,7 @@ from zeptobarn.figures.style import (
     wrapped,
 )
 from zeptobarn.study import Study, signal_recoil
+from zeptobarn.summary import QUANTILES
 
 _PUBLISHED_LINES = {"limit": "-", "median_sensitivity": ":"}
 # Inches, of all detectors together.
@@ -59,16 +60,17 @@ def draw_detector(
         for i, (axis, interval) in enumerate(zip(axes, study.intervals, strict=True)):
             chosen = rows[rows["interval"] == interval.name].sort_values("mass_GeV")
             _band(axis, chosen, INTERVAL_COLOURS[i % len(INTERVAL_COLOURS)], with_label=True)
+            axis.legend(loc="upper right")
+            ours = len(axis.get_legend_handles_labels()[1])
             _published(axis, published, interaction, width)
             _decorate(axis, study, interaction)
             axis.set_title(wrapped(names[i], 3))
-            handles, texts = axis.get_legend_handles_labels()
-            axis.legend(handles[:4], texts[:4], loc="upper right")
+            handles, texts = (found[ours:] for found in axis.get_legend_handles_labels())
         for axis in axes[1:]:
             axis.set_ylabel("")
-        if texts[4:]:
-            figure.legend(handles[4:], texts[4:], loc="outside lower center",
-                          ncols=legend_columns(texts[4:], width, 8, 3))  # fmt: skip
+        if texts:
+            figure.legend(handles, texts, loc="outside lower center",
+                          ncols=legend_columns(texts, width, 8, 3))  # fmt: skip
         set_title(
             figure,
             f"{study.title(detector)}, background only: {quantity}, {labels.conditions(study)}",
@@ -133,6 +135,18 @@ def _band(axis: Any, rows: pd.DataFrame, colour: str, with_label: bool) -> None:
             alpha=alpha,
             lw=0,
             label=f"±{sigma}σ" if with_label else None,
+        )
+    # A quantile that is the smallest signal tested, because too many trials exclude them all.
+    ends = rows[rows["n_all_signals_excluded"] > QUANTILES["minus2sigma_cm2"] * rows["n_trials"]]
+    if len(ends):
+        axis.plot(
+            ends["mass_GeV"],
+            ends["minus2sigma_cm2"],
+            color=colour,
+            ls="",
+            marker="v",
+            ms=4,
+            label="all signals excluded" if with_label else None,
         )
     if with_label:
         axis.plot(mass, rows["median_cm2"], color=colour, marker=".", label="median")
