@@ -4,11 +4,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from counting import counting_limit, counting_problem, exact_critical, poisson_t
+from counting import (
+    counting_limit,
+    counting_problem,
+    counting_structure,
+    exact_critical,
+    poisson_t,
+)
 from zeptobarn.calibration import BLOCK, best_nuisances, throw, throw_and_scan
 from zeptobarn.construction import TIES, Nodes, acceptance, critical_values, plan, tabulated_signals
 from zeptobarn.intervals import LIMIT, LOW, STATUS
 from zeptobarn.model import make_model
+from zeptobarn.problem import Problem
 from zeptobarn.status import Status
 from zeptobarn.streams import stream
 from zeptobarn.study import Interval
@@ -98,6 +105,22 @@ def test_toys_of_neighbours_stand_for_toys_of_a_signal(profiled, centres, events
         assert effective > 4000
         error = 4 * 0.3 * np.sqrt(1 / effective + 1 / n)
         assert np.quantile(values, 0.9 - error) < value < np.quantile(values, 0.9 + error)
+
+
+def test_redrawn_centres_count_in_the_weights():
+    """The background that is best at a signal falls with it, and with it where centres lie."""
+    structure = counting_structure(10.0, 8.0)
+    problem = Problem(structure, ("rate",), np.ones(2), np.array([0, 1]), 1.0, "")
+    thrown, signal, n = np.array([0, 4, 9, 16.0]), np.array([12.5]), 8000
+    toys = throw(problem, "redrawn", plan(thrown, 1.0, False), n, streams_of(thrown, n))
+    truth = best_nuisances(problem, np.append(signal, thrown))
+    assert truth[1, 1] - truth[-1, 1] > 0.3
+    _, t = throw_and_scan(problem, truth[0], "redrawn", signal, n, streams_of([0], n, "own")[0])
+    for level in (0.5, 0.7, 0.9):
+        ((value, *_, effective),) = critical_values(toys, signal, level, False, False)
+        error = 4 * np.sqrt(level * (1 - level) * (1 / effective + 1 / n))
+        low, high = np.quantile(t[:, 0], [level - error, level + error])
+        assert low - TIES < value < high + TIES
 
 
 def test_between_nodes_statistics_are_as_good_as_fitted(profiled):

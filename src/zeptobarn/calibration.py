@@ -186,7 +186,6 @@ def throw(
         nodes.nodes,
         nodes.thrown,
         nodes.first,
-        nodes.last,
         np.full((n_signals, n_toys), np.nan),
         np.full((n_signals, n_toys, most), np.nan),
         np.full((n_signals, n_toys, most), np.nan),

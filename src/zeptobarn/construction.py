@@ -50,9 +50,8 @@ class Ensemble(NamedTuple):
         Signals at which statistics and densities were taken, from 0, shape (N,).
     thrown
         The node that each signal is, shape (S,).
-    first, last
-        First node at which the toys of a signal have their statistic, and the one behind the
-        last, shape (S,) each.
+    first
+        First node at which the toys of a signal have their statistic, shape (S,).
     best
         Best-fit signals, shape (S, n); NaN where a fit failed.
     statistic, slope
@@ -65,7 +64,6 @@ class Ensemble(NamedTuple):
     nodes: Floats
     thrown: Ints
     first: Ints
-    last: Ints
     best: Floats
     statistic: Floats
     slope: Floats
@@ -74,7 +72,10 @@ class Ensemble(NamedTuple):
 
 @dataclass(frozen=True)
 class Nodes:
-    """Where the toys of each thrown signal are fitted; the attributes are those of `Ensemble`."""
+    """Where the toys of each thrown signal are fitted: up to the node before ``last``.
+
+    The other attributes are those of `Ensemble`.
+    """
 
     nodes: Floats
     thrown: Ints
