@@ -247,6 +247,32 @@ def test_a_band_that_ends_at_the_smallest_signal_says_so(
     assert ("all signals excluded" in texts) is bool(excluded)
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_limits_mark_the_masses_that_were_computed(
+    tmp_path, monkeypatch, small_study, summary, together
+):
+    """What lies between them is a chord."""
+    files = [tmp_path / "f.png"]
+
+    def draw():
+        if together:
+            limit_figures.draw_together(small_study, "SI", summary, [], files)
+        else:
+            limit_figures.draw_detector(small_study, "lz", "SI", summary, [], files)
+
+    figure = draw_and_keep(monkeypatch, limit_figures, draw)
+    marked = [
+        line
+        for axis in figure.axes
+        for line in axis.lines
+        if line.get_marker() not in ("None", "v")
+    ]
+    assert len(marked) == len(small_study.detectors if together else small_study.intervals)
+    for line in marked:
+        assert list(line.get_xdata()) == list(small_study.masses_GeV)
+        assert line.get_linestyle() == "-"  # in dashes they would be lost
+
+
 def test_a_curve_of_ones_own_need_not_say(tmp_path, monkeypatch, small_study, summary, published):
     bare = [published[0].drop(columns=["statistic", "v0_km_s"])]
     figure = draw_and_keep(

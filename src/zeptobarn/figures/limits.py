@@ -28,6 +28,8 @@ from zeptobarn.summary import QUANTILES
 _PUBLISHED_LINES = {"limit": "-", "median_sensitivity": ":"}
 # Inches, of all detectors together.
 _WIDTH = 5.6
+# Points at the masses that were computed: lines between them are straight.
+_POINTS: Any = {"marker": ".", "ms": 4}
 _KIND_LABELS = {"limit": "limit", "median_sensitivity": "median"}
 
 
@@ -102,6 +104,8 @@ def draw_together(
                     chosen["median_cm2"],
                     color=colour,
                     ls=INTERVAL_LINES[i % len(INTERVAL_LINES)],
+                    # In the other lines they would hide the dashes.
+                    **(_POINTS if i == 0 else {}),
                     label=wrapped(f"{study.title(name)}, {words}", _WIDTH - 0.6, 7),
                 )
         _published(axis, published, interaction, _WIDTH)
@@ -149,7 +153,7 @@ def _band(axis: Any, rows: pd.DataFrame, colour: str, with_label: bool) -> None:
             label="all signals excluded" if with_label else None,
         )
     if with_label:
-        axis.plot(mass, rows["median_cm2"], color=colour, marker=".", label="median")
+        axis.plot(mass, rows["median_cm2"], color=colour, **_POINTS, label="median")
         axis.plot(mass, rows["asimov_cm2"], color=BLACK, ls="--", lw=1, label="Asimov median")
 
 
