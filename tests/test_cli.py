@@ -1,7 +1,8 @@
 import pytest
 
-from zeptobarn import paths
+from zeptobarn import __version__, paths
 from zeptobarn.cli import main
+from zeptobarn.labels import table_words
 from zeptobarn.model import build_templates
 from zeptobarn.study import load_study
 from zeptobarn.summary import summarise
@@ -11,7 +12,7 @@ from zeptobarn.templates import write_template
 
 @pytest.fixture
 def results(tmp_path):
-    from test_summary import WORDS, limits
+    from test_summary import limits
 
     table = limits([1e-45, 3e-45, 5e-45])
     units = dict.fromkeys(table.columns, "")
@@ -22,14 +23,17 @@ def results(tmp_path):
         tmp_path / "summary/limits.parquet",
         units=dict.fromkeys(summary.columns, ""),
         config_slice=None,
-        extra={"limit_files": ["limits/a.parquet"], "words": WORDS},
+        extra={
+            "limit_files": ["limits/a.parquet"],
+            "words": table_words(load_study("config/config.yaml")),
+        },
     )
     return tmp_path
 
 
 def test_table(results, capsys):
     assert main(["table", "--results", str(results)]) == 0
-    assert "3.000e-45" in capsys.readouterr().out
+    assert "3.00e-45" in capsys.readouterr().out
 
 
 def test_first_trials(results, capsys):
@@ -70,8 +74,29 @@ def test_lint(tmp_path, capsys):
     assert not any("wall" in line or "anomalous" in line for line in lines)
 
 
-@pytest.mark.parametrize("arguments", [[], ["tabel"], ["table", "--trials", "0"]])
-def test_wrong_arguments(arguments):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "say why a trial has its limit"),  # the help
+        (["tabel"], "choose from"),
+        (["table", "--trials", "0"], "--trials: found 0; allowed: whole numbers from 1"),
+        (["table", "--trials", "x"], "--trials: found x; allowed: whole numbers from 1"),
+    ],
+)
+def test_wrong_arguments(arguments, message, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_is_no_study(capsys):
+    assert main(["lint", "--config", "config"]) == 1
+    assert "zeptobarn: config: not readable: Is a directory" in capsys.readouterr().err
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"zeptobarn {__version__}\n"

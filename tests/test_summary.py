@@ -3,19 +3,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from zeptobarn.labels import table_words
-from zeptobarn.study import load_study
-from zeptobarn.summary import (
-    QUANTILES,
-    print_summary,
-    print_trials,
-    quantile,
-    quantile_error,
-    summarise,
-)
-
-STUDY = load_study("config/config.yaml")
-WORDS = table_words(STUDY)
+from zeptobarn.summary import QUANTILES, quantile, quantile_error, summarise
 
 
 def limits(values, status="ok", interval="profiled", mass=50.0):
@@ -117,39 +105,3 @@ def test_power_constraint():
     row = summarise(limits(values), 0.8).iloc[0]
     assert row["power_constrained_median_cm2"] == row["power_constraint_cm2"] == 81.0
     assert row["median_cm2"] == 51.0
-
-
-def test_a_printed_table_keeps_the_order(capsys):
-    table = pd.concat([limits([1e-45, 2e-45], mass=mass) for mass in (100.0, 50.0)])
-    table = pd.concat([table.assign(detector=name) for name in ("xenon1t", "lz")])
-    print_summary(summarise(table), WORDS)
-    lines = capsys.readouterr().out.splitlines()
-    rows = [line.split()[::2][:2] for line in lines if "e-45" in line]
-    assert rows == [["xenon1t", "100"], ["xenon1t", "50"], ["lz", "100"], ["lz", "50"]]
-
-
-def test_printed_tables(capsys):
-    parts = [limits([1e-45, 2e-45], interval=i) for i in ("leff_nominal", "profiled")]
-    parts.append(limits([np.nan, 3e-45], ["empty_template", "ok"], "leff_low"))
-    table = pd.concat(parts)
-    print_summary(summarise(table), WORDS)
-    shown = capsys.readouterr().out
-    assert "1.500e-45" in shown
-    words = " ".join(shown.split())
-    assert "in cm²: upper limit (q̃), nominal 90 % CL, asymptotic; v₀ = 238 km/s." in words
-    heads = [line.split() for line in shown.splitlines()[:2]]
-    assert heads[0] == ["mass", "Leff", "Leff", "Leff", "at"]
-    assert [h for h in heads[1] if h in ("nominal", "−2σ", "profiled")] == [
-        "nominal", "profiled", "−2σ",
-    ]  # fmt: skip
-    assert max(map(len, shown.splitlines())) <= 80
-    assert "1/6" in shown
-    assert "–" in shown
-    assert "nan" not in shown
-    print_trials(table, 2, WORDS)
-    shown = capsys.readouterr().out
-    assert shown.count("50 GeV") == 3
-    assert "2.00e-45" in shown
-    assert "empty_template" in shown
-    assert "lz, SI, upper limit (q̃), Leff profiled" in " ".join(shown.split())
-    assert "asymptotic; v₀ = 238 km/s" in " ".join(shown.split())

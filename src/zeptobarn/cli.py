@@ -5,23 +5,48 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from zeptobarn import paths
+from zeptobarn import __version__, paths
 from zeptobarn.config import ConfigError
 from zeptobarn.tables import StaleResultError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit status is 0, or 1 after a message on standard error."""
+    """Run the command; the exit status is 0, or 1 after a message on standard error.
+
+    Arguments that are wrong or missing exit with 2.
+    """
+    parser = make_parser()
+    given = parser.parse_args(arguments)
+    if given.run is None:
+        parser.exit(2, parser.format_help())
+    try:
+        given.run(given)
+    except (ConfigError, StaleResultError) as error:
+        print(f"zeptobarn: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the command's arguments; ``run`` is the function of a command."""
     parser = argparse.ArgumentParser(
-        prog="zeptobarn", description="WIMP limits and sensitivities of liquid-xenon detectors."
+        prog="zeptobarn",
+        description="WIMP limits and sensitivities of liquid-xenon detectors. Whole studies are "
+        "run by snakemake; this command shows what came out.",
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(metavar="COMMAND")
     table = commands.add_parser("table", help="print the median limits of a study")
     table.add_argument(
-        "--results", default="results", type=Path, help="the study's results folder (%(default)s)"
+        "--results",
+        default="results",
+        type=Path,
+        metavar="FOLDER",
+        help="the study's results folder (%(default)s)",
     )
     table.add_argument(
-        "--trials", type=_positive, metavar="N", help="print the first N limits of each interval"
+        "--trials", type=_positive, metavar="N", help="print the limits of the first N datasets"
     )
     table.set_defaults(run=_table)
     lint = commands.add_parser(
@@ -33,44 +58,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "explain", help="say why a trial has its limit, or none: a page with its curve"
     )
     explain.add_argument("result", metavar="RESULT", help="a file of limits/ or failures/")
-    explain.add_argument("--trial", type=_positive, required=True, metavar="N")
     explain.add_argument(
-        "--interval", help="which of its limits (the first that failed, or the last)"
+        "--trial", type=_positive, required=True, metavar="N", help="the number of a dataset in it"
     )
-    explain.add_argument("--output", type=Path, help="the page, .pdf or .png (explain_trial_N.pdf)")
+    explain.add_argument(
+        "--interval",
+        metavar="NAME",
+        help="which of its limits (the first that failed, or the last)",
+    )
+    explain.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the page, .pdf or .png (explain_trial_N.pdf)",
+    )
     _add_study(explain)
     explain.set_defaults(run=_explain)
-    given = parser.parse_args(arguments)
-    try:
-        given.run(given)
-    except (ConfigError, StaleResultError) as error:
-        print(f"zeptobarn: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return parser
 
 
 def _table(given: argparse.Namespace) -> None:
-    import pandas as pd
+    from zeptobarn.terminal import print_first_trials, print_study
 
-    from zeptobarn.summary import print_summary, print_trials
-    from zeptobarn.tables import read_parquet
-
-    path = given.results / paths.fill(paths.SUMMARY, suffix="parquet")
-    if not path.is_file():
-        raise ConfigError(
-            f"{path}: no such file; run `snakemake --cores all` first, or name the study's "
-            "folder with --results"
-        )
-    summary, metadata = read_parquet(path)
-    if "words" not in metadata:
-        raise ConfigError(f"{path}: made by an earlier version; run `snakemake --cores all` again")
     if given.trials is None:
-        print_summary(summary, metadata["words"])
-        return
-    files = [given.results / name for name in metadata["limit_files"]]
-    print_trials(
-        pd.concat([read_parquet(file)[0] for file in files]), given.trials, metadata["words"]
-    )
+        print_study(given.results)
+    else:
+        print_first_trials(given.results, given.trials)
 
 
 def _lint(given: argparse.Namespace) -> None:
@@ -85,7 +98,10 @@ def _lint(given: argparse.Namespace) -> None:
         for source in (*study.signals(), *(s.name for s in detector.sources)):
             path = study.path(paths.TEMPLATE, detector=detector.name, source=source)
             if not path.is_file():
-                raise ConfigError(f"{path}: no such file; run `snakemake --cores all` first")
+                raise ConfigError(
+                    f"{path}: no such file; run `snakemake --cores all` first, or name the file "
+                    "of another study with --overlay"
+                )
             template = read_template(study, detector.name, source, path)
             found.append(lint(study, detector.name, source, template))
     table = pd.concat(found, ignore_index=True)
@@ -115,16 +131,24 @@ def _explain(given: argparse.Namespace) -> None:
 
 def _add_study(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--config", default="config/config.yaml", type=Path, help="the study (%(default)s)"
+        "--config",
+        default="config/config.yaml",
+        type=Path,
+        metavar="FILE",
+        help="the study (%(default)s)",
     )
-    command.add_argument("--overlay", type=Path, help="a file with keys that differ")
+    command.add_argument(
+        "--overlay",
+        type=Path,
+        metavar="FILE",
+        help="a file with the keys that differ, as config/quick.yaml: Snakemake's --configfile",
+    )
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"found {text}; allowed: 1 or more")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found {text}; allowed: whole numbers from 1")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -21,13 +21,15 @@ def read_yaml(path: str | Path) -> Any:
     Raises
     ------
     ConfigError
-        The file is missing or is not YAML; the message names the line.
+        The file is missing, not readable or not YAML; the message names the line.
     """
     path = Path(path)
     try:
         return _SafeLoader(path.read_text(encoding="utf-8")).get_single_data()
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: not readable: {error.strerror}") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""

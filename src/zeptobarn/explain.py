@@ -158,7 +158,9 @@ def explain(study: Study, path: str | Path, trial: int, interval: str | None = N
         The file is of another study.
     """
     if not Path(path).is_file():
-        raise ConfigError(f"{path}: no such file")
+        beside = sorted(file.name for file in Path(path).parent.glob("*.parquet"))
+        hint = f"; beside it: {', '.join(beside)}" if beside else ""
+        raise ConfigError(f"{path}: no such file{hint}")
     try:
         table, metadata = read_parquet(path)
     except pa.ArrowInvalid:

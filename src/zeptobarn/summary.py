@@ -1,8 +1,6 @@
-"""Medians and bands over trials, and the tables that are printed."""
+"""Medians and bands over trials."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -39,9 +37,6 @@ ASIMOV = (
 
 # Above this share of failures other than `no_crossing`, quantiles would be biased.
 _MAX_FAILURES = 0.01
-
-# Width of a printed median's head: as wide as the number.
-_HEAD = 9
 
 # Statuses that come with a limit.
 GOOD = tuple(status.name for status in Status if status < Status.no_crossing)
@@ -226,85 +221,6 @@ def write_summary(study: Study, parquet_path: Path, csv_path: Path) -> pd.DataFr
     return table
 
 
-def print_summary(table: pd.DataFrame, words: Mapping[str, Any]) -> None:
-    """Print a short table: the median of each interval by detector and mass.
-
-    Parameters
-    ----------
-    words
-        From `zeptobarn.labels.table_words`; metadata of a summary has them.
-    """
-    from rich import box
-    from rich.table import Table
-
-    intervals = list(table["interval"].unique())
-    shown = Table(
-        box=box.SIMPLE_HEAD, caption=_caption(table, words), padding=(0, 1, 0, 0), show_edge=False
-    )
-    for column in ("detector", "interaction", "mass\n\\[GeV]"):
-        shown.add_column(column, justify="right" if "mass" in column else "left")
-    for interval in intervals:
-        shown.add_column(fill(words["heads"][interval], _HEAD), justify="right")
-    shown.add_column("failed", justify="right")
-    shown.add_column("warnings", justify="right")
-    previous = None
-    keys = ["detector", "interaction", "mass_GeV"]
-    for key, group in table.groupby(keys, sort=False):
-        detector, interaction, _ = key
-        if previous not in (None, (detector, interaction)):
-            shown.add_section()
-        previous = (detector, interaction)
-        medians = group.set_index("interval")["median_cm2"]
-        total = group["n_trials"].sum()
-        shown.add_row(
-            str(detector),
-            str(interaction),
-            paths.number(group["mass_GeV"].iloc[0]),
-            *(_number(medians.get(interval)) for interval in intervals),
-            f"{group['n_failed'].sum()}/{total}",
-            f"{group['n_warnings'].sum()}/{total}",
-        )
-    _console().print(shown)
-
-
-def print_trials(limits: pd.DataFrame, n: int, words: Mapping[str, Any]) -> None:
-    """Print the first limits of each detector, interval and mass: a column per mass.
-
-    Parameters
-    ----------
-    words
-        See `print_summary`.
-    """
-    from rich import box
-    from rich.table import Table
-
-    console = _console()
-    keys = ["detector", "interaction", "interval"]
-    for (detector, interaction, interval), group in limits.groupby(keys, sort=False):
-        shown = Table(
-            title=f"{detector}, {interaction}, {words['claims'][interval]}: upper ends in cm²",
-            caption=words["conditions"],
-            box=box.SIMPLE_HEAD,
-        )
-        shown.add_column("trial", justify="right")
-        masses = list(group["mass_GeV"].unique())
-        for mass in masses:
-            shown.add_column(f"{paths.number(mass)} GeV", justify="right")
-        first = group[group["trial"] <= n]
-        for trial, row in first.groupby("trial"):
-            by_mass = row.set_index("mass_GeV")
-            shown.add_row(
-                str(trial),
-                *(
-                    f"{by_mass['limit_cm2'][mass]:.2e}"
-                    if by_mass["status"][mass] in GOOD
-                    else str(by_mass["status"][mass])
-                    for mass in masses
-                ),
-            )
-        console.print(shown)
-
-
 def _read_sensitivity(study: Study, target: str) -> pd.DataFrame:
     file = study.path(paths.SENSITIVITY, detector=target)
     table, _ = read_parquet(file, config_slice=sensitivity_slice(study, target))
@@ -340,26 +256,3 @@ def _summary(group: pd.DataFrame, power_constraint: float) -> dict[str, Any]:
         "power_constraint_cm2": floor,
         "power_constrained_median_cm2": quantile(np.maximum(values, floor), 0.5),
     }
-
-
-def _caption(table: pd.DataFrame, words: Mapping[str, Any]) -> str:
-    trials = ", ".join(map(str, sorted(table["n_trials"].unique())))
-    text = (
-        f"Medians over {trials} background-only datasets each, in cm²: {words['quantity']}, "
-        f"{words['conditions']}."
-    )
-    if table["median_cm2"].isna().any():
-        text += " '–': too many trials failed for a fair median."
-    return text
-
-
-def _number(value: Any) -> str:
-    return "–" if value is None or np.isnan(value) else f"{value:.3e}"
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    console = Console()
-    # Piped output is not cut to a guessed width.
-    return console if console.is_terminal else Console(width=120)

@@ -183,13 +183,11 @@ def target_recoils(target):
 
 def print_table():
     """Print the closing table; `make` prints it itself, even when there was nothing to do."""
-    file = STUDY.path(paths.SUMMARY, suffix="parquet")
-    if "MAKELEVEL" not in os.environ and file.exists():
-        from zeptobarn.summary import print_summary
-        from zeptobarn.tables import read_parquet
+    summary = STUDY.path(paths.SUMMARY, suffix="parquet")
+    if "MAKELEVEL" not in os.environ and summary.exists():
+        from zeptobarn.terminal import print_study
 
-        table, metadata = read_parquet(file)
-        print_summary(table, metadata["words"])
+        print_study(STUDY.results)
 
 
 def figure(name):
