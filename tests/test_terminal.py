@@ -179,13 +179,14 @@ def test_the_figures_and_the_report_are_named(results, capsys):
 @pytest.mark.parametrize(
     ("study", "command"),
     [
-        ("config.yaml", "`make report` writes results/report.html"),
-        ("mine.yaml", "`snakemake --configfile config/mine.yaml --report results/report.html`"),
+        ("config/config.yaml", "`make report` writes results/report.html"),
+        ("config/a.yaml", "`snakemake --configfile config/a.yaml --report results/report.html`"),
+        ("mine.yaml", "`snakemake --configfile mine.yaml --report results/report.html`"),
     ],
 )
 def test_the_report_is_that_of_the_study(results, capsys, study, command):
     Path("config").mkdir()
-    (Path("config") / study).write_text("results: results  # its folder\n")
+    Path(study).write_text("results: results  # its folder\n")
     (Path("config") / "other.yaml").write_text("results: results/other\n")
     assert ending(results, capsys)[1] == f"Report: {command}"
 

@@ -200,10 +200,10 @@ def _files(results: Path, summary: pd.DataFrame) -> Iterator[str]:
 
 
 def _how_to_make(report: Path) -> str:
-    """Give the command for a report of the study in config/ that has its results beside it."""
+    """Give the command for a report; its study, here or in config/, has the results beside it."""
     studies = [
         file
-        for file in sorted(Path("config").glob("*.yaml"))
+        for file in sorted([*Path().glob("*.yaml"), *Path("config").glob("*.yaml")])
         for folder in re.findall(r"^results: *([^ #\n]+)", file.read_text("utf-8"), re.MULTILINE)
         if Path(folder).resolve() == report.parent.resolve()
     ]
