@@ -64,8 +64,9 @@ def test_a_run_leaves_the_contract(finished):
         metadata = json.loads(pq.read_schema(path).metadata[b"zeptobarn"])
         assert {"units", "config_hash", "seed", "versions"} <= set(metadata)
         assert set(metadata["units"]) == set(pq.read_schema(path).names)
-    # The closing table.
+    # The closing table, and what it says to open.
     assert "upper limit (q̃)" in said
+    assert "Figures: results/figures/limits_SI.png, limits_xenon1t_SI.png" in said
 
 
 @GROUP
