@@ -67,6 +67,12 @@ def test_tables(tmp_path, study, table, scan):
     )
 
 
+@pytest.mark.slow
+def test_window(tmp_path, study, table):
+    summary = failures.summarise(table("confidence_level"))
+    draw_twice(tmp_path, lambda files: figures.draw_window(study, "xenon1t", summary, files))
+
+
 def test_one_mass_can_be_drawn(tmp_path, study, table):
     rows = table("n_events")
     summary = failures.summarise(rows[(rows["mass_GeV"] == 50)])

@@ -144,6 +144,45 @@ def test_confidence_levels_of_one_half_and_below(tables, summary):
     assert (spurious[spurious.index <= 0.5] > 0).all()
 
 
+def test_the_original_bound_leaves_a_window_of_levels(tables, summary):
+    """Its edges are predicted from the statistic at the bound, without a scan."""
+    found = failures.answers(summary)
+    assert set(found["bound"]) == {10, 1e5}
+    error = np.sqrt(found["predicted_share"] * (1 - found["predicted_share"]) / found["n_trials"])
+    assert (abs(found["share"] - found["predicted_share"]) < 4 * error + 0.01).all()
+    rows = found[(found["mass_GeV"] == 7) & (found["bound"] == 10)]
+    low, high = failures.window(*rows[["confidence_level", "share"]].to_numpy().T)
+    predicted = failures.window(*rows[["confidence_level", "predicted_share"]].to_numpy().T)
+    assert (low, high) == pytest.approx(predicted, abs=0.04)
+    assert 0.25 < low < 0.36
+    assert high == pytest.approx(1 - low, abs=0.02)
+    shares = rows.set_index("confidence_level")["share"]
+    assert shares[[0.51, 0.55, 0.6]].min() > 0.8
+    assert shares[[0.05, 0.9, 0.95]].max() < 0.05
+    # At the usual bound only empty templates fail, at every level alike.
+    assert found[found["bound"] == 1e5].groupby("mass_GeV")["share"].nunique().eq(1).all()
+    # The statistic at the bound of each trial decides at all levels.
+    conventional, _ = by_finder(tables["confidence_level"])
+    filled = conventional[conventional["filled_bins"] > 0]
+    rises = (filled["statistic_high"] > filled["critical_value"]) | (filled["critical_value"] == 0)
+    assert (filled["status"].isin(GOOD) == rises).all()
+    assert filled.groupby(["mass_GeV", "bound", "draw"])["statistic_high"].nunique().eq(1).all()
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        ([1.0, 1.0, 1.0, 1.0, 1.0], (np.nan, np.nan)),
+        ([0.0, 0.8, 0.8, 0.8, 0.8], (0.325, np.nan)),
+        ([0.0, 0.0, 0.4, 0.0, 0.0], (0.5, 0.5)),
+        ([0.0, 0.0, 1.0, 0.0, 0.0], (0.45, 0.6)),
+    ],
+)
+def test_window(shares, expected):
+    levels = np.array([0.2, 0.4, 0.5, 0.7, 0.9])
+    assert failures.window(levels, np.array(shares)) == pytest.approx(expected, nan_ok=True)
+
+
 def test_more_trials_cure_nothing(summary, study):
     rows = summary[(summary["scan"] == "n_trials") & (summary["finder"] == "robust")]
     assert sorted(rows["n_trials"].unique()) == [10, 100, 1000, 1200]

@@ -19,7 +19,7 @@ from zeptobarn import classical, intervals, paths
 from zeptobarn.asymptotics import one_sided
 from zeptobarn.detector import Recoil
 from zeptobarn.model import Model, make_model
-from zeptobarn.problem import Data
+from zeptobarn.problem import Data, Problem
 from zeptobarn.response import settings_at
 from zeptobarn.scans import Setting, failures_slice, failures_summary_slice, settings
 from zeptobarn.status import MESSAGES, Status
@@ -37,6 +37,8 @@ _MOST_EVENTS = 5000
 _FEWER_TRIALS = (10, 100, 1000)
 # Draws that share a random stream.
 _BLOCK = 100
+# Templates that a prediction of the statistic at the bound draws, the empty ones among them.
+_PREDICTIONS = 4000
 
 _SETTING_UNITS = {
     "scan": "",
@@ -69,6 +71,7 @@ _TRIAL_UNITS = {
     "event_cs1": "area",
     "event_cs2": "area",
     "predicted_fraction": "",
+    "predicted_no_crossing": "",
     "difference": "",
 }
 _SUMMARY_UNITS = {
@@ -129,9 +132,11 @@ def run(
     setting: trials with the same recoils and the same draw share their template, whatever the
     bound, the confidence level or the reference cross section. ``dataset`` is the study's trial
     whose events are fitted. ``expected_events`` is that of the sampled template at rate multiplier
-    1, ``filled_bins`` that of its emptiest anchor, ``predicted_fraction`` the probability of an
-    empty template, from the precise one; ``difference`` says why the two limits of a trial are not
-    the same within 0.1 %.
+    1, ``filled_bins`` that of its emptiest anchor. From the precise template are
+    ``predicted_fraction``, the probability of an empty one, and ``predicted_no_crossing``, that of
+    a statistic below the critical value at the bracket's upper end (see `_at_the_bound`; NaN with
+    profiled shapes). ``difference`` says why the two limits of a trial are not the same within
+    0.1 %.
     """
     drawn: dict[Any, Any] = {}
     datasets: dict[int, tuple[Data, pd.DataFrame]] = {}
@@ -163,7 +168,8 @@ def summarise(tables: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     A row per setting, finder and status that occurred; ``empty_template`` is always there, with
-    its predicted fraction. ``n_spurious`` counts trials in which the conventional recipe reports
+    its predicted fraction, and so is the recipe's ``no_crossing`` where it is predicted at all.
+    ``n_spurious`` counts trials in which the conventional recipe reports
     a number where there is no limit, ``n_different`` those in which both finders have a limit but
     not the same within 0.1 %. The scan ``n_trials`` is also
     counted over its first 10, 100 and 1000 trials.
@@ -181,11 +187,13 @@ def summarise(tables: pd.DataFrame) -> pd.DataFrame:
             counts = first["status"].value_counts()
             apart = first["difference"] != ""
             spurious = first["status"].isin(GOOD) & no_limit[first.index]
-            for status in dict.fromkeys([*counts.index, "empty_template"]):
+            predicted = {"empty_template": first["predicted_fraction"].iloc[0]}
+            if finder == "classical" and first["predicted_no_crossing"].iloc[0] > 0:
+                predicted["no_crossing"] = first["predicted_no_crossing"].iloc[0]
+            for status in dict.fromkeys([*counts.index, *predicted]):
                 count = int(counts.get(status, 0))
                 failed = 0 if status in GOOD else count
                 share = failed / n
-                predicted = first["predicted_fraction"].iloc[0]
                 rows.append(
                     {
                         **place,
@@ -196,7 +204,7 @@ def summarise(tables: pd.DataFrame) -> pd.DataFrame:
                         "n_failed": failed,
                         "failure_fraction": share,
                         "failure_fraction_error": (share * (1 - share) / n) ** 0.5,
-                        "predicted_fraction": predicted if status == "empty_template" else np.nan,
+                        "predicted_fraction": predicted.get(status, np.nan),
                         "n_spurious": int((spurious & (first["status"] == status)).sum()),
                         "n_different": int((apart & (first["status"] == status)).sum()),
                     }
@@ -245,6 +253,65 @@ def law(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 _FEWEST_EXPECTED = 5
+
+
+def answers(summary: pd.DataFrame) -> pd.DataFrame:
+    """Share of trials in which the conventional recipe has a number, by confidence level.
+
+    Parameters
+    ----------
+    summary
+        Rows of `summarise`; those of the scan ``confidence_level`` are used.
+
+    Returns
+    -------
+    A row per detector, mass, bound and level: ``n_trials, share, predicted_share``.
+    """
+    chosen = summary[(summary["scan"] == "confidence_level") & (summary["finder"] == "classical")]
+    keys = ["detector", "mass_GeV", "bound", "confidence_level"]
+    found = chosen.groupby(keys, sort=False).agg(
+        n_trials=("n_trials", "first"),
+        failed=("n_failed", "sum"),
+        predicted=("predicted_fraction", "sum"),
+    )
+    found["share"] = 1 - found["failed"] / found["n_trials"]
+    found["predicted_share"] = 1 - found["predicted"]
+    return found.reset_index()[[*keys, "n_trials", "share", "predicted_share"]]
+
+
+def window(levels: NDArray[np.float64], shares: NDArray[np.float64]) -> tuple[float, float]:
+    """Confidence levels around 0.5 between which at least half of the trials have an answer.
+
+    Parameters
+    ----------
+    levels, shares
+        Increasing levels and the share of trials at each, shape (n,); straight in between.
+
+    Returns
+    -------
+    low, high; NaN where the share stays above half up to the last level.
+
+    Examples
+    --------
+    >>> window(np.array([0.2, 0.4, 0.5, 0.6, 0.8]), np.array([0.0, 1.0, 1.0, 1.0, 0.0]))
+    (0.3, 0.7)
+    """
+    ends = []
+    for side in (levels <= _HALF, levels >= _HALF):
+        # From the middle outwards.
+        outwards = np.argsort(np.abs(levels[side] - _HALF))
+        x, y = levels[side][outwards], shares[side][outwards]
+        below = np.flatnonzero(y < _HALF)
+        if not len(below) or below[0] == 0:
+            ends.append(float(x[0]) if len(below) else np.nan)
+            continue
+        i = below[0]
+        ends.append(float(x[i] + (x[i - 1] - x[i]) * (_HALF - y[i]) / (y[i - 1] - y[i])))
+    return ends[0], ends[1]
+
+
+# Of the trials, and the confidence level at which the critical value is 0.
+_HALF = 0.5
 
 
 def write_trials(
@@ -401,6 +468,17 @@ def _trials(
     chosen = np.arange(setting.n_trials) % len(data.first)
     level = setting.confidence_level
     critical = classical.critical_value(level)
+    weight = cutoff_rate * scale / n
+    statistic = np.array([np.nan])
+    if len(anchors) == 1 and setting.filled:
+        at_bound = "bound", setting.source, n, setting.n_trials, weight, setting.bound
+        if at_bound not in drawn:
+            rng = stream(study.seed, "bound", detector, setting.source, n)
+            drawn[at_bound] = _at_the_bound(
+                problem, data, n, acceptance[0], weight, setting.bound, rng
+            )
+        statistic = drawn[at_bound]
+    empty = 1 - np.prod(1 - (1 - acceptance) ** n) if setting.filled else 1.0
     answered = one_sided(level) > 0
     n_trials = setting.n_trials
     evidence = np.full((n_trials, 4), np.nan)
@@ -412,7 +490,7 @@ def _trials(
         np.concatenate([bins for _, bins in samples]),
         starts,
         nominal,
-        cutoff_rate * scale / n,
+        weight,
         data.bins,
         data.weights,
         data.first[chosen],
@@ -441,7 +519,10 @@ def _trials(
         "expected_events": evidence[:, 0],
         "filled_bins": evidence[:, 1].astype(np.int64),
         **_coordinates(events, data.first[chosen, 0] + evidence[:, 2]),
-        "predicted_fraction": 1 - np.prod(1 - (1 - acceptance) ** n) if setting.filled else 1.0,
+        "predicted_fraction": empty,
+        "predicted_no_crossing": np.nan
+        if np.isnan(statistic).all()
+        else (1 - empty) * np.mean(statistic < critical),
     }
     table = pd.concat(
         [
@@ -457,6 +538,63 @@ def _trials(
         table.loc[at, "limit_rate_multiplier"] = 0.0
         table.loc[at, ["status", "message"]] = "ok", _NEVER_FILLED
     return table
+
+
+def _at_the_bound(
+    problem: Problem,
+    data: Data,
+    n_events: int,
+    acceptance: float,
+    weight: float,
+    bound: float,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """The statistic at the bracket's upper end, without a scan: templates from the precise one.
+
+    Of the n recoils of a template a binomial number pass, and fall where the precise template has
+    them; no recoil is simulated, and no limit is set.
+
+    Parameters
+    ----------
+    problem
+        With the precise template, which has a single row: no shape is profiled.
+    acceptance
+        Probability that a recoil passes.
+    weight
+        Expected events of a sampled recoil at rate multiplier 1.
+
+    Returns
+    -------
+    t̃ at the bound of templates that are not empty, each with a dataset.
+    """
+    numbers = rng.binomial(n_events, acceptance, _PREDICTIONS)
+    numbers = numbers[numbers > 0]
+    if not len(numbers):
+        return np.array([np.nan])
+    cumulative = np.cumsum(problem.structure.density[:, 0])
+    bins = np.searchsorted(cumulative, cumulative[-1] * rng.random(numbers.sum()), side="right")
+    chosen = np.arange(len(numbers)) % len(data.first)
+    found = np.full((len(numbers), 6), np.nan)
+    classical.both(
+        problem.structure,
+        bins,
+        np.append(0, np.cumsum(numbers))[np.newaxis],
+        0,
+        weight,
+        data.bins,
+        data.weights,
+        data.first[chosen],
+        data.exposure[chosen],
+        data.centres_of(problem)[chosen],
+        np.array([[0.0, np.inf]]),  # never crossed: both ends are looked at, and nothing between
+        bound,
+        0.0,
+        False,
+        np.full((len(numbers), 4), np.nan),
+        found,
+        np.full((len(numbers), intervals.NUISANCES + len(problem.parameters)), np.nan),
+    )
+    return found[:, classical.STATISTIC_HIGH]
 
 
 def _events_worth_counting(acceptance: float) -> int:

@@ -9,14 +9,22 @@ from zeptobarn.study import Interval, Study, signal_recoil, template_slice, toys
 from zeptobarn.tables import digest
 
 # Recoils per template, and the bracket's upper end (rate multiplier), where they are not scanned.
-_USUAL_EVENTS, _USUAL_BOUND = 1000, 1e5
+USUAL_EVENTS, USUAL_BOUND = 1000, 1e5
+# The bound that the original study began with.
+ORIGINAL_BOUND = 10.0
+# The masses looked at closely are those of the study that are nearest to these, and the one mass
+# of the array that is filled at one mass is that nearest to the last.
+_CLOSELY_GEV, _FILLED_GEV = (7, 10), 50
 
 # The study repeats what the original one chose; see there for these numbers of recoils.
 _EVENTS = (1, 2, 5, 10, 20, 50, 100)
 _EVENTS_7_GEV = (*_EVENTS, 200, 322, 325, 400, 600, 800, 1000, 1500, 2000, 3000, 5000)
 _EVENTS_10_GEV = (1, 2, 5, *range(10, 161, 10), 180, 200, 250, 300, 400)
-_BOUNDS = (10.0, 100.0, 1e5)
-_CONFIDENCE_LEVELS = (0.45, 0.49, 0.5, 0.51, 0.55, 0.68, 0.8, 0.9, 0.95, 0.99)
+_BOUNDS = (ORIGINAL_BOUND, 100.0, USUAL_BOUND)
+_CONFIDENCE_LEVELS = (
+    0.05, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.49, 0.5, 0.51, 0.55, 0.6, 0.65, 0.68, 0.7, 0.75,
+    0.8, 0.85, 0.9, 0.95, 0.99,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,8 +45,8 @@ class Setting:
     interval: Interval
     confidence_level: float
     n_trials: int
-    n_events: int = _USUAL_EVENTS
-    bound: float = _USUAL_BOUND
+    n_events: int = USUAL_EVENTS
+    bound: float = USUAL_BOUND
     filled: bool = True
 
     @property
@@ -61,6 +69,11 @@ def settings(study: Study, scan: str) -> list[Setting]:
 def names(study: Study) -> list[str]:
     """Name the scans that a study has settings for: all, but ``leff_low`` needs a held shape."""
     return [scan for scan in _SCANS if settings(study, scan)]
+
+
+def looked_at_closely(study: Study) -> list[float]:
+    """Give the masses of the study that the light WIMPs of the original one are nearest to."""
+    return sorted({study.nearest_mass(mass) for mass in _CLOSELY_GEV})
 
 
 def sources(study: Study, scan: str) -> list[str]:
@@ -122,8 +135,8 @@ def _intervals(study: Study) -> list[Interval]:
 
 def _n_events(study: Study) -> list[Setting]:
     grids: dict[float, tuple[int, ...]] = dict.fromkeys(study.masses_GeV, _EVENTS)
-    grids[study.nearest_mass(7)] = _EVENTS_7_GEV
-    grids[study.nearest_mass(10)] = _EVENTS_10_GEV
+    for mass, grid in zip(_CLOSELY_GEV, (_EVENTS_7_GEV, _EVENTS_10_GEV), strict=True):
+        grids[study.nearest_mass(mass)] = grid
     return [
         _setting(study, mass, interval, n_events=n)
         for mass, grid in grids.items()
@@ -152,8 +165,10 @@ def _reference(study: Study) -> list[Setting]:
 
 
 def _confidence_level(study: Study) -> list[Setting]:
+    """At the bound of the original study, which leaves a window of levels, and at the usual one."""
     return [
-        _setting(study, mass, _intervals(study)[0], confidence_level=level)
+        _setting(study, mass, _intervals(study)[0], bound=bound, confidence_level=level)
+        for bound in (ORIGINAL_BOUND, USUAL_BOUND)
         for mass in study.masses_GeV
         for level in _CONFIDENCE_LEVELS
     ]
@@ -172,7 +187,7 @@ def _leff_low(study: Study) -> list[Setting]:
     """An array of limits that is filled at one mass: its key was left in the code."""
     held = [i for i in study.intervals if any(i.fixed.values())]
     return [
-        _setting(study, mass, interval, filled=mass == study.nearest_mass(50))
+        _setting(study, mass, interval, filled=mass == study.nearest_mass(_FILLED_GEV))
         for interval in held[:1]
         for mass in study.masses_GeV
     ]

@@ -36,6 +36,7 @@ SECTIONS = {
 FAILURES = (
     "law",
     "outcomes",
+    "window",
     "brent",
     "n_events",
     "bound",
@@ -237,7 +238,7 @@ def test_failures_are_counted_for_every_scan(report):
         "n_trials", "shape_parameters", "bound", "confidence_level", "seed", "finder", "status",
         "n_with_status", "n_failed",
     ]  # fmt: skip
-    assert set(table["scan"]) == set(FAILURES[3:])
+    assert set(table["scan"]) == set(FAILURES[4:])
     settings = list(table.columns[:12])
     assert (
         table.groupby(settings)["n_with_status"].sum()

@@ -5,7 +5,7 @@ FAILURES_SUMMARY = [
 ]
 FAILURES_FIGURES = [
     figure(f"failures_{name}_{detector}")
-    for name in ("law", "outcomes", "brent", *scans.names(STUDY))
+    for name in ("law", "outcomes", "window", "brent", *scans.names(STUDY))
     for detector in STUDY.detectors
 ]
 
@@ -69,7 +69,7 @@ rule failures_summary:
 
 
 rule figure_failures:
-    """Draw the law of empty templates and the tables of failures."""
+    """Draw the law of empty templates, the window of confidence levels and the tables of failures."""
     input:
         summary=FAILURES_SUMMARY[0],
         law=FAILURES_SUMMARY[3],
@@ -99,10 +99,23 @@ rule figure_failures:
             result="limit or not",
             detector="{detector}",
         ),
+        window=reported(
+            "failures_window_{detector}",
+            "failures_window",
+            "Failures",
+            result="window of confidence levels",
+            detector="{detector}",
+        ),
     log:
         log_of("figures/failures_{detector}"),
     params:
-        config=scans.failures_summary_slice(STUDY),
+        config=lambda w: [
+            STUDY.title(w.detector),
+            scans.failures_summary_slice(STUDY),
+        ],
+        recoils=scans.USUAL_EVENTS,
+        bound=f"{scans.USUAL_BOUND:,.0f}",
+        original_bound=f"{scans.ORIGINAL_BOUND:g}",
         code=code_of("figure_failures.py"),
     script:
         "../scripts/figure_failures.py"

@@ -1,5 +1,5 @@
 from zeptobarn.failures import read_trials
-from zeptobarn.figures.failures import draw_law, draw_outcomes, draw_tables
+from zeptobarn.figures.failures import draw_law, draw_outcomes, draw_tables, draw_window
 from zeptobarn.joblog import keep_log
 from zeptobarn.scans import failures_summary_slice, names
 from zeptobarn.study import study_from_settings
@@ -15,5 +15,6 @@ law, _ = read_parquet(snakemake.input.law, config_slice=expected)
 trials = read_trials(study, detector, "n_events", snakemake.input.trials)
 draw_law(study, detector, summary, law, snakemake.output.law)
 draw_outcomes(study, detector, trials, snakemake.output.outcomes)
+draw_window(study, detector, summary, snakemake.output.window)
 tables = {scan: snakemake.output[scan] for scan in names(study)}
 draw_tables(study, detector, summary, tables)

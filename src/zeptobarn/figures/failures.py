@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from zeptobarn import paths
+from zeptobarn.failures import answers, window
 from zeptobarn.figures.style import (
     BLACK,
     BLUE,
@@ -21,7 +22,9 @@ from zeptobarn.figures.style import (
     interaction_label,
     new_figure,
     power_of_ten,
+    set_title,
 )
+from zeptobarn.scans import looked_at_closely
 from zeptobarn.study import Study
 from zeptobarn.summary import GOOD
 
@@ -147,6 +150,60 @@ def draw_outcomes(
         axes[-1].set_xlabel("recoils per template")
 
 
+def draw_window(
+    study: Study, detector: str, summary: pd.DataFrame, files: Iterable[str | Path]
+) -> None:
+    """Draw the share of trials with an answer against the confidence level, and the prediction.
+
+    Parameters
+    ----------
+    summary
+        Table of `zeptobarn.failures.summarise`.
+    """
+    rows = answers(summary[summary["detector"] == detector])
+    masses = looked_at_closely(study)
+    with new_figure(3.7 * len(masses) + 0.6, 4.4, files) as figure:
+        axes = figure.subplots(1, len(masses), sharey=True, squeeze=False)[0]
+        for axis, mass in zip(axes, masses, strict=True):
+            axis.axvspan(0, 0.5, color="0.93", lw=0)
+            axis.text(0.25, 1.06, "critical value 0:\nno number here is a limit", **_CENTRED)
+            found = rows[rows["mass_GeV"] == mass].groupby("bound", sort=False)
+            for (bound, group), style in zip(found, _BOUND_STYLES, strict=False):
+                colour, marker, line, inside = style
+                level = group["confidence_level"].to_numpy()
+                p = group["predicted_share"].to_numpy()
+                axis.plot(level, p, color=colour, ls=line, lw=1)
+                axis.errorbar(
+                    level,
+                    group["share"],
+                    np.sqrt(np.clip(p * (1 - p), 0, None) / group["n_trials"]),
+                    color=colour,
+                    marker=marker,
+                    mfc=inside,
+                    ms=4,
+                    ls="",
+                    lw=1,
+                    label=f"bound {_number(float(str(bound)))}: at least half at\n"
+                    f"{_range(window(level, group['share'].to_numpy()))} "
+                    f"(predicted: {_range(window(level, p))})",
+                )
+            axis.set(xlabel="confidence level", xlim=(0, 1), ylim=(-0.03, 1.13))
+            axis.set_title(f"{paths.number(mass)} GeV/c²")
+            axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16))
+        axes[0].set_ylabel("share of trials in which the\nconventional recipe has a number")
+        set_title(figure, f"{study.detectors[detector].title}: points measured, lines predicted")
+
+
+_BOUND_STYLES = ((BLUE, "o", "-", BLUE), (RED, "s", "--", "none"))
+
+
+def _range(ends: tuple[float, float]) -> str:
+    low, high = ends
+    if np.isnan(low) and np.isnan(high):
+        return "all levels"
+    return " … ".join("–" if np.isnan(end) else f"{end:.2f}" for end in (low, high))
+
+
 def draw_tables(
     study: Study, detector: str, summary: pd.DataFrame, files: Mapping[str, Sequence[str | Path]]
 ) -> None:
@@ -160,11 +217,14 @@ def draw_tables(
         The files of each table, by the scan's name.
     """
     rows = summary[summary["detector"] == detector]
+    title = study.detectors[detector].title
     for scan, targets in files.items():
-        _draw_table(rows[rows["scan"] == scan], *_TABLES[scan], targets)
+        _draw_table(rows[rows["scan"] == scan], title, *_TABLES[scan], targets)
 
 
-def _draw_table(rows: pd.DataFrame, down: str, across: str, files: Iterable[str | Path]) -> None:
+def _draw_table(
+    rows: pd.DataFrame, title: str, down: str, across: str, files: Iterable[str | Path]
+) -> None:
     if across == "n_events_for_pdf":
         # What several masses have, without shape parameters.
         rows = rows[rows["shape_parameters"] == "none"].sort_values([across, down])
@@ -172,13 +232,12 @@ def _draw_table(rows: pd.DataFrame, down: str, across: str, files: Iterable[str 
         rows = rows[rows[across].map(shared) > min(1, len(rows[down].unique()) - 1)]
     rows = rows.assign(**{name: _labelled(rows, name) for name in (down, across)})
     downs, acrosses = list(rows[down].unique()), list(rows[across].unique())
-    finders = [name for name in _FINDERS if name in set(rows["finder"])]
-    width = max(0.56 * len(acrosses), 1.6) + 0.9
-    with new_figure(width * len(finders) + 0.9, 0.32 * len(downs) + 1.5, files) as figure:
-        axes = figure.subplots(1, len(finders), sharey=True, squeeze=False)[0]
+    panels = _panels(rows, "bound" not in (down, across))
+    width = max(0.48 * len(acrosses), 1.6) + 0.5
+    with new_figure(width * len(panels) + 1.1, 0.3 * len(downs) + 1.8, files) as figure:
+        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         seen: dict[str, None] = {}
-        for axis, finder in zip(axes, finders, strict=True):
-            chosen = rows[rows["finder"] == finder]
+        for axis, (name, finder, chosen) in zip(axes, panels, strict=True):
             for i, j in np.ndindex(len(downs), len(acrosses)):
                 cell = chosen[(chosen[down] == downs[i]) & (chosen[across] == acrosses[j])]
                 if cell.empty:
@@ -203,12 +262,29 @@ def _draw_table(rows: pd.DataFrame, down: str, across: str, files: Iterable[str 
             axis.set(xlim=(-0.5, len(acrosses) - 0.5), ylim=(len(downs) - 0.5, -0.5))
             axis.tick_params(top=False, right=False, length=0)
             axis.set_xlabel(_AXES[across])
-            axis.set_title(_FINDERS[finder])
+            axis.set_title(name)
         axes[0].set_ylabel(_AXES[down])
+        set_title(figure, f"{title}: share of trials without a limit")
         handles = [mpl.patches.Patch(color=_OUTCOMES[s][0], alpha=_ALPHA) for s in seen]
         names = [_OUTCOMES[s][1] for s in seen]
         if names:
             figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=7)
+
+
+def _panels(rows: pd.DataFrame, by_bound: bool) -> list[tuple[str, str, pd.DataFrame]]:
+    """Title, finder and rows of each panel: the recipe's by bound, which no other finder has."""
+    found = []
+    for finder, name in _FINDERS.items():
+        chosen = rows[rows["finder"] == finder]
+        bounds = list(chosen["bound"].unique()) if by_bound else []
+        if finder == "classical" and len(bounds) > 1:
+            found += [
+                (f"{name}, bound {_number(bound)}", finder, chosen[chosen["bound"] == bound])
+                for bound in bounds
+            ]
+        elif len(chosen):
+            found.append((name, finder, chosen))
+    return found
 
 
 _ALPHA = 0.65
@@ -239,7 +315,11 @@ def _labelled(rows: pd.DataFrame, name: str) -> Any:
         ]
     if name == "shape_parameters":
         return rows[name].map(_treatment)
-    return rows[name].map(lambda value: f"{value:g}" if value < 1e5 else power_of_ten(value))
+    return rows[name].map(_number)
+
+
+def _number(value: float) -> str:
+    return f"{value:g}" if value < 1e5 else power_of_ten(value)
 
 
 def _square(
