@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from test_figures import draw_and_keep, draw_twice
-from zeptobarn.dataset import one_trial
+from zeptobarn.dataset import RATE_MULTIPLIERS, one_trial, throw_signal
 from zeptobarn.density import bin_index
 from zeptobarn.figures import datasets as dataset_figures
 from zeptobarn.figures import invariance as invariance_figures
@@ -18,7 +18,7 @@ from zeptobarn.figures import spectra as spectrum_figures
 from zeptobarn.figures import statistic as statistic_figures
 from zeptobarn.figures.templates import density_level
 from zeptobarn.invariance import limits_by_generator
-from zeptobarn.medians import nominal_model, sampled_and_precise
+from zeptobarn.medians import nominal_model, read_off, two_ways
 from zeptobarn.model import make_model
 from zeptobarn.profiles import curve, likelihood_map
 from zeptobarn.spectra import spectrum
@@ -44,8 +44,7 @@ def toys(small_study, small_templates):
 def shown(small_study, small_templates, toys):
     templates = small_templates["lz"]
     signals = {
-        m: dataset_figures.throw_signal(small_study, "lz", SIGNAL, templates[SIGNAL], m)
-        for m in dataset_figures.RATE_MULTIPLIERS
+        m: throw_signal(small_study, "lz", SIGNAL, templates[SIGNAL], m) for m in RATE_MULTIPLIERS
     }
     dataset = toys.events[toys.events["trial"] == 1]
     return small_study, "lz", SIGNAL, templates, dataset, signals
@@ -70,10 +69,10 @@ def test_signal_follows_its_template(small_study, small_templates, shown):
 
 def test_signal_is_thrown_by_name(small_study, small_templates, shown):
     template = small_templates["lz"][SIGNAL]
-    again = dataset_figures.throw_signal(small_study, "lz", SIGNAL, template, 1)
+    again = throw_signal(small_study, "lz", SIGNAL, template, 1)
     pd.testing.assert_frame_equal(again, shown[-1][1])
     other = dataclasses.replace(small_study, seed=2)
-    assert not again.equals(dataset_figures.throw_signal(other, "lz", SIGNAL, template, 1))
+    assert not again.equals(throw_signal(other, "lz", SIGNAL, template, 1))
 
 
 def test_list_of_sources(small_study, small_templates, shown):
@@ -130,26 +129,27 @@ def test_likelihood(tmp_path, small_study, models, toys):
 
 
 def test_medians(tmp_path, small_study, models, toys, monkeypatch):
-    signal = spectrum(small_study, models[1].signal)
-    limits = sampled_and_precise(models[1], toys, signal, n_templates=10)
+    found = two_ways(models[1], toys, (0, 1))
     draw_twice(
-        tmp_path / "some", lambda files: median_figures.draw(small_study, "lz", 10, *limits, files)
+        tmp_path / "some", lambda files: median_figures.draw(small_study, "lz", 10, *found, files)
     )
     figure = draw_and_keep(
         monkeypatch,
         median_figures,
-        lambda: median_figures.draw(small_study, "lz", 10, *limits, [tmp_path / "kept.png"]),
+        lambda: median_figures.draw(small_study, "lz", 10, *found, [tmp_path / "kept.png"]),
     )
-    own = limits[1].set_index("trial")["limit_cm2"]
-    found = limits[0].groupby("trial")["limit_cm2"]
-    assert len(figure.axes) == 1 + len(found) == 4
-    for axis in figure.axes[1:]:
-        trial = int(axis.get_ylabel().removeprefix("dataset "))
-        (line,) = (line for line in axis.lines if line.get_linestyle() == "--")
-        assert line.get_xdata() == pytest.approx([np.log10(own[trial])] * 2)
-        (point,) = (line.get_xdata() for line in axis.lines if line.get_marker() == "o")
-        assert point == pytest.approx([np.log10(found.median()[trial])])
-    none = [table.assign(limit_cm2=np.nan) for table in (limits[0][:0], limits[1])]
+    curves, limits = found
+    top, bottom = figure.axes
+    thrown = curves[curves["dataset"] == "thrown"].groupby("injected")
+    read = [read_off(curve, 0.1) for _, curve in thrown]
+    points = [line.get_xydata() for line in top.lines if line.get_marker() == "o"]
+    assert np.concatenate(points) == pytest.approx(np.array([[x, 0.1] for x in read]))
+    dashed = [line.get_xdata()[0] for line in bottom.lines if line.get_linestyle() == "--"]
+    assert dashed == pytest.approx(read)
+    medians = limits.groupby("injected")["limit_rate_multiplier"].median()
+    squares = [line.get_xdata()[0] for line in bottom.lines if line.get_marker() == "s"]
+    assert squares == pytest.approx(list(medians))
+    none = [curves[:0], limits.assign(limit_rate_multiplier=np.nan)]
     median_figures.draw(small_study, "lz", 10, *none, [tmp_path / "none.png"])
 
 

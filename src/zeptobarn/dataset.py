@@ -1,13 +1,22 @@
-"""One dataset, and the models of several masses for it, read from files."""
+"""One dataset, a signal to put into it, and the models of several masses for it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
+from zeptobarn import paths
 from zeptobarn.model import Model, read_calibration, read_model
+from zeptobarn.streams import stream
 from zeptobarn.study import Study
-from zeptobarn.toys import Toys, read_toys
+from zeptobarn.templates import Template
+from zeptobarn.toys import Toys, place, read_toys
+
+# Rate multipliers of the signals that pictures put into datasets.
+RATE_MULTIPLIERS = (0, 1, 10)
 
 
 def read_models(
@@ -64,3 +73,28 @@ def one_trial(toys: Mapping[str, Toys], trial: int) -> dict[str, Toys]:
         )
         for name, found in toys.items()
     }
+
+
+def throw_signal(
+    study: Study,
+    detector: str,
+    source: str,
+    template: Template,
+    rate_multiplier: float,
+    *trial: int,
+) -> pd.DataFrame:
+    """Throw the signal events of one dataset, from the nominal template.
+
+    The random numbers depend on the seed, the names, the multiplier, and the trial if there is one.
+
+    Returns
+    -------
+    ``cs1, cs2`` (the detector's area unit), a row per event.
+    """
+    rng = stream(study.seed, "signal", detector, source, paths.number(rate_multiplier), *trial)
+    expected = template.nominal
+    n = rng.poisson(rate_multiplier * expected.sum())
+    shares = expected / (expected.sum() or 1.0)
+    bins = rng.choice(len(shares), size=n, p=shares) if n else np.empty(0, dtype=np.int64)
+    cs1, cs2 = place(study.detectors[detector].space, bins, rng)
+    return pd.DataFrame({"cs1": cs1, "cs2": cs2})

@@ -1,4 +1,7 @@
-# Pictures of single datasets, and of the spectra behind them.
+"""Pictures of single datasets, and of the spectra behind them."""
+
+from zeptobarn import dataset, medians
+
 DATASET_PICTURES = [
     *(figure(f"statistic_{t}_{i}") for t in STUDY.targets for i in STUDY.interactions),
     *(figure(f"likelihood_{t}_{i}") for t in STUDY.targets for i in STUDY.interactions),
@@ -134,13 +137,9 @@ rule figure_spectra_integrated:
 
 
 rule figure_medians:
-    """Draw limits of one dataset with many templates beside those of many datasets with one."""
+    """Draw p-values of one dataset with a signal beside the limits of many datasets without."""
     input:
         templates=lambda w: picture_templates(w, [MEDIANS_MASS]),
-        spectrum=lambda w: STUDY.path(
-            paths.SPECTRUM,
-            spectrum=paths.wimp_source(STUDY.interactions[0], MEDIANS_MASS),
-        ),
     output:
         reported(
             "medians_{detector}",
@@ -155,6 +154,9 @@ rule figure_medians:
         claims=NOMINAL_CLAIM,
         config=lambda w: picture_slice(w, [MEDIANS_MASS]),
         mass_GeV=MEDIANS_MASS,
+        n_datasets=min(STUDY.trials, medians.N_DATASETS),
+        p_value=f"{1 - STUDY.confidence_level:.3g}",
+        signals=" and ".join(f"{m:g}" for m in dataset.RATE_MULTIPLIERS if m),
         code=code_of("figure_medians.py"),
     script:
         "../scripts/figure_medians.py"

@@ -1,5 +1,6 @@
 from zeptobarn import paths
-from zeptobarn.figures.datasets import RATE_MULTIPLIERS, draw, list_sources, throw_signal
+from zeptobarn.dataset import RATE_MULTIPLIERS, throw_signal
+from zeptobarn.figures.datasets import draw, list_sources
 from zeptobarn.joblog import keep_log
 from zeptobarn.study import study_from_settings
 from zeptobarn.tables import write_csv

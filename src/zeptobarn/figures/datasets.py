@@ -14,35 +14,11 @@ from zeptobarn import paths
 from zeptobarn.detector import AnalysisSpace
 from zeptobarn.figures.style import BLACK, BLUE, RED, interaction_label, new_figure, power_of_ten
 from zeptobarn.figures.templates import density_level
-from zeptobarn.streams import stream
 from zeptobarn.study import Study
 from zeptobarn.templates import Template
-from zeptobarn.toys import place
-
-RATE_MULTIPLIERS = (0, 1, 10)
 
 # Shares of the signal inside its contours.
 _SHARES = (0.9, 0.5)
-
-
-def throw_signal(
-    study: Study, detector: str, source: str, template: Template, rate_multiplier: float
-) -> pd.DataFrame:
-    """Throw the signal events of one dataset, from the nominal template.
-
-    The random numbers depend on the seed and on the names and the multiplier alone.
-
-    Returns
-    -------
-    ``cs1, cs2`` (the detector's area unit), a row per event.
-    """
-    rng = stream(study.seed, "signal", detector, source, paths.number(rate_multiplier))
-    expected = template.nominal
-    n = rng.poisson(rate_multiplier * expected.sum())
-    shares = expected / (expected.sum() or 1.0)
-    bins = rng.choice(len(shares), size=n, p=shares) if n else np.empty(0, dtype=np.int64)
-    cs1, cs2 = place(study.detectors[detector].space, bins, rng)
-    return pd.DataFrame({"cs1": cs1, "cs2": cs2})
 
 
 def list_sources(

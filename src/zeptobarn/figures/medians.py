@@ -1,88 +1,105 @@
-"""Limits of one dataset with many templates, beside limits of many datasets with one."""
+"""P-values of one dataset with a signal in it, above the limits of many datasets without."""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
+from matplotlib.ticker import LogFormatter
 
 from zeptobarn import labels, paths
-from zeptobarn.figures.style import BLACK, BLUE, GREEN, ORANGE, RED, new_figure, set_title
-from zeptobarn.medians import N_RECOILS, central
+from zeptobarn.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    new_figure,
+    power_of_ten,
+    set_title,
+)
+from zeptobarn.medians import central, read_off
 from zeptobarn.study import Study
 
 _COLOURS = (BLUE, ORANGE, GREEN)
-_BINS = 50
+_LINES = {"thrown": "-", "average": ":"}
+_BINS = 60
+_LEAST_P = 1e-3
 
 
 def draw(
     study: Study,
     detector: str,
     mass_GeV: float,
-    sampled: pd.DataFrame,
-    precise: pd.DataFrame,
+    p_values: pd.DataFrame,
+    limits: pd.DataFrame,
     files: Iterable[str | Path],
 ) -> None:
-    """Draw histograms of both kinds of limits on the same axis, with medians and central 68 %.
+    """Draw both ways on the same axis: p-values with what is read off, and histograms of limits.
 
     Parameters
     ----------
-    sampled
-        From `zeptobarn.medians.limits_of_sampled_templates`, of up to three datasets.
-    precise
-        Limits of many datasets with the precise template, these among them: ``trial, limit_cm2``.
+    p_values, limits
+        From `zeptobarn.medians.two_ways`.
     """
-    everything = np.log10(pd.concat([sampled["limit_cm2"], precise["limit_cm2"]]).dropna())
-    if everything.empty:
-        everything = pd.Series([np.log10(study.reference_cross_section_cm2)])
-    edges = np.linspace(everything.min() - 0.1, everything.max() + 0.1, _BINS + 1)
-    own = precise.set_index("trial")["limit_cm2"]
-    trials = sorted(set(sampled["trial"]), key=lambda trial: own[trial])
-    with new_figure(7.2, 4.2, files) as figure:
-        grid = figure.add_gridspec(max(len(trials), 1), 2)
-        right = figure.add_subplot(grid[:, 1])
-        _histogram(right, precise["limit_cm2"], edges, RED)
-        right.set_title(f"one precise template, {len(precise)} datasets")
-        for row, (trial, colour) in enumerate(zip(trials, _COLOURS, strict=False)):
-            axis = figure.add_subplot(grid[row, 0], sharex=right)
-            _histogram(axis, sampled.loc[sampled["trial"] == trial, "limit_cm2"], edges, colour)
-            axis.axvline(np.log10(own[trial]), color=BLACK, ls="--", lw=1.2)
-            axis.set_ylabel(f"dataset {trial}")
-            failed = int(sampled.loc[sampled["trial"] == trial, "limit_cm2"].isna().sum())
-            if failed:
-                axis.text(0.98, 0.9, f"without limit: {failed}", ha="right", va="top", fontsize=7,
-                          transform=axis.transAxes)  # fmt: skip
-            if row == 0:
-                n = sampled["template"].nunique()
-                axis.set_title(f"one dataset, {n} templates of {N_RECOILS} recoils")
-            if row < len(trials) - 1:
-                axis.tick_params(labelbottom=False)
-        for axis in (figure.axes[0], figure.axes[-1]):
-            axis.set_xlabel(r"$\log_{10}$(cross-section limit / cm²)")
-            axis.xaxis.set_major_locator(MaxNLocator(5))
-        right.set_ylabel("share of limits")
-        right.plot(
-            [], [], color=BLACK, ls="--", lw=1.2, label="this dataset's limit, precise template"
+    threshold = 1 - study.confidence_level
+    found = limits["limit_rate_multiplier"].dropna()
+    found = found[found > 0]
+    low, high = (0.1, 10.0) if found.empty else map(float, (found.min() / 1.5, found.max() * 1.5))
+    edges = np.geomspace(low, high, _BINS + 1)
+    injected, tallest = list(limits["injected"].unique()), 0.0
+    with new_figure(7.2, 6.6, files) as figure:
+        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1.15, 1))
+        top.set(ylim=(_LEAST_P, 0.6), yscale="log", xlim=(low, high), xscale="log")
+        top.axhline(threshold, color="0.6", lw=0.8)
+        top.text(low, threshold, f" p = {threshold:.3g}", ha="left", va="top", fontsize=8)
+        for signal, colour in zip(injected, _COLOURS, strict=False):
+            for name, line in _LINES.items():
+                chosen = (p_values["injected"] == signal) & (p_values["dataset"] == name)
+                curve = p_values[chosen]
+                if curve.empty:
+                    continue
+                read = read_off(curve, threshold)
+                top.plot(curve["rate_multiplier"], curve["p_value"], color=colour, ls=line)
+                if name == "thrown":
+                    top.plot(read, threshold, "o", color=colour, mec=BLACK, ms=6, zorder=3)
+                    bottom.axvline(read, color=colour, lw=1.2, ls="--")
+            many = limits.loc[limits["injected"] == signal, "limit_rate_multiplier"]
+            middle = central(many)
+            counts, _ = np.histogram(many.dropna(), edges)
+            shares = counts / max(counts.sum(), 1)
+            tallest = max(tallest, float(shares.max()))
+            bottom.stairs(shares, edges, fill=True, color=colour, alpha=0.4)
+            bottom.errorbar(
+                middle["median"],
+                1.12 * shares.max(),
+                xerr=[
+                    [middle["median"] - middle["low"]],
+                    [middle["high"] - middle["median"]],
+                ],
+                fmt="s",
+                color=colour,
+                mec=BLACK,
+                ms=5,
+                capsize=2,
+            )
+            what = "background alone" if signal == 0 else f"with a signal of {signal:g}"
+            top.plot([], [], color=colour, label=f"{what}: median {middle['median']:.3g}")
+        bottom.set_ylim(0, 1.25 * tallest or 1.0)
+        top.plot([], [], color=BLACK, marker="o", label="one dataset, and what is read off")
+        top.plot([], [], color=BLACK, ls=":", label="average dataset")
+        top.plot([], [], color=BLACK, marker="s", label="median, central 68 %")
+        top.set_ylabel("p-value")
+        n = limits["trial"].nunique()
+        bottom.set(
+            xlabel=f"rate multiplier (cross section / "
+            f"{power_of_ten(study.reference_cross_section_cm2)} cm²)",
+            ylabel=f"share of the limits of\n{n} datasets",
         )
-        right.errorbar([], [], xerr=1, fmt="o", color=BLACK, ms=4, label="median, central 68 %")
+        for ticks in (bottom.xaxis.set_major_formatter, bottom.xaxis.set_minor_formatter):
+            ticks(LogFormatter(minor_thresholds=(2, 0.5)))
         figure.legend(loc="outside lower center", ncols=2)
         title = study.detectors[detector].title
         set_title(
             figure,
             f"{title}, WIMP of {paths.number(mass_GeV)} GeV/c²: {labels.nominal_claim(study)}",
         )
-
-
-def _histogram(axis: Any, limits: pd.Series, edges: NDArray[np.float64], colour: str) -> None:
-    """Draw a histogram with its median and central 68 % above it."""
-    counts, _ = np.histogram(np.log10(limits.dropna()), edges)
-    shares = counts / max(counts.sum(), 1)
-    axis.stairs(shares, edges, fill=True, color=colour, alpha=0.5)
-    low, median, high = (np.log10(central(limits)[key]) for key in ("low", "median", "high"))
-    height = 1.15 * shares.max(initial=1e-9)
-    errors = [[median - low], [high - median]]
-    axis.errorbar(median, height, xerr=errors, fmt="o", color=colour, mec=BLACK, ms=5, capsize=2)
-    axis.set(xlim=(edges[0], edges[-1]), ylim=(0, 1.3 * shares.max(initial=1e-9)))
