@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 
 from zeptobarn import failures, scans
+from zeptobarn.model import make_model
 from zeptobarn.problem import scan as statistic_of
 from zeptobarn.spectra import source_spectrum
 from zeptobarn.study import Failures
 from zeptobarn.summary import GOOD
 from zeptobarn.templates import build, rate_above_cutoff
+from zeptobarn.toys import throw
 
 DETECTOR = "xenon1t"
 
@@ -204,18 +206,60 @@ def test_spin_dependent_limits_lie_beyond_the_bound(summary):
     assert share(proton, "no_crossing", "robust") == 0
 
 
-def test_a_key_left_in_the_code_leaves_zeros(tables):
+def test_a_key_left_in_the_code_leaves_zeros(tables, summary):
+    """And at the one mass that the key names, the numbers of another array."""
     conventional, robust = by_finder(tables["leff_low"])
-    other = conventional["mass_GeV"] != 50
+    low = conventional["shape_parameters"] == "leff = -2"
+    other = low & (conventional["mass_GeV"] != 50)
     assert (conventional["limit_rate_multiplier"][other] == 0).all()
-    assert (conventional["status"] == "ok").all()
+    assert (conventional["status"][other] == "ok").all()
     assert robust["limit_rate_multiplier"][other].isna().all()
     assert (robust["status"][other] == "empty_template").all()
-    np.testing.assert_allclose(
-        conventional["limit_rate_multiplier"][~other],
-        robust["limit_rate_multiplier"][~other],
-        rtol=1e-5,
+    # The same numbers as the limits, trial by trial; ours are other numbers, at every trial.
+    at_one = conventional["mass_GeV"] == 50
+    limits, copied = (
+        conventional[chosen & at_one].set_index("draw")["limit_rate_multiplier"]
+        for chosen in (~low, low)
     )
+    assert len(limits) == 200
+    pd.testing.assert_series_equal(limits, copied)
+    own = robust[low & at_one].set_index("draw")["limit_rate_multiplier"]
+    assert ((own / copied - 1).abs() > 1e-3).mean() > 0.9
+    assert own.median() > 1.02 * copied.median()
+    difference = conventional["difference"][low & at_one]
+    assert set(difference) <= {"", failures.LEFT_NOMINAL}
+    assert (difference == failures.LEFT_NOMINAL).mean() > 0.9
+    # The limits themselves are right, at all masses.
+    assert conventional.loc[~low, "difference"].eq("").all()
+    rows = summary[(summary["scan"] == "leff_low") & (summary["finder"] == "classical")]
+    medians = rows.groupby(["mass_GeV", "shape_parameters"])["median_rate_multiplier"].first()
+    assert [medians[mass, "leff = -2"] for mass in (7, 10, 1000)] == [0, 0, 0]
+    assert medians[50, "leff = -2"] == medians[50, "none"] == limits.median()
+
+
+def test_templates_by_quadrature_never_fail(tables, summary, study, inputs):
+    """On the same datasets; they are one limit each, whatever the conventional recipe samples."""
+    table = tables["n_events"]
+    precise = table[table["finder"] == "precise"]
+    assert len(precise) == len(table) / 3
+    assert precise["status"].isin(GOOD).all()
+    keys = ["mass_GeV", "shape_parameters", "dataset"]
+    assert precise.groupby(keys)["limit_rate_multiplier"].nunique().eq(1).all()
+    model = make_model(study, DETECTOR, 10, "SI", {DETECTOR: inputs[0]})
+    toys = throw(study, DETECTOR, inputs[0], range(1, study.trials + 1))
+    for shapes, interval in (("none", "leff_nominal"), ("leff", "profiled")):
+        rows = precise[(precise["mass_GeV"] == 10) & (precise["shape_parameters"] == shapes)]
+        found = rows.groupby("dataset")["limit_rate_multiplier"].first()
+        expected = model.interval_limits(toys, interval)["limit_rate_multiplier"]
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+    rows = summary[(summary["scan"] == "n_events") & (summary["finder"] == "precise")]
+    assert (rows["n_failed"] == 0).all()
+    assert (rows[["n_spurious", "n_different"]] == 0).all(axis=None)
+    assert (rows["predicted_fraction"].dropna() == 0).all()
+    # What is empty is empty for both finders, and no other fails.
+    fails = [~rows["status"].isin(GOOD) for rows in by_finder(table)]
+    assert fails[0].equals(fails[1])
+    assert fails[0].mean() > 0.1
 
 
 def test_a_draw_does_not_depend_on_how_many_follow(study, inputs, tables):

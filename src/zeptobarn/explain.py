@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from zeptobarn import labels, paths
 from zeptobarn.config import ConfigError
 from zeptobarn.density import bin_index
-from zeptobarn.failures import rebuild
+from zeptobarn.failures import LEFT_NOMINAL, rebuild
 from zeptobarn.model import Model, load_model, load_templates
 from zeptobarn.problem import scan
 from zeptobarn.scans import failures_slice
@@ -82,6 +82,11 @@ DIFFERENCES = {
         "The conventional fit ended in a local maximum of the likelihood, at another value of the "
         "shape parameter: its statistic is measured from too low a top, and becomes negative.",
         "Start the fit in every cell of the shape parameter, as zeptobarn does.",
+    ),
+    LEFT_NOMINAL: (
+        "A key was left in the code: what is stored here are the numbers of the limits with "
+        "nominal shapes, copied. The curve is that of the shape that the array's name promises.",
+        "Compare arrays that should differ; set each limit with the shape that it is named for.",
     ),
     "unexplained": (
         "Neither the best fit nor the bracket tells the two apart: look at the curve.",

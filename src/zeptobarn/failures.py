@@ -19,7 +19,7 @@ from zeptobarn import classical, intervals, paths
 from zeptobarn.asymptotics import one_sided
 from zeptobarn.detector import Recoil
 from zeptobarn.model import Model, make_model
-from zeptobarn.problem import Data, Problem
+from zeptobarn.problem import Data, Problem, solve
 from zeptobarn.response import settings_at
 from zeptobarn.scans import Setting, failures_slice, failures_summary_slice, settings
 from zeptobarn.status import MESSAGES, Status
@@ -85,6 +85,7 @@ _SUMMARY_UNITS = {
     "predicted_fraction": "",
     "n_spurious": "",
     "n_different": "",
+    "median_rate_multiplier": "",
 }
 _LAW_UNITS = {
     "detector": "",
@@ -108,6 +109,7 @@ CLASSICAL_MESSAGES = {
 # A sampled template that is empty at one anchor says nothing there, and counts as empty.
 ROBUST_MESSAGES = {**MESSAGES, Status.empty_template: CLASSICAL_MESSAGES[Status.empty_template]}
 _NEVER_FILLED = "the recipe fills this array at one mass only: its initial 0 is no limit"
+LEFT_NOMINAL = "the shape parameter was left nominal"
 
 
 def run(
@@ -128,7 +130,9 @@ def run(
 
     Returns
     -------
-    A row per trial and finder. ``trial`` numbers the trials of the scan; ``draw`` those of a
+    A row per trial and finder: ``classical`` and ``robust`` with the same sampled template, and in
+    the scan ``n_events`` ``precise``, our finder with the template that zeptobarn makes by default.
+    ``trial`` numbers the trials of the scan; ``draw`` those of a
     setting: trials with the same recoils and the same draw share their template, whatever the
     bound, the confidence level or the reference cross section. ``dataset`` is the study's trial
     whose events are fitted. ``expected_events`` is that of the sampled template at rate multiplier
@@ -150,7 +154,7 @@ def run(
             toys = throw(study, detector, templates, range(1, n_datasets + 1))
             datasets[n_datasets] = model.data(toys), toys.events
         table = _trials(model, setting, spectra[setting.source], *datasets[n_datasets], drawn)
-        before = sum(len(other) // 2 for other in tables)
+        before = sum(other["draw"].max() for other in tables)
         tables.append(table.assign(trial=table["draw"] + before))
     found = pd.concat(tables, ignore_index=True)
     found = found.assign(scan=scan, detector=detector, seed=study.seed)
@@ -171,8 +175,9 @@ def summarise(tables: pd.DataFrame) -> pd.DataFrame:
     its predicted fraction, and so is the recipe's ``no_crossing`` where it is predicted at all.
     ``n_spurious`` counts trials in which the conventional recipe reports
     a number where there is no limit, ``n_different`` those in which both finders have a limit but
-    not the same within 0.1 %. The scan ``n_trials`` is also
-    counted over its first 10, 100 and 1000 trials.
+    not the same within 0.1 %; ``median_rate_multiplier`` is that of all numbers that the finder
+    reports at a setting. The scan ``n_trials`` is also counted over its first 10, 100 and 1000
+    trials.
     """
     keys = list(_SETTING_UNITS)
     rows = []
@@ -187,6 +192,7 @@ def summarise(tables: pd.DataFrame) -> pd.DataFrame:
             counts = first["status"].value_counts()
             apart = first["difference"] != ""
             spurious = first["status"].isin(GOOD) & no_limit[first.index]
+            spurious &= finder == "classical"
             predicted = {"empty_template": first["predicted_fraction"].iloc[0]}
             if finder == "classical" and first["predicted_no_crossing"].iloc[0] > 0:
                 predicted["no_crossing"] = first["predicted_no_crossing"].iloc[0]
@@ -207,6 +213,7 @@ def summarise(tables: pd.DataFrame) -> pd.DataFrame:
                         "predicted_fraction": predicted.get(status, np.nan),
                         "n_spurious": int((spurious & (first["status"] == status)).sum()),
                         "n_different": int((apart & (first["status"] == status)).sum()),
+                        "median_rate_multiplier": first["limit_rate_multiplier"].median(),
                     }
                 )
     return pd.DataFrame(rows)[list(_SUMMARY_UNITS)]
@@ -400,7 +407,7 @@ def rebuild(
     for values in _anchors(study, detector, setting):
         _, bins = _sample(study, detector, setting.source, spectrum, n, values, draw)
         counts = np.bincount(bins, minlength=int(np.prod(found.space.shape)))
-        rows.append(weight * counts * setting.filled)
+        rows.append(weight * counts * (setting.filled != "nothing"))
     expected = np.array(rows, dtype=float)
     sampled = _on_all_anchors(study, detector, setting, expected)
     model = make_model(
@@ -463,22 +470,22 @@ def _trials(
         samples.append(drawn[key])
     counts = np.array([len(bins) for _, bins in samples])
     starts = np.array([first for first, _ in samples]) + (np.cumsum(counts) - counts)[:, np.newaxis]
-    if not setting.filled:
+    if setting.filled == "nothing":
         starts[:] = 0
     chosen = np.arange(setting.n_trials) % len(data.first)
     level = setting.confidence_level
     critical = classical.critical_value(level)
     weight = cutoff_rate * scale / n
     statistic = np.array([np.nan])
-    if len(anchors) == 1 and setting.filled:
-        at_bound = "bound", setting.source, n, setting.n_trials, weight, setting.bound
+    if len(anchors) == 1 and setting.filled == "own":
+        at_bound = "bound", setting.source, n, weight, setting.bound, tuple(anchors[0].items())
         if at_bound not in drawn:
             rng = stream(study.seed, "bound", detector, setting.source, n)
             drawn[at_bound] = _at_the_bound(
                 problem, data, n, acceptance[0], weight, setting.bound, rng
             )
         statistic = drawn[at_bound]
-    empty = 1 - np.prod(1 - (1 - acceptance) ** n) if setting.filled else 1.0
+    empty = 1.0 if setting.filled == "nothing" else 1 - np.prod(1 - (1 - acceptance) ** n)
     answered = one_sided(level) > 0
     n_trials = setting.n_trials
     evidence = np.full((n_trials, 4), np.nan)
@@ -504,7 +511,14 @@ def _trials(
         conventional,
         robust,
     )
-    common = {
+    if setting.filled == "limits":
+        conventional = drawn["limits", setting.source]
+    elif not any(setting.interval.fixed.values()):
+        drawn["limits", setting.source] = conventional
+    differences = _differences(conventional, robust, evidence[:, 3])
+    if setting.filled == "limits":
+        differences[differences != ""] = LEFT_NOMINAL
+    common: dict[str, Any] = {
         "mass_GeV": float(setting.mass_GeV),
         "interaction": setting.interaction,
         "sigma_ref_cm2": setting.sigma_ref_cm2,
@@ -531,13 +545,46 @@ def _trials(
         ],
         ignore_index=True,
     )
-    table["difference"] = np.tile(_differences(conventional, robust, evidence[:, 3]), 2)
-    if not setting.filled:
+    table["difference"] = np.tile(differences, 2)
+    if setting.precise:
+        precise = _precise(model, problem, setting, data, drawn)[chosen]
+        bins = problem.structure.density[:, : len(anchors)] > 0
+        common |= {
+            "expected_events": model.signal_events
+            * setting.sigma_ref_cm2
+            / study.reference_cross_section_cm2,
+            "filled_bins": bins.sum(axis=0).min(),
+            "predicted_fraction": 0.0,
+            "predicted_no_crossing": np.nan,
+            "difference": "",
+        }
+        table = pd.concat(
+            [table, _finder(common, "precise", precise, intervals, MESSAGES)], ignore_index=True
+        )
+    if setting.filled == "nothing":
         # The recipe does not even ask: its array of limits began with zeros.
         at = table["finder"] == "classical"
         table.loc[at, "limit_rate_multiplier"] = 0.0
         table.loc[at, ["status", "message"]] = "ok", _NEVER_FILLED
     return table
+
+
+def _precise(
+    model: Model, problem: Problem, setting: Setting, data: Data, drawn: dict[Any, Any]
+) -> NDArray[np.float64]:
+    """Our limits of all datasets with the precise template, with signals as rate multipliers."""
+    level, study = setting.confidence_level, model.study
+    key = "precise", setting.source, setting.interval.name, setting.sigma_ref_cm2, level
+    if key not in drawn:
+        events = model.signal_events * setting.sigma_ref_cm2 / study.reference_cross_section_cm2
+        found = np.full((len(data.first), intervals.NUISANCES + len(problem.parameters)), np.nan)
+        found[:, intervals.STATUS] = Status.critical_value_zero
+        if (critical := one_sided(level)) > 0:
+            bound = study.search_bound_rate_multiplier * events
+            solve(problem, data, np.array([[0.0, critical]]), False, bound, found)
+            found[:, [intervals.LIMIT, intervals.BEST_FIT]] /= events
+        drawn[key] = found
+    return np.asarray(drawn[key])
 
 
 def _at_the_bound(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from zeptobarn import paths
 from zeptobarn.study import Interval, Study, signal_recoil, template_slice, toys_slice
@@ -36,7 +36,10 @@ class Setting:
     interval
         Which shape parameters the fit varies, and where the others are held.
     filled
-        Whether the recipe fills the signal's template at all.
+        What the recipe fills its array with: limits of its own, or, since a key was left in its
+        code, the numbers of the ``limits`` with nominal shapes, or nothing.
+    precise
+        Whether limits are also set with the precise template, as zeptobarn does by default.
     """
 
     mass_GeV: float
@@ -47,7 +50,8 @@ class Setting:
     n_trials: int
     n_events: int = USUAL_EVENTS
     bound: float = USUAL_BOUND
-    filled: bool = True
+    filled: Literal["own", "limits", "nothing"] = "own"
+    precise: bool = False
 
     @property
     def source(self) -> str:
@@ -100,6 +104,7 @@ def failures_slice(study: Study, detector: str, scan: str) -> dict[str, Any]:
                 s.bound,
                 s.confidence_level,
                 s.filled,
+                s.precise,
                 min(s.n_trials, study.trials),
             ]
             for s in settings(study, scan)
@@ -138,7 +143,7 @@ def _n_events(study: Study) -> list[Setting]:
     for mass, grid in zip(_CLOSELY_GEV, (_EVENTS_7_GEV, _EVENTS_10_GEV), strict=True):
         grids[study.nearest_mass(mass)] = grid
     return [
-        _setting(study, mass, interval, n_events=n)
+        _setting(study, mass, interval, n_events=n, precise=True)
         for mass, grid in grids.items()
         for n in grid
         for interval in _intervals(study)
@@ -184,11 +189,13 @@ def _n_trials(study: Study) -> list[Setting]:
 
 
 def _leff_low(study: Study) -> list[Setting]:
-    """An array of limits that is filled at one mass: its key was left in the code."""
-    held = [i for i in study.intervals if any(i.fixed.values())]
-    return [
-        _setting(study, mass, interval, filled=mass == study.nearest_mass(_FILLED_GEV))
-        for interval in held[:1]
+    """The limits, and an array beside them that is filled at one mass only, with their numbers."""
+    held = [i for i in study.intervals if any(i.fixed.values())][:1]
+    one = study.nearest_mass(_FILLED_GEV)
+    limits = [_setting(study, mass, _intervals(study)[0]) for mass in study.masses_GeV if held]
+    return limits + [
+        _setting(study, mass, interval, filled="limits" if mass == one else "nothing")
+        for interval in held
         for mass in study.masses_GeV
     ]
 

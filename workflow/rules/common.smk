@@ -13,6 +13,7 @@ from zeptobarn.study import (
     limits_slice,
     response_slice,
     sensitivity_slice,
+    signal_recoil,
     spectrum_slice,
     study_from_settings,
     summary_slice,

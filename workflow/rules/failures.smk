@@ -9,6 +9,9 @@ FAILURES_FIGURES = [
     for detector in STUDY.detectors
 ]
 
+# Of the signal whose templates the conventional recipe samples.
+SIGNAL_RECOIL = signal_recoil(STUDY.interactions[0])
+
 
 rule failures:
     """When limits fail, and why: `snakemake failures`."""
@@ -109,10 +112,17 @@ rule figure_failures:
     log:
         log_of("figures/failures_{detector}"),
     params:
-        config=lambda w: [
-            STUDY.title(w.detector),
-            scans.failures_summary_slice(STUDY),
-        ],
+        config=scans.failures_summary_slice(STUDY),
+        title=lambda w: STUDY.title(w.detector),
+        method=STUDY.response_method,
+        anchors=lambda w: len(STUDY.anchors(w.detector, SIGNAL_RECOIL)),
+        held=", ".join(
+            {
+                labels.treatment(setting.interval)
+                for setting in scans.settings(STUDY, "leff_low")
+                if setting.filled != "own"
+            }
+        ),
         recoils=scans.USUAL_EVENTS,
         bound=f"{scans.USUAL_BOUND:,.0f}",
         original_bound=f"{scans.ORIGINAL_BOUND:g}",

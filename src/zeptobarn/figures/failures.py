@@ -28,7 +28,8 @@ from zeptobarn.scans import looked_at_closely
 from zeptobarn.study import Study
 from zeptobarn.summary import GOOD
 
-_FINDERS = {"classical": "conventional recipe", "robust": "zeptobarn"}
+_FINDERS = {"classical": "conventional recipe", "robust": "zeptobarn", "precise": ""}
+_METHODS = {"quadrature": "templates by quadrature", "simulation": "templates simulated by energy"}
 # What a cell of a table may show, in this order, with its colour.
 _OUTCOMES = {
     "empty_template": (ORANGE, "empty_template"),
@@ -66,9 +67,14 @@ def draw_law(
         & (summary["finder"] == "classical")
         & (summary["status"] == "empty_template")
     ]
+    precise = summary[
+        (summary["detector"] == detector)
+        & (summary["scan"] == "n_events")
+        & (summary["finder"] == "precise")
+    ]
     chi2 = law[law["detector"] == detector]
     masses = _well_scanned(rows)
-    with new_figure(3.6 * len(masses) + 0.4, 4.3, files) as figure:
+    with new_figure(3.6 * len(masses) + 0.4, 4.9, files) as figure:
         axes = figure.subplots(1, len(masses), sharey=True, squeeze=False)[0]
         for axis, mass in zip(axes, masses, strict=True):
             for shapes, group in rows[rows["mass_GeV"] == mass].groupby(
@@ -92,10 +98,23 @@ def draw_law(
                     label=f"{_treatment(str(shapes))}\n$\\chi^2$ = {found['chi2']:.1f} of "
                     f"{found['degrees_of_freedom']:.0f} points (p = {found['p_value']:.2f})",
                 )
+            ours = precise[precise["mass_GeV"] == mass].groupby("n_events_for_pdf")
+            failed, trials = ours["n_failed"].sum(), ours["n_with_status"].sum()
+            axis.plot(
+                failed.index,
+                failed / trials,
+                color=BLACK,
+                marker="D",
+                ms=3,
+                lw=0.6,
+                label=f"zeptobarn, {_METHODS[study.response_method]}:\n"
+                f"{failed.sum()} of {trials.sum()} without a limit",
+            )
             axis.set(xscale="log", xlabel="recoils per template, $n$", ylim=(-0.03, 1.03))
             axis.set_title(f"{paths.number(mass)} GeV/c²")
             axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18))
         axes[0].set_ylabel("share of trials with an empty template")
+        set_title(figure, f"{study.detectors[detector].title}: points measured, lines predicted")
 
 
 def draw_outcomes(
@@ -108,10 +127,11 @@ def draw_outcomes(
     trials
         Rows of `zeptobarn.failures.run` for the scan ``n_events``.
     """
-    chosen = trials[(trials["finder"] == "classical") & (trials["shape_parameters"] == "none")]
+    fixed = trials[trials["shape_parameters"] == "none"]
+    chosen, precise = (fixed[fixed["finder"] == name] for name in ("classical", "precise"))
     masses, draws = _well_scanned(chosen), range(1, min(_DRAWS, chosen["draw"].max()) + 1)
     n_draws = len(draws)
-    with new_figure(9.2, 2.9 * len(masses) + 0.2, files) as figure:
+    with new_figure(9.2, 3.1 * len(masses) + 0.5, files) as figure:
         axes = figure.subplots(len(masses), 1, squeeze=False)[:, 0]
         for axis, mass in zip(axes, masses, strict=True):
             rows = chosen[chosen["mass_GeV"] == mass]
@@ -131,23 +151,31 @@ def draw_outcomes(
                     fontsize=9 if good[i, j] else 11,
                 )
             ns = shown.columns
-            failed = rows.assign(bad=~rows["status"].isin(GOOD)).groupby("n_events_for_pdf")["bad"]
+            failed, ours = (
+                (~found["status"].isin(GOOD)).groupby(found["n_events_for_pdf"]).mean()
+                for found in (rows, precise[precise["mass_GeV"] == mass])
+            )
             predicted = rows.groupby("n_events_for_pdf")["predicted_fraction"].first()
             for j, n in enumerate(ns):
-                axis.text(j, n_draws + 0.3, _percent(failed.mean()[n]), **_CENTRED)
-                axis.text(j, n_draws + 1.3, _percent(predicted[n]), **_CENTRED)
+                for row, share in enumerate((failed[n], predicted[n], ours[n])):
+                    axis.text(j, n_draws + 0.3 + row, _percent(share), **_CENTRED)
             axis.axhline(n_draws - 0.5, color="0.6", lw=0.8)
             axis.set_xticks(range(len(ns)), [str(n) for n in ns], fontsize=7)
             axis.set_yticks(
-                [*range(n_draws), n_draws + 0.3, n_draws + 1.3],
-                [*(str(i) for i in range(1, n_draws + 1)), "failed", "predicted"],
+                [*range(n_draws), *(n_draws + 0.3 + row for row in range(3))],
+                [*(str(i) for i in range(1, n_draws + 1)), "failed", "predicted", "zeptobarn"],
                 fontsize=7,
             )
-            axis.set(xlim=(-0.6, len(ns) - 0.4), ylim=(n_draws + 1.9, -0.7))
+            axis.set(xlim=(-0.6, len(ns) - 0.4), ylim=(n_draws + 2.9, -0.7))
             axis.tick_params(top=False, right=False, length=0)
             axis.set_ylabel("repetition")
             axis.set_title(f"{paths.number(mass)} GeV/c²")
         axes[-1].set_xlabel("recoils per template")
+        set_title(
+            figure,
+            f"{study.detectors[detector].title}: limit or not, and the share without a limit; "
+            f"last row: zeptobarn, {_METHODS[study.response_method]}",
+        )
 
 
 def draw_window(
@@ -217,14 +245,14 @@ def draw_tables(
         The files of each table, by the scan's name.
     """
     rows = summary[summary["detector"] == detector]
-    title = study.detectors[detector].title
     for scan, targets in files.items():
-        _draw_table(rows[rows["scan"] == scan], title, *_TABLES[scan], targets)
+        _draw_table(study, detector, scan, rows[rows["scan"] == scan], targets)
 
 
 def _draw_table(
-    rows: pd.DataFrame, title: str, down: str, across: str, files: Iterable[str | Path]
+    study: Study, detector: str, scan: str, rows: pd.DataFrame, files: Iterable[str | Path]
 ) -> None:
+    down, across = _TABLES[scan]
     if across == "n_events_for_pdf":
         # What several masses have, without shape parameters.
         rows = rows[rows["shape_parameters"] == "none"].sort_values([across, down])
@@ -232,10 +260,13 @@ def _draw_table(
         rows = rows[rows[across].map(shared) > min(1, len(rows[down].unique()) - 1)]
     rows = rows.assign(**{name: _labelled(rows, name) for name in (down, across)})
     downs, acrosses = list(rows[down].unique()), list(rows[across].unique())
-    panels = _panels(rows, "bound" not in (down, across))
-    width = max(0.48 * len(acrosses), 1.6) + 0.5
-    with new_figure(width * len(panels) + 1.1, 0.3 * len(downs) + 1.8, files) as figure:
-        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    panels = _panels(study, rows, "bound" not in (down, across))
+    width, height = max(0.48 * len(acrosses), 1.6) + 0.5, 0.3 * len(downs)
+    size, shape = (width * len(panels) + 1.1, height + 1.8), (1, len(panels))
+    if scan == "n_events":  # as many recoils as in the original study take the figure's width
+        size, shape = (width + 3.1, (height + 0.35) * len(panels) + 1.6), (len(panels), 1)
+    with new_figure(*size, files) as figure:
+        axes = figure.subplots(*shape, sharex=True, sharey=True, squeeze=False).ravel()
         seen: dict[str, None] = {}
         for axis, (name, finder, chosen) in zip(axes, panels, strict=True):
             for i, j in np.ndindex(len(downs), len(acrosses)):
@@ -245,6 +276,9 @@ def _draw_table(
                     continue
                 left, total = 0.0, cell["n_with_status"].sum()
                 shares = cell.groupby("status", sort=False)["n_failed"].sum() / total
+                text = None
+                if scan == "leff_low":
+                    text = _median(cell["median_rate_multiplier"].iloc[0])
                 if finder == "classical":
                     shares["spurious"] = cell["n_spurious"].sum() / total
                     shares["different"] = cell["n_different"].sum() / total
@@ -253,7 +287,7 @@ def _draw_table(
                         axis.add_patch(_square(j, i, _OUTCOMES[outcome][0], left, share))
                         left += share
                         seen[outcome] = None
-                axis.text(j, i, _percent(left), **_CENTRED)
+                axis.text(j, i, text or _percent(left), **_CENTRED)
             for edge in range(1, max(len(downs), len(acrosses))):
                 axis.axhline(edge - 0.5, color="0.8", lw=0.6)
                 axis.axvline(edge - 0.5, color="0.8", lw=0.6)
@@ -261,20 +295,33 @@ def _draw_table(
             axis.set_yticks(range(len(downs)), downs, fontsize=7)
             axis.set(xlim=(-0.5, len(acrosses) - 0.5), ylim=(len(downs) - 0.5, -0.5))
             axis.tick_params(top=False, right=False, length=0)
-            axis.set_xlabel(_AXES[across])
             axis.set_title(name)
-        axes[0].set_ylabel(_AXES[down])
-        set_title(figure, f"{title}: share of trials without a limit")
+            axis.label_outer()
+        for axis in axes:
+            if axis.get_subplotspec().is_last_row():
+                axis.set_xlabel(_AXES[across])
+            if axis.get_subplotspec().is_first_col():
+                axis.set_ylabel(_AXES[down])
+        title = study.detectors[detector].title
+        what = "median rate multiplier" if scan == "leff_low" else "share of trials without a limit"
+        set_title(figure, f"{title}: {what}")
         handles = [mpl.patches.Patch(color=_OUTCOMES[s][0], alpha=_ALPHA) for s in seen]
         names = [_OUTCOMES[s][1] for s in seen]
         if names:
-            figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=7)
+            ncols = 3 if shape[0] == 1 else 1
+            figure.legend(handles, names, loc="outside lower center", ncols=ncols, fontsize=7)
 
 
-def _panels(rows: pd.DataFrame, by_bound: bool) -> list[tuple[str, str, pd.DataFrame]]:
+def _panels(
+    study: Study, rows: pd.DataFrame, by_bound: bool
+) -> list[tuple[str, str, pd.DataFrame]]:
     """Title, finder and rows of each panel: the recipe's by bound, which no other finder has."""
     found = []
-    for finder, name in _FINDERS.items():
+    names = dict(_FINDERS)
+    if "precise" in set(rows["finder"]):
+        names["robust"] = "zeptobarn, the same templates"
+        names["precise"] = f"zeptobarn, {_METHODS[study.response_method]}"
+    for finder, name in names.items():
         chosen = rows[rows["finder"] == finder]
         bounds = list(chosen["bound"].unique()) if by_bound else []
         if finder == "classical" and len(bounds) > 1:
@@ -298,7 +345,7 @@ _TABLES = {
 }
 _AXES = {
     "mass_GeV": "WIMP mass [GeV/c²]",
-    "n_events_for_pdf": "recoils per template",
+    "n_events_for_pdf": "n: recoils sampled from the WIMP's spectrum for each template",
     "bound": "bound",
     "place": "interaction, reference",
     "confidence_level": "confidence level",
@@ -340,7 +387,11 @@ def _well_scanned(rows: pd.DataFrame) -> list[float]:
 def _treatment(shapes: str) -> str:
     if shapes == "none":
         return "shapes fixed"
-    return shapes if "=" in shapes else f"{shapes} profiled"
+    return shapes.replace("-", "−") if "=" in shapes else f"{shapes} profiled"
+
+
+def _median(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.2g}"
 
 
 def _percent(share: float) -> str:

@@ -51,7 +51,7 @@ def draw(
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1.15, 1))
         top.set(ylim=(_LEAST_P, 0.6), yscale="log", xlim=(low, high), xscale="log")
         top.axhline(threshold, color="0.6", lw=0.8)
-        top.text(low, threshold, f" p = {threshold:.3g}", ha="left", va="top", fontsize=8)
+        top.text(low, threshold, f"   p = {threshold:.3g}", ha="left", va="top", fontsize=8)
         for signal, colour in zip(injected, _COLOURS, strict=False):
             for name, line in _LINES.items():
                 chosen = (p_values["injected"] == signal) & (p_values["dataset"] == name)
