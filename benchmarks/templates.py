@@ -46,7 +46,7 @@ from zeptobarn.simulate import histogram, simulate
 from zeptobarn.spectra import COLUMNS, integrate, wimp_spectrum
 from zeptobarn.streams import stream
 from zeptobarn.study import Study, load_study
-from zeptobarn.templates import recoils_per_bin, sample
+from zeptobarn.templates import rate_above_cutoff, recoils_per_bin, sample_bins
 
 Floats = NDArray[np.float64]
 
@@ -223,7 +223,9 @@ def ways(
 
     def plain(size: int, seed: int) -> Floats:
         rng = stream(seed, PLAIN)
-        return np.asarray(sample(settings, "nr", space, spectrum, size, 1.0, rng).expected[0])
+        bins = sample_bins(settings, "nr", space, spectrum, size, rng)
+        counts = np.bincount(bins[bins >= 0], minlength=int(np.prod(space.shape)))
+        return np.asarray(counts * (rate_above_cutoff(settings, "nr", spectrum) / size))
 
     def stratified(size: int, seed: int) -> Floats:
         streams = [stream(seed, STRATIFIED, i) for i in range(len(edges_keV) - 1)]

@@ -60,14 +60,20 @@ def test_lint(tmp_path, capsys):
     )
     arguments = ["lint", "--overlay", str(overlay)]
     assert main(arguments) == 1
-    assert "wimp_SI_10GeV.parquet: no such file; run `snakemake" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "wimp_SI_10GeV.parquet: no such file; run `snakemake" in printed.err
+    # 39.85² π × 70 cm³ × 2.9 g/cm³.
+    assert printed.out == (
+        "xenon1t: fiducial_mass_kg 1042; the fiducial cylinder, π r² h ρ, holds 1013 kg (-2.8 %)\n"
+    )
     study = load_study("config/config.yaml", overlay)
     sources = ["wimp_SI_10GeV", *(s.name for s in study.detectors["xenon1t"].sources)]
     for name, template in build_templates(study, "xenon1t", sources).items():
         path = study.path(paths.TEMPLATE, detector="xenon1t", source=name)
         write_template(study, "xenon1t", name, template, path)
     assert main(arguments) == 0
-    lines = capsys.readouterr().out.splitlines()
+    mass, *lines = capsys.readouterr().out.splitlines()
+    assert mass.startswith("xenon1t: fiducial_mass_kg")
     assert any(line.startswith("xenon1t wimp_SI_10GeV leff_-2: ") for line in lines)
     assert all("empty bins, where" in line and "cS2" in line for line in lines)
     # Templates from formulas are exact.

@@ -234,3 +234,19 @@ def test_every_key_is_described():
     for name in ("config", "detector"):
         schema = read_yaml(SCHEMA.parent / f"{name}.schema.yaml")
         assert list(undescribed(schema, "")) == []
+
+
+def test_recoils_of_conventional_sampling_may_be_left_out(tmp_path):
+    """Nothing of a study depends on them."""
+    settings = copy.deepcopy(XENON1T)
+    settings["signal"] = {"label": "WIMP"}
+    for source in settings["sources"]:
+        source.pop("n_events", None)
+    path = tmp_path / "xenon1t.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    found = load_detector(path, SCHEMA)
+    assert {found.signal.n_events, *(s.n_events for s in found.sources)} == {5_000_000}
+    given = load_detector(SCHEMA.parents[1] / "detectors/xenon1t.yaml")
+    assert given.source("neutrons").n_events == 55_000_000
+    assert found.response_settings("nr") == given.response_settings("nr")
+    assert found.signal.colour == given.signal.colour

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 from scipy import stats
 
 from test_figures import draw_and_keep, draw_twice
@@ -102,6 +103,24 @@ def test_level_holds_its_share(small_templates):
 
 def test_datasets(tmp_path, shown):
     draw_twice(tmp_path, lambda files: dataset_figures.draw(*shown, files))
+
+
+def test_signal_has_the_colour_of_the_detector_file(tmp_path, shown, monkeypatch):
+    study, *rest = shown
+    found = study.detectors["lz"]
+    assert found.signal.colour == "#D55E00"
+    changed = dataclasses.replace(found, signal=dataclasses.replace(found.signal, colour="#123456"))
+    study = dataclasses.replace(study, detectors={"lz": changed})
+    figure = draw_and_keep(
+        monkeypatch,
+        dataset_figures,
+        lambda: dataset_figures.draw(study, *rest, [tmp_path / "a.png"]),
+    )
+    axis = figure.subfigs[0].axes[-1]
+    colours = [to_hex(c.get_facecolor()[0]) for c in axis.collections if len(c.get_facecolor())]
+    colours += [to_hex(c.get_edgecolor()[0]) for c in axis.collections if len(c.get_edgecolor())]
+    assert colours.count("#123456") >= 2
+    assert "#d55e00" not in colours
 
 
 def test_statistic(tmp_path, small_study, models, toys):

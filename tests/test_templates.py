@@ -35,13 +35,12 @@ def test_folding_agrees_with_sampling(small_study, small_templates, detector, so
     folded = small_templates[detector][source]
     found = small_study.detectors[detector]
     sampled = sample(
-        found.settings,
-        small_study.recoil(detector, source),
-        found.space,
+        small_study,
+        detector,
+        source,
         spectrum(small_study, small_study.spectrum_name(detector, source)),
-        n_events,
-        events_per_rate(small_study, detector, source),
         stream(1, "sample", source),
+        n_events,
     )
     error = np.sqrt(sampled.variance.sum() + folded.variance.sum(axis=1).max())
     assert sampled.nominal.sum() == pytest.approx(folded.nominal.sum(), abs=4 * error)
@@ -183,18 +182,29 @@ def test_kde_smooths_a_simulated_template_and_leaves_an_exact_one(small_study, s
     assert len(lint(study, "xenon1t", source, made["exact", "histogram"])) == 0
 
 
-def test_lint_names_empty_bins(small_study):
+@pytest.mark.parametrize("source", ["wimp_SI_10GeV", "neutrons"])
+def test_detector_file_says_how_many_recoils_are_sampled(small_study, source):
     found = small_study.detectors["xenon1t"]
-    source = "wimp_SI_10GeV"
-    few = sample(
-        found.settings,
-        "nr",
-        found.space,
-        spectrum(small_study, source),
-        5000,
-        1.0,
-        stream(1, "few"),
+    few = dataclasses.replace(
+        found,
+        signal=dataclasses.replace(found.signal, n_events=700),
+        sources=tuple(dataclasses.replace(s, n_events=700) for s in found.sources),
     )
+    study = dataclasses.replace(small_study, detectors={"xenon1t": few})
+    table = spectrum(study, study.spectrum_name("xenon1t", source))
+    own, given, other = (
+        sample(study, "xenon1t", source, table, stream(1, "own"), n) for n in (None, 700, 600)
+    )
+    np.testing.assert_array_equal(own.expected, given.expected)
+    assert not np.array_equal(own.expected, other.expected)
+    with pytest.raises(ValueError, match="wall: no recoils"):
+        sample(study, "xenon1t", "wall", table, stream(1, "own"))
+
+
+def test_lint_names_empty_bins(small_study):
+    source = "wimp_SI_10GeV"
+    table = spectrum(small_study, source)
+    few = sample(small_study, "xenon1t", source, table, stream(1, "few"), 5000)
     row = lint(small_study, "xenon1t", source, few).iloc[0]
     assert row["anchor"] == "nominal"
     assert row["empty_bins"] > 50

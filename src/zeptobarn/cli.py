@@ -50,7 +50,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     table.set_defaults(run=_table)
     lint = commands.add_parser(
-        "lint", help="name template bins that events could hit but that hold nothing"
+        "lint",
+        help="compare fiducial masses with their cylinders, and name template bins that events "
+        "could hit but that hold nothing",
     )
     _add_study(lint)
     lint.set_defaults(run=_lint)
@@ -94,6 +96,12 @@ def _lint(given: argparse.Namespace) -> None:
 
     study = load_study(given.config, given.overlay)
     found = []
+    for detector in study.detectors.values():
+        cylinder, mass = detector.cylinder_mass_kg, detector.fiducial_mass_kg
+        print(
+            f"{detector.name}: fiducial_mass_kg {mass:g}; the fiducial cylinder, π r² h ρ, holds "
+            f"{cylinder:.0f} kg ({100 * (cylinder / mass - 1):+.1f} %)"
+        )
     for detector in study.detectors.values():
         for source in (*study.signals(), *(s.name for s in detector.sources)):
             path = study.path(paths.TEMPLATE, detector=detector.name, source=source)

@@ -30,6 +30,10 @@ _DEFAULTS: Mapping[str, Any] = {
     },
 }
 
+# Recoils of conventional sampling, where a source does not say; those of most sources of the study
+# that this one began with.
+_N_EVENTS = 5_000_000
+
 _LIGHT_YIELDS = ("s1_relative_light_yield", "s2_relative_light_yield")
 
 
@@ -57,7 +61,7 @@ class Source:
     formula
         See `zeptobarn.formulas`; None for a template from a spectrum.
     n_events
-        Recoils of conventional sampling; 0 for a template from a formula.
+        Recoils of conventional sampling (`zeptobarn.templates.sample`); a formula has none.
     rate
         ``fixed`` at its expectation, ``free``, or free with a constraint, ``normal`` or
         ``log_normal``.
@@ -85,10 +89,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Signal:
-    """How the WIMP is named and, in conventional sampling, simulated."""
+    """How the WIMP is named, drawn and, in conventional sampling, simulated."""
 
     label: str
-    n_events: int
+    colour: str = "#D55E00"
+    n_events: int = _N_EVENTS
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,11 @@ class Detector:
     def exposure_kg_day(self) -> float:
         """Livetime times fiducial mass (kg day)."""
         return self.livetime_day * self.fiducial_mass_kg
+
+    @property
+    def cylinder_mass_kg(self) -> float:
+        """Liquid xenon in the fiducial cylinder (kg), π r² h ρ: about the fiducial mass."""
+        return _cylinder_mass_kg(self.settings)
 
     @property
     def area_unit(self) -> str:
@@ -218,10 +228,16 @@ def _source(settings: Mapping[str, Any]) -> Source:
         rate=constraint["constraint"],
         rate_width=constraint["width"],
         rate_multiplier=settings.get("rate_multiplier", 1),
-        n_events=settings.get("n_events", 0),
+        n_events=settings.get("n_events", _N_EVENTS),
         spectrum=settings.get("spectrum"),
         formula=settings.get("formula"),
     )
+
+
+def _cylinder_mass_kg(settings: Mapping[str, Any]) -> float:
+    bottom, top = settings["fiducial_z_cm"]
+    volume = pi * settings["fiducial_radius_cm"] ** 2 * (top - bottom)
+    return float(1e-3 * settings["liquid_density_g_per_cm3"] * volume)
 
 
 def _check(settings: Mapping[str, Any], origin: str) -> None:
@@ -231,8 +247,7 @@ def _check(settings: Mapping[str, Any], origin: str) -> None:
         raise ConfigError(
             f"{origin}: fiducial_z_cm: found [{bottom}, {top}]; allowed: the bottom below the top"
         )
-    volume = pi * settings["fiducial_radius_cm"] ** 2 * (top - bottom)
-    mass = 1e-3 * settings["liquid_density_g_per_cm3"] * volume
+    mass = _cylinder_mass_kg(settings)
     if not 0.5 < mass / settings["fiducial_mass_kg"] < 2:
         raise ConfigError(
             f"{origin}: fiducial_mass_kg: found {settings['fiducial_mass_kg']}; the fiducial "

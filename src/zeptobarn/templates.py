@@ -233,36 +233,34 @@ def events_per_rate(study: Study, detector: str, source: str) -> float:
 
 
 def sample(
-    settings: Mapping[str, Any],
-    recoil: Recoil,
-    space: AnalysisSpace,
+    study: Study,
+    detector: str,
+    source: str,
     spectrum: pd.DataFrame,
-    n_events: int,
-    events_per_rate: float,
     rng: np.random.Generator,
-    nuisances: "Nuisances | None" = None,
+    n_events: int | None = None,
 ) -> Template:
-    """Make a template the conventional way: recoils drawn from the spectrum itself.
+    """Make a nominal template the conventional way: recoils drawn from the spectrum itself.
 
-    The failure study compares with it; for a limit, use `fold`, which is as precise for a light
-    WIMP as for a heavy one.
+    For a limit, use `fold`, which is as precise for a light WIMP as for a heavy one.
 
     Parameters
     ----------
-    settings
-        `zeptobarn.detector.Detector.settings`.
     n_events
-        Number of recoils simulated.
-    events_per_rate
-        See `fold`.
+        Number of recoils simulated; when not given, the source's ``n_events`` of the detector file.
     """
-    bins = sample_bins(settings, recoil, space, spectrum, n_events, rng, nuisances)
-    counts = np.bincount(bins[bins >= 0], minlength=int(np.prod(space.shape))).astype(float)
-    weight = rate_above_cutoff(settings, recoil, spectrum) * events_per_rate / n_events
+    found, recoil = study.detectors[detector], study.recoil(detector, source)
+    if recoil is None:
+        raise ValueError(f"{source}: no recoils, nothing to sample")
+    n = n_events or (found.signal if study.signal(source) else found.source(source)).n_events
+    bins = sample_bins(found.settings, recoil, found.space, spectrum, n, rng)
+    counts = np.bincount(bins[bins >= 0], minlength=int(np.prod(found.space.shape))).astype(float)
+    weight = rate_above_cutoff(found.settings, recoil, spectrum) / n
+    weight *= events_per_rate(study, detector, source)
     return Template(
         ({},),
         weight * counts[np.newaxis],
-        weight**2 * (counts * (n_events - counts) / max(n_events - 1, 1))[np.newaxis],
+        weight**2 * (counts * (n - counts) / max(n - 1, 1))[np.newaxis],
     )
 
 
@@ -279,8 +277,10 @@ def sample_bins(
 
     Parameters
     ----------
-    settings, recoil, space, spectrum, n_events, rng, nuisances
-        See `sample`.
+    settings
+        `zeptobarn.detector.Detector.settings`.
+    n_events
+        Number of recoils simulated.
 
     Returns
     -------

@@ -89,6 +89,7 @@ rule figure_datasets:
     params:
         config=lambda w: [
             STUDY.title(w.detector),
+            STUDY.detectors[w.detector].signal.colour,
             STUDY.seed,
             [
                 (s.label, s.rate, s.rate_multiplier)

@@ -11,8 +11,8 @@ from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
 from zeptobarn import paths
-from zeptobarn.detector import AnalysisSpace
-from zeptobarn.figures.style import BLACK, BLUE, RED, interaction_label, new_figure, power_of_ten
+from zeptobarn.detector import AnalysisSpace, Detector
+from zeptobarn.figures.style import BLACK, interaction_label, new_figure, power_of_ten
 from zeptobarn.figures.templates import density_level
 from zeptobarn.study import Study
 from zeptobarn.templates import Template
@@ -92,15 +92,16 @@ def draw(
         axes = upper.subplots(1, len(signals), sharex=True, sharey=True, squeeze=False)[0]
         for axis, (multiplier, events) in zip(axes, signals.items(), strict=True):
             _density(axis, found.space, background)
-            _contours(axis, found.space, templates[signal].nominal)
+            _contours(axis, found, templates[signal].nominal)
             size = 6 if len(dataset) < 300 else 1.5
             axis.scatter(
                 dataset["cs1"], dataset["cs2"], s=size, c=BLACK, lw=0, rasterized=True,
                 label=f"backgrounds ({len(dataset)} events)",
             )  # fmt: skip
             axis.scatter(
-                events["cs1"], events["cs2"], s=16 if len(events) < 300 else 4, c=RED,
-                marker="^", lw=0, rasterized=True, label=_name(study, detector, signal),
+                events["cs1"], events["cs2"], s=16 if len(events) < 300 else 4,
+                c=found.signal.colour, marker="^", lw=0, rasterized=True,
+                label=_name(study, detector, signal),
             )  # fmt: skip
             expected = _count(multiplier * templates[signal].nominal.sum())
             axis.set_title(
@@ -134,21 +135,22 @@ def _density(axis: Any, space: AnalysisSpace, expected: NDArray[np.float64]) -> 
     )
 
 
-def _contours(axis: Any, space: AnalysisSpace, expected: NDArray[np.float64]) -> None:
+def _contours(axis: Any, detector: Detector, expected: NDArray[np.float64]) -> None:
     """Lines around the densest bins that hold given shares of the signal."""
     if not expected.sum() > 0:
         return
+    space, colour = detector.space, detector.signal.colour
     levels = sorted(density_level(expected, share) for share in _SHARES)
     axis.contour(
         0.5 * (space.cs1_edges[1:] + space.cs1_edges[:-1]),
         np.sqrt(space.cs2_edges[1:] * space.cs2_edges[:-1]),
         expected.reshape(space.shape).T,
         sorted(set(levels)),
-        colors=BLUE,
+        colors=colour,
         linewidths=1,
     )
     shares = " and ".join(f"{100 * share:g} %" for share in sorted(_SHARES))
-    axis.plot([], [], color=BLUE, lw=1, label=f"{shares} of the signal")
+    axis.plot([], [], color=colour, lw=1, label=f"{shares} of the signal")
 
 
 def _table(place: Any, table: pd.DataFrame) -> None:
