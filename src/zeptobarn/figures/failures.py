@@ -263,7 +263,7 @@ def _draw_table(
     panels = _panels(study, rows, "bound" not in (down, across))
     width, height = max(0.48 * len(acrosses), 1.6) + 0.5, 0.3 * len(downs)
     size, shape = (width * len(panels) + 1.1, height + 1.8), (1, len(panels))
-    if scan == "n_events":  # as many recoils as in the original study take the figure's width
+    if scan == "n_events":  # of many columns and three finders: below each other
         size, shape = (width + 3.1, (height + 0.35) * len(panels) + 1.6), (len(panels), 1)
     with new_figure(*size, files) as figure:
         axes = figure.subplots(*shape, sharex=True, sharey=True, squeeze=False).ravel()
@@ -300,8 +300,7 @@ def _draw_table(
         for axis in axes:
             if axis.get_subplotspec().is_last_row():
                 axis.set_xlabel(_AXES[across])
-            if axis.get_subplotspec().is_first_col():
-                axis.set_ylabel(_AXES[down])
+        axes[(shape[0] - 1) // 2].set_ylabel(_AXES[down])
         title = study.detectors[detector].title
         what = "median rate multiplier" if scan == "leff_low" else "share of trials without a limit"
         set_title(figure, f"{title}: {what}")
