@@ -7,14 +7,16 @@ fills them; docs/model.md shows the limits of both, from hundreds of recoils to 
 """
 
 from collections.abc import Sequence
-from math import log
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import ive
 
 from zeptobarn.detector import AnalysisSpace
-from zeptobarn.jit import Floats, Ints, kernel
+from zeptobarn.jit import Floats, Ints, inner_kernel, kernel
+
+# Bits of a number behind those that `_leading` keeps: eight of the mantissa's.
+_TRAILING = 44
 
 
 def bin_index(space: AnalysisSpace, cs1: Floats, cs2: Floats) -> Ints:
@@ -37,26 +39,46 @@ def bin_index(space: AnalysisSpace, cs1: Floats, cs2: Floats) -> Ints:
     array([ 1,  2, -1])
     """
     found = np.empty(len(cs1), dtype=np.int64)
-    x, y = np.array(cs1, dtype=np.float64), np.array(cs2, dtype=np.float64)
-    _bin_index(space.cs1_edges, space.cs2_edges, x, y, found)
+    _bin_index(space.cs1_edges, space.cs2_edges, _read_only(cs1), _read_only(cs2), found)
+    return found
+
+
+def _read_only(values: Floats) -> Floats:
+    """Give the same numbers, which nobody may change: tables give theirs so, without a copy."""
+    found = np.ascontiguousarray(values, dtype=np.float64).view()
+    found.flags.writeable = False
     return found
 
 
 @kernel()
 def _bin_index(edges1: Floats, edges2: Floats, cs1: Floats, cs2: Floats, found: Ints) -> None:
     n1, n2 = len(edges1) - 1, len(edges2) - 1
-    low1, low2 = edges1[0], log(edges2[0])
-    per1, per2 = n1 / (edges1[n1] - low1), n2 / (log(edges2[n2]) - low2)
+    low1, per1 = edges1[0], n1 / (edges1[n1] - edges1[0])
+    # Bin of the smallest number with the leading bits that a cS2 has: quicker than its logarithm.
+    lowest = _leading(edges2[0])
+    begins = np.zeros(_leading(edges2[n2]) - lowest + 1, dtype=np.int64)
+    for k in range(1, len(begins)):
+        smallest = np.int64((lowest + k) << _TRAILING).view(np.float64)
+        begins[k] = begins[k - 1]
+        while begins[k] < n2 - 1 and smallest >= edges2[begins[k] + 1]:
+            begins[k] += 1
     for e in range(len(cs1)):
         found[e] = -1
         x, y = cs1[e], cs2[e]
         if edges1[0] <= x < edges1[n1] and edges2[0] <= y < edges2[n2]:
-            i = min(int((x - low1) * per1), n1 - 1)
-            j = min(int((log(y) - low2) * per2), n2 - 1)
             # Rounding may put a value at an edge one bin off; the edges decide.
+            i = min(int((x - low1) * per1), n1 - 1)
             i += (x >= edges1[i + 1]) - (x < edges1[i])
-            j += (y >= edges2[j + 1]) - (y < edges2[j])
+            j = begins[_leading(y) - lowest]
+            while y >= edges2[j + 1]:
+                j += 1
             found[e] = i * n2 + j
+
+
+@inner_kernel(inline="always")
+def _leading(value: float) -> int:
+    """Exponent and first bits of the mantissa of a positive number, as an integer."""
+    return int(np.float64(value).view(np.int64) >> _TRAILING)
 
 
 def smooth(

@@ -334,12 +334,13 @@ class Model:
             space, toys = self.study.detectors[name].space, members[name]
             events = toys.events
             found = bin_index(space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
-            if (found < 0).any():
+            if found.min(initial=0) < 0:
                 raise ValueError(
                     f"toys: {(found < 0).sum()} of {len(found)} events lie outside the analysis "
                     f"space of {name}; allowed: none"
                 )
-            all_bins.append(start + found)
+            found += start
+            all_bins.append(found)
             all_trials.append(events["trial"].to_numpy())
             ends = np.searchsorted(all_trials[-1], trials, side="right")
             counts.append(ends - np.searchsorted(all_trials[-1], trials, side="left"))
@@ -351,9 +352,10 @@ class Model:
                     centres[prefix + rate] = toys.constraint_centres(rate)
             for shape in self.study.target_shapes(name):
                 centres[shape.name] = toys.constraint_centres(shape.name)
-        bins = np.concatenate(all_bins)
+        bins = all_bins[0]
         if len(all_bins) > 1:
-            bins = bins[np.argsort(np.concatenate(all_trials), kind="stable")]
+            order = np.argsort(np.concatenate(all_trials), kind="stable")
+            bins = np.concatenate(all_bins)[order]
         last = np.cumsum(np.stack(counts, axis=1)).reshape(len(trials), -1)
         first = np.column_stack([np.append(0, last[:-1, -1]), last])
         exposure = np.ones((len(trials), len(all_bins)))
