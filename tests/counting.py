@@ -4,9 +4,11 @@ import numpy as np
 from scipy import stats
 
 from zeptobarn import intervals
-from zeptobarn.intervals import NUISANCES, Structure
-from zeptobarn.likelihood import NORMAL, UNCONSTRAINED
+from zeptobarn.far import no_spans
+from zeptobarn.intervals import NUISANCES
 from zeptobarn.problem import Problem
+from zeptobarn.structure import Structure
+from zeptobarn.terms import NORMAL, UNCONSTRAINED
 
 ONE_SIDED_90 = np.array([[0.0, 1.6423744]])
 
@@ -23,6 +25,7 @@ def counting_structure(b, b_width=None, signal=1.0):
         anchors=np.zeros((0, 1)),
         cells=np.zeros(0, dtype=np.int64),
         constraints=np.array(kinds),
+        spans=no_spans(1),
     )
 
 
@@ -65,6 +68,7 @@ def shaped_structure(density, anchors=(-2.0, -1.0, 0.0, 1.0, 2.0)):
         anchors=np.array([anchors], dtype=float),
         cells=np.array([n_anchors - 1]),
         constraints=np.array([[UNCONSTRAINED, 1.0]] * (n_sources - 1) + [[NORMAL, 1.0]]),
+        spans=no_spans(1),
     )
 
 

@@ -17,11 +17,11 @@ from zeptobarn.calibration import (
 )
 from zeptobarn.construction import TIES
 from zeptobarn.intervals import LIMIT, LOW
-from zeptobarn.likelihood import LOG_NORMAL, NORMAL
 from zeptobarn.model import make_model
 from zeptobarn.problem import Problem
 from zeptobarn.streams import stream
 from zeptobarn.study import Calibration, Coverage, Interval
+from zeptobarn.terms import LOG_NORMAL, NORMAL
 
 UNIFIED = Interval("unified", {}, (), "unified")
 

@@ -11,8 +11,8 @@ from zeptobarn import fit, intervals
 from zeptobarn.asymptotics import one_sided
 from zeptobarn.intervals import BEST_FIT, EVALUATIONS, LIMIT, NUISANCES, STATUS
 from zeptobarn.jit import kernel
-from zeptobarn.likelihood import LOG_NORMAL, NORMAL, UNCONSTRAINED
 from zeptobarn.status import Status
+from zeptobarn.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED
 
 SIGNALS = np.array([0.0, 0.1, 1.0, 5.0, 40.0])
 

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zeptobarn.likelihood import LOG_NORMAL, NORMAL, UNCONSTRAINED, Terms, evaluate
+from zeptobarn.likelihood import evaluate
+from zeptobarn.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED, Terms, allocate_mixture, no_far
 
 
 def random_terms(seed, n=(37,), shapes=((-2.0, -1.0, 0.0, 1.0, 2.0),), kinds=None, shaped=None):
@@ -34,7 +35,7 @@ def random_terms(seed, n=(37,), shapes=((-2.0, -1.0, 0.0, 1.0, 2.0),), kinds=Non
     return Terms(
         density=rng.exponential(size=(rows, max([*n, 1]))),
         roots=np.sqrt(weights),
-        counts=np.array([[count, min(count, singles)] for count in n]),
+        counts=np.array([[count] * 3 for count in n]),
         expected=rng.uniform(0.5, 20, size=rows),
         exposure=rng.uniform(0.5, 2, size=datasets),
         sources=np.array(sources),
@@ -42,6 +43,8 @@ def random_terms(seed, n=(37,), shapes=((-2.0, -1.0, 0.0, 1.0, 2.0),), kinds=Non
         cells=np.array(lengths, dtype=np.int64) - 1,
         constraints=np.column_stack([kinds, rng.uniform(0.2, 1, size=size)]),
         centres=rng.uniform(0.5, 1.5, size=size),
+        far=no_far(datasets),
+        mixture=allocate_mixture(np.array(sources), size),
     )
 
 
@@ -156,12 +159,12 @@ def test_scaling_an_events_densities_shifts_the_value_alone():
 def test_a_weight_is_as_many_events():
     terms = random_terms(9, n=(6,))
     terms.roots[0] = np.sqrt([1.0, 1, 1, 2, 3, 1])
-    terms.counts[0] = 6, 3
+    terms.counts[0] = 6
     repeated = np.repeat(np.arange(6), [1, 1, 1, 2, 3, 1])
     spread = terms._replace(
-        density=terms.density[:, repeated],
+        density=np.ascontiguousarray(terms.density[:, repeated]),
         roots=np.ones((1, 9)),
-        counts=np.array([[9, 9]]),
+        counts=np.array([[9] * 3]),
     )
     one, two = compiled(terms, [1], [1.0, 1.0, 0.5]), compiled(spread, [1], [1.0, 1.0, 0.5])
     for a, b in zip(one, two, strict=True):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from math import exp, log
+from math import exp, log, nan, sqrt
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,14 @@ from zeptobarn.construction import (
     plan,
     tabulated_signals,
 )
-from zeptobarn.intervals import SLACK, Structure, scans
-from zeptobarn.jit import Floats, Ints, kernel
-from zeptobarn.likelihood import LOG_NORMAL, UNCONSTRAINED
-from zeptobarn.problem import Data, Problem, asimov, predict, scan
+from zeptobarn.fit import allocate
+from zeptobarn.intervals import SLACK, scan_one
+from zeptobarn.jit import Floats, Ints, inner_kernel, kernel
+from zeptobarn.problem import Data, Problem, asimov, predict, reaching, scan
 from zeptobarn.streams import stream
+from zeptobarn.structure import Structure, gather, make_room
 from zeptobarn.study import Interval, Study
+from zeptobarn.terms import LOG_NORMAL, UNCONSTRAINED
 
 # Toys that share a random stream: how many jobs or threads there are changes nothing.
 BLOCK = 500
@@ -282,18 +284,20 @@ def _throw(
     other = np.concatenate([table[1] for table in tables])
     means = np.array([bins.sum() for bins in expected])
     redrawn = constraint_centres == "redrawn"
-    totals, logs = np.empty(len(others)), np.empty((len(others), len(share)))
+    totals, logs = np.empty(len(others)), np.empty((len(share), len(others)))
     for k, at in enumerate(others):
         bins = np.concatenate(predict(problem, at))
         totals[k] = bins.sum()
         with np.errstate(divide="ignore"):
-            logs[k] = np.log(bins)
+            logs[:, k] = np.log(bins)
+
+    structure = reaching(problem, float(np.max(signals, initial=0.0)))
 
     def fill(i: int) -> None:
         rows = slice(i * BLOCK, min((i + 1) * BLOCK, len(best)))
         _toys(
             streams[i],
-            problem.structure,
+            structure,
             means,
             problem.first_bin,
             share,
@@ -350,6 +354,12 @@ def alias_table(weights: Floats) -> tuple[Floats, Ints]:
     return share, other
 
 
+@inner_kernel(_nrt=False)
+def _add(factor: float, values: Floats, to: Floats) -> None:
+    for k in range(len(values)):
+        to[k] += factor * values[k]
+
+
 @kernel()
 def _toys(
     rng: np.random.Generator,
@@ -373,10 +383,22 @@ def _toys(
     datasets, size = len(means), len(truth)
     drawn, exposure = nominal.copy().reshape(1, size), np.ones((1, datasets))
     first = np.zeros((1, datasets + 1), dtype=np.int64)
-    one, table = np.empty(1), np.empty((1, len(signals), 1 + size))
+    table = np.empty((len(signals), 1 + size))
+    for d in range(datasets):
+        first[0, d + 1] = first[0, d] + int(means[d] + 6.0 * sqrt(means[d])) + 10
+    room = make_room(structure, first)
+    weights, scratch = np.ones(first[0, datasets]), allocate(room.terms)
+    most = first[0].copy()
     for toy in range(len(best)):
+        fits = True
         for d in range(datasets):
-            first[0, d + 1] = first[0, d] + rng.poisson(means[d])
+            n = rng.poisson(means[d])
+            first[0, d + 1] = first[0, d] + n
+            fits = fits and n <= most[d + 1] - most[d]
+        if not fits:
+            room = make_room(structure, first)
+            weights, scratch = np.ones(first[0, datasets]), allocate(room.terms)
+            most = first[0].copy()
         bins = np.empty(first[0, datasets], dtype=np.int64)
         for d in range(datasets):
             n = starts[d + 1] - starts[d]
@@ -390,28 +412,21 @@ def _toys(
             if redrawn and kind != UNCONSTRAINED:
                 pull = width * rng.standard_normal()
                 drawn[0, p] = truth[p] * exp(pull) if kind == LOG_NORMAL else truth[p] + pull
-        scans(
-            structure,
-            bins,
-            np.ones(len(bins)),
-            first,
-            exposure,
-            drawn,
-            signals,
-            one,
-            table,
-            slopes[toy : toy + 1],
-        )
-        best[toy] = one[0]
-        found[toy] = table[0, :, 0]
+        best[toy] = nan
+        found[toy] = nan
+        if gather(structure, room, bins, weights, first[0], exposure[0], drawn[0]) == -1:
+            best[toy] = scan_one(room.terms, scratch, signals, table, slopes[toy])
+            found[toy] = table[:, 0]
+        density = densities[toy]
         for k in range(len(others)):
-            densities[toy, k] = -totals[k]
-            for b in bins:
-                densities[toy, k] += logs[k, b]
+            density[k] = -totals[k]
+        for i in range(room.ends[datasets]):
+            _add(room.masses[i], logs[room.distinct[i]], density)
+        for k in range(len(others)):
             for p in range(1, size):
                 kind, width = int(structure.constraints[p, 0]), structure.constraints[p, 1]
                 if redrawn and kind != UNCONSTRAINED:
                     ahead = drawn[0, p] - others[k, p]
                     if kind == LOG_NORMAL:
                         ahead = log(drawn[0, p] / others[k, p])
-                    densities[toy, k] -= 0.5 * (ahead / width) ** 2
+                    density[k] -= 0.5 * (ahead / width) ** 2

@@ -13,10 +13,11 @@ from scipy.special import ndtri
 
 from zeptobarn import intervals
 from zeptobarn.fit import Scratch, allocate, maximise, start
-from zeptobarn.intervals import Structure, gather, interval
+from zeptobarn.intervals import interval
 from zeptobarn.jit import Floats, Ints, inner_kernel, kernel
-from zeptobarn.likelihood import Terms
 from zeptobarn.status import Status
+from zeptobarn.structure import Structure, gather, make_room
+from zeptobarn.terms import Terms
 
 # Columns of the kernels' results: limit and best fit (expected events), the statistic at the ends
 # of the bracket, evaluations of the statistic, and a status.
@@ -55,7 +56,7 @@ def bracketed(terms: Terms, critical: float, bound: float, result: Floats) -> fl
     Parameters
     ----------
     terms
-        See `zeptobarn.likelihood.Terms`.
+        See `zeptobarn.terms.Terms`.
     critical
         Critical value.
     bound
@@ -210,8 +211,10 @@ def both(
         structure.anchors,
         structure.cells,
         structure.constraints,
+        structure.spans,
     )
-    found = np.zeros(len(density))
+    room = make_room(own, first)
+    terms, scratch = room.terms, allocate(room.terms)
     for t in range(len(first)):
         # The unit of the signal is one expected event, as everywhere.
         unit = max(first_drawn[nominal, t + 1] - first_drawn[nominal, t], 1)
@@ -226,7 +229,7 @@ def both(
             fewest = min(fewest, filled)
             empty = empty or filled == 0
         evidence[t, 0], evidence[t, 1] = weight * unit * expected[nominal], fewest
-        terms, missing = gather(own, bins, weights, first[t], exposure[t], centres[t], found)
+        missing = gather(own, room, bins, weights, first[t], exposure[t], centres[t])
         if missing >= 0:
             evidence[t, 2] = missing - first[t, 0]
             classical[t, STATUS] = robust[t, _ROBUST_STATUS] = _ZERO_DENSITY_EVENT
@@ -238,7 +241,7 @@ def both(
             classical[t, LIMIT] *= per_event
             classical[t, BEST_FIT] *= per_event
             if answered and not empty:
-                interval(terms, critical, False, search_bound / per_event, robust[t])
+                interval(terms, scratch, critical, False, search_bound / per_event, robust[t])
                 robust[t, _ROBUST_LIMIT] *= per_event
                 apart = abs(robust[t, _ROBUST_LIMIT] - classical[t, LIMIT])
                 if apart > 1e-4 * classical[t, LIMIT]:

@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from zeptobarn.calibration import BLOCK, best_nuisances, throw_and_scan
-from zeptobarn.likelihood import UNCONSTRAINED
 from zeptobarn.model import Model
 from zeptobarn.problem import Problem, asimov, predict, scan
 from zeptobarn.streams import stream
 from zeptobarn.study import Interval, Study
+from zeptobarn.terms import UNCONSTRAINED
 
 Floats = NDArray[np.float64]
 

@@ -18,6 +18,7 @@ from scipy.stats import chi2
 from zeptobarn import classical, intervals, paths
 from zeptobarn.asymptotics import one_sided
 from zeptobarn.detector import Recoil
+from zeptobarn.far import no_spans
 from zeptobarn.model import Model, make_model
 from zeptobarn.problem import Data, Problem, solve
 from zeptobarn.response import settings_at
@@ -493,7 +494,7 @@ def _trials(
     robust = np.full((n_trials, intervals.NUISANCES + len(problem.parameters)), np.nan)
     robust[:, intervals.STATUS] = Status.critical_value_zero
     classical.both(
-        problem.structure,
+        problem.structure._replace(spans=no_spans(1)),  # its templates are sampled
         np.concatenate([bins for _, bins in samples]),
         starts,
         nominal,

@@ -19,7 +19,8 @@ from typing import NamedTuple
 import numpy as np
 
 from zeptobarn.jit import Bools, Floats, Ints, inner_kernel
-from zeptobarn.likelihood import LOG_NORMAL, NORMAL, UNCONSTRAINED, Terms, evaluate, tangents
+from zeptobarn.likelihood import evaluate, tangents
+from zeptobarn.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED, Terms, cell_number
 
 # A step that promises less than this in 2 ln L is the last one: it is taken, and its gain added
 # without another evaluation. The gain is then known to about the promise to the power 1.5.
@@ -49,6 +50,13 @@ class Scratch(NamedTuple):
     done: Bools
     signal: Floats
     value: Floats
+    # Of each cell: whether a first bound has shown that nothing higher lies at low signals.
+    low: Bools
+    # Of each free rate: how the events pull at it, and what it expects.
+    up: Floats
+    down: Floats
+    # The tangent that was drawn last, see `_touch`.
+    tangent: Floats
     # Of each row: how the events pull at it, see `zeptobarn.likelihood.tangents`.
     pulls: Floats
     # Whether no higher signal has a higher ln L than the signal that `maximise` held: a bound
@@ -59,7 +67,7 @@ class Scratch(NamedTuple):
 
 @inner_kernel()
 def allocate(terms: Terms) -> Scratch:
-    """Memory for the fits of a dataset."""
+    """Memory for fits of datasets with such terms."""
     size = len(terms.centres)
     cells = 1
     for p in range(len(terms.cells)):
@@ -77,15 +85,19 @@ def allocate(terms: Terms) -> Scratch:
         np.zeros(size),
         np.zeros((size, size)),
         np.zeros(cells, dtype=np.bool_),
-        np.full(cells, nan),
-        np.full(cells, -inf),
+        np.empty(cells),
+        np.empty(cells),
+        np.zeros(cells, dtype=np.bool_),
+        np.zeros(size),
+        np.zeros(size),
+        np.full(2, inf),
         np.zeros(len(terms.expected)),
         np.zeros(1, dtype=np.bool_),
         np.zeros(1, dtype=np.int64),
     )
 
 
-@inner_kernel()
+@inner_kernel(_nrt=False)
 def start(terms: Terms, theta: Floats, cell: Ints) -> None:
     """Put a fit at its natural start: one signal event, and all else where it is centred."""
     rates = len(theta) - len(cell)
@@ -101,7 +113,7 @@ def start(terms: Terms, theta: Floats, cell: Ints) -> None:
         theta[rates + p] = min(max(share, 0.0), 1.0)
 
 
-@inner_kernel()
+@inner_kernel(_nrt=False)
 def maximise(terms: Terms, signal: float, theta: Floats, cell: Ints, scratch: Scratch) -> float:
     """Maximise ln L over all cells, from a point (overwritten by the maximum).
 
@@ -115,19 +127,28 @@ def maximise(terms: Terms, signal: float, theta: Floats, cell: Ints, scratch: Sc
     size, shapes = len(theta), len(cell)
     rates, held = size - shapes, not np.isnan(signal)
     for k in range(len(s.done)):
-        s.done[k] = False
+        s.done[k], s.signal[k], s.value[k] = False, nan, -inf
     s.falls[0] = False
+    if not held:
+        s.tangent[0] = inf  # that of another dataset, it may be
     value = maximise_anyhow(terms, signal, theta, cell, s)
     here = cell_number(terms.cells, cell)
     s.done[here], s.signal[here], s.value[here] = True, theta[0], value
     _keep_best(s)
     better = True
     while not np.isnan(value):
-        if better and held and shapes > 0:
-            rule_out(terms, signal, value, theta, cell, s)
-        better = False
-        # The nearest cell that is left, and its point that is nearest to the maximum.
-        there = _nearest(terms.cells, cell, s.done)
+        # First the cell across an edge that the maximum lies on: where it goes on, as a rule.
+        there = _across(terms.cells, cell, theta, rates, s.done) if better else -1
+        if there < 0:
+            if better and shapes > 0 and held:
+                # The tangent that was drawn last often shows enough.
+                if not _ruled_out(terms, signal, value, s):
+                    rule_out(terms, signal, value, theta, cell, s)
+            elif better and shapes > 0:
+                rule_out_free(terms, value, theta, cell, s)
+            better = False
+            # The nearest cell that is left, and its point that is nearest to the maximum.
+            there = _nearest(terms.cells, cell, s.done)
         if there < 0:
             break
         s.done[there] = True
@@ -161,7 +182,7 @@ def maximise(terms: Terms, signal: float, theta: Floats, cell: Ints, scratch: Sc
     return value if value > -inf else nan
 
 
-@inner_kernel()
+@inner_kernel(_nrt=False)
 def rule_out(
     terms: Terms, signal: float, value: float, theta: Floats, cell: Ints, scratch: Scratch
 ) -> None:
@@ -178,11 +199,90 @@ def rule_out(
     theta, cell
         A point, best that of ``value``: the closer, the more is shown.
     """
+    _touch(terms, theta, cell, scratch)
+    _ruled_out(terms, signal, value, scratch)
+
+
+@inner_kernel(_nrt=False)
+def _ruled_out(terms: Terms, signal: float, value: float, scratch: Scratch) -> bool:
+    """Mark what the last tangent shows, see `rule_out`; whether no cell is left."""
+    s = scratch
+    bound, share, all_done = s.tangent[0], s.tangent[1], True
+    s.falls[0] = bound < inf
+    if not bound < inf:
+        return False
+    for number in range(len(s.done)):
+        _place(terms.cells, number, s.cell)
+        above, steepest = _above(terms, signal, share, s.cell, s)
+        if bound + above <= value + _NOTHING:
+            s.done[number] = True
+        else:
+            s.falls[0] = False
+        if steepest > 0.0:
+            s.falls[0] = False
+        all_done = all_done and s.done[number]
+    return all_done
+
+
+@inner_kernel(_nrt=False)
+def rule_out_free(terms: Terms, value: float, theta: Floats, cell: Ints, scratch: Scratch) -> None:
+    """Mark the cells as done where no ln L lies above ``value``, whatever the signal.
+
+    Along the signal the bound from one point is convex: it is below ``value`` in between, where it
+    is so at two signals. One from the best fit serves the signals up to a middle, and one from a
+    signal three standard deviations higher serves those beyond, if it falls there.
+
+    Parameters
+    ----------
+    value, theta, cell
+        The highest ln L known, and its point; that of `recall_best`.
+    """
+    s = scratch
+    recall_best(s)
+    size, rates = len(theta), len(theta) - len(cell)
+    gain, _, curvature = follow(theta, rates, s)
+    further = theta[0] + (3.0 / sqrt(curvature) if gain < inf and curvature > 0.0 else inf)
+    for p in range(1, size):
+        to = max(theta[p] + s.before[p] * (further - theta[0]), 0.0)
+        s.theta[p] = to if p < rates else min(to, 1.0)
+    s.theta[0] = further
+    middle = 0.5 * (theta[0] + further)
+    _touch(terms, theta, cell, s)
+    bound, share = s.tangent[0], s.tangent[1]
+    left = False
+    for number in range(len(s.done)):
+        _place(terms.cells, number, s.cell)
+        above, steepest = _above(terms, 0.0, share, s.cell, s)
+        below = bound + above <= value + _NOTHING
+        if below and steepest <= 0.0:
+            s.done[number] = True
+        elif below and middle < inf:
+            above, _ = _above(terms, middle, share, s.cell, s)
+            below = bound + above <= value + _NOTHING
+            left = left or below
+        s.low[number] = below
+    if left:
+        _touch(terms, s.theta, cell, s)
+        bound, share = s.tangent[0], s.tangent[1]
+        for number in range(len(s.done)):
+            if s.low[number] and not s.done[number]:
+                _place(terms.cells, number, s.cell)
+                above, steepest = _above(terms, middle, share, s.cell, s)
+                s.done[number] = bound + above <= value + _NOTHING and steepest <= 0.0
+
+
+@inner_kernel(_nrt=False)
+def _touch(terms: Terms, theta: Floats, cell: Ints, scratch: Scratch) -> None:
+    """Bound ln L everywhere by its tangent at a point, and keep that.
+
+    In ``scratch.tangent`` lands what of the bound depends neither on the shapes nor on the signal,
+    infinity where there is none; and a factor for `_above`.
+    """
     s = scratch
     rates = len(theta) - len(cell)
-    s.falls[0] = False
+    s.tangent[0], s.tangent[1] = inf, 1.0
     # Of each free background: what pulls its rate up, and what it expects.
-    up, down = s.before, s.step
+    up, down = s.up, s.down
     for p in range(rates):
         up[p] = down[p] = 0.0
         if terms.constraints[p, 0] == LOG_NORMAL:
@@ -207,16 +307,7 @@ def rule_out(
     for p in range(1, rates):
         if terms.constraints[p, 0] == NORMAL:
             bound += _highest(0.0, share * up[p] - down[p], 0.0, inf, terms, p)
-    s.falls[0] = True
-    for number in range(len(s.done)):
-        _place(terms.cells, number, s.cell)
-        above, steepest = _above(terms, signal, share, s.cell, s)
-        if bound + above <= value + _NOTHING:
-            s.done[number] = True
-        else:
-            s.falls[0] = False
-        if steepest > 0.0:
-            s.falls[0] = False
+    s.tangent[0], s.tangent[1] = bound, share
 
 
 @inner_kernel(inline="always")
@@ -238,7 +329,7 @@ def _share(terms: Terms, theta: Floats, rates: int, up: Floats, down: Floats) ->
     return share
 
 
-@inner_kernel()
+@inner_kernel(_nrt=False)
 def _above(
     terms: Terms, signal: float, share: float, cell: Ints, scratch: Scratch
 ) -> tuple[float, float]:
@@ -310,7 +401,7 @@ def _linear(
     return found + signal * rise, rise
 
 
-@inner_kernel()
+@inner_kernel(_nrt=False)
 def maximise_anyhow(
     terms: Terms, signal: float, theta: Floats, cell: Ints, scratch: Scratch
 ) -> float:
@@ -328,7 +419,7 @@ def maximise_anyhow(
     return value
 
 
-@inner_kernel()
+@inner_kernel(_nrt=False)
 def maximise_cell(
     terms: Terms, cell: Ints, signal: float, theta: Floats, scratch: Scratch
 ) -> float:
@@ -384,7 +475,7 @@ def maximise_cell(
     return nan
 
 
-@inner_kernel()
+@inner_kernel(_nrt=False)
 def follow(theta: Floats, rates: int, scratch: Scratch) -> tuple[float, float, float]:
     """Quadratic model of the profiled ln L in the signal rate, from the last evaluation.
 
@@ -439,15 +530,6 @@ def copy_point(theta: Floats, cell: Ints, to: Floats, to_cell: Ints) -> None:
 
 
 @inner_kernel(inline="always")
-def cell_number(cells: Ints, cell: Ints) -> int:
-    """Number of a cell, the last shape parameter running fastest."""
-    number = 0
-    for p in range(len(cells)):
-        number = number * cells[p] + cell[p]
-    return number
-
-
-@inner_kernel(inline="always")
 def _place(cells: Ints, number: int, cell: Ints) -> None:
     """Inverse of `cell_number`."""
     for p in range(len(cells) - 1, -1, -1):
@@ -468,6 +550,19 @@ def _nearest(cells: Ints, cell: Ints, done: Bools) -> int:
             if distance < least:
                 nearest, least = number, distance
     return nearest
+
+
+@inner_kernel(inline="always")
+def _across(cells: Ints, cell: Ints, theta: Floats, rates: int, done: Bools) -> int:
+    """Number of a cell that is not done across an edge that a point lies on; −1: there is none."""
+    stride, number = 1, cell_number(cells, cell)
+    for p in range(len(cells) - 1, -1, -1):
+        if theta[rates + p] <= 0.0 and cell[p] > 0 and not done[number - stride]:
+            return number - stride
+        if theta[rates + p] >= 1.0 and cell[p] < cells[p] - 1 and not done[number + stride]:
+            return number + stride
+        stride *= cells[p]
+    return -1
 
 
 @inner_kernel(inline="always")

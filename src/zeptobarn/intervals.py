@@ -12,24 +12,25 @@ A critical value is a number, or a table over μ (see `zeptobarn.calibration`).
 """
 
 from math import inf, nan, sqrt
-from typing import NamedTuple
 
 import numpy as np
 
 from zeptobarn.fit import (
     Scratch,
     allocate,
-    cell_number,
     copy_point,
     follow,
     maximise,
     maximise_anyhow,
     recall_best,
+    rule_out,
     start,
 )
 from zeptobarn.jit import Floats, Ints, inner_kernel, kernel
-from zeptobarn.likelihood import Terms, evaluate
+from zeptobarn.likelihood import evaluate
 from zeptobarn.status import Status
+from zeptobarn.structure import Structure, gather, make_room
+from zeptobarn.terms import Terms, cell_number
 
 # Columns of a kernel's results.
 LOW, LIMIT, BEST_FIT, STATUS, EVIDENCE, EVALUATIONS, NUISANCES = range(7)
@@ -60,13 +61,22 @@ _HIGHER = -1
 
 
 @inner_kernel()
-def interval(terms: Terms, critical: Floats, two_sided: bool, bound: float, result: Floats) -> None:
+def interval(
+    terms: Terms,
+    scratch: Scratch,
+    critical: Floats,
+    two_sided: bool,
+    bound: float,
+    result: Floats,
+) -> None:
     """Confidence interval of the signal rate of one dataset.
 
     Parameters
     ----------
     terms
-        See `zeptobarn.likelihood.Terms`.
+        See `zeptobarn.terms.Terms`.
+    scratch
+        From `zeptobarn.fit.allocate`.
     critical
         Critical values > 0: rows of signal rate and critical value, shape (n, 2). A single row
         holds everywhere. Several are tested from the first to the last signal, and where an
@@ -82,7 +92,7 @@ def interval(terms: Terms, critical: Floats, two_sided: bool, bound: float, resu
         Filled: the ends, best fit, status, evidence, number of likelihood evaluations, then the
         best-fit free rates (without the signal) and shape parameters.
     """
-    scratch = allocate(terms)
+    scratch.evaluations[0] = 0
     size, shapes = len(terms.centres), len(terms.cells)
     rates = size - shapes
     theta, cell = np.empty(size), np.zeros(shapes, dtype=np.int64)
@@ -269,7 +279,7 @@ def _farthest(
     return found, at_found, _OK
 
 
-@inner_kernel()
+@inner_kernel(_nrt=False)
 def _holds(critical: Floats, row: int, following: int, statistic: float) -> bool:
     """Whether what is accepted at a row of toys' critical values is accepted up to the next."""
     if critical.shape[1] == 2:
@@ -278,7 +288,7 @@ def _holds(critical: Floats, row: int, following: int, statistic: float) -> bool
     return bool(statistic >= least or critical[following, 1] < least)
 
 
-@inner_kernel()
+@inner_kernel(_nrt=False)
 def _between(
     terms: Terms,
     critical: Floats,
@@ -310,7 +320,7 @@ def _between(
     )
 
 
-@inner_kernel()
+@inner_kernel(_nrt=False)
 def _largest(critical: Floats) -> float:
     largest = 0.0
     for k in range(len(critical)):
@@ -318,7 +328,7 @@ def _largest(critical: Floats) -> float:
     return largest
 
 
-@inner_kernel()
+@inner_kernel(_nrt=False)
 def _critical_at(critical: Floats, signal: float) -> float:
     """Critical value at a signal: linear in the table, constant beyond its ends."""
     last = len(critical) - 1
@@ -331,7 +341,7 @@ def _critical_at(critical: Floats, signal: float) -> float:
     return float(critical[last, 1])
 
 
-@inner_kernel()
+@inner_kernel(_nrt=False)
 def _statistic(
     terms: Terms, signal: float, top: float, theta: Floats, cell: Ints, scratch: Scratch
 ) -> float:
@@ -341,7 +351,7 @@ def _statistic(
     return 2.0 * (top - value)
 
 
-@inner_kernel()
+@inner_kernel(_nrt=False)
 def _crossing(
     terms: Terms,
     line: float,
@@ -438,6 +448,8 @@ def _crossing(
             value = maximise(terms, target, theta, cell, s)
             if np.isnan(value):
                 return nan, _NOT_CONVERGED
+            if sign > 0.0 and not one_cell and not s.falls[0]:
+                rule_out(terms, target, value, theta, cell, s)
             if number != cell_number(terms.cells, cell):
                 outside = known_outside
             recall_best(s)
@@ -448,7 +460,7 @@ def _crossing(
     return nan, _NOT_CONVERGED
 
 
-@inner_kernel()
+@inner_kernel(_nrt=False)
 def _root_of_model(missing: float, climb: float, curvature: float) -> float:
     """Distance at which climb and curvature make up what is missing; NaN where they never do."""
     under = climb * climb + max(curvature, 0.0) * missing
@@ -545,13 +557,13 @@ def _outermost(
     return 0.5 * (low + high), _MULTIPLE_CROSSINGS
 
 
-@inner_kernel()
+@inner_kernel(_nrt=False)
 def _shape_value(terms: Terms, shape: int, cell: int, position: float) -> float:
     low, high = terms.anchors[shape, cell], terms.anchors[shape, cell + 1]
     return float(low + position * (high - low))
 
 
-@inner_kernel()
+@inner_kernel(_nrt=False)
 def _at_bound(terms: Terms, theta: Floats, cell: Ints) -> int:
     """Give the status for a nuisance at the end of its range."""
     rates = len(theta) - len(cell)
@@ -568,13 +580,12 @@ def _at_bound(terms: Terms, theta: Floats, cell: Ints) -> int:
 
 
 @inner_kernel()
-def _scan(terms: Terms, signals: Floats, found: Floats, slopes: Floats) -> float:
+def scan_one(terms: Terms, s: Scratch, signals: Floats, found: Floats, slopes: Floats) -> float:
     """t̃ of one dataset at several signal rates, and the parameters that are best there.
 
     ``found`` is filled: shape (signals, 1 + F + P); NaN where a fit failed; and ``slopes``, the
     derivative of t̃ in the signal rate. Gives the best-fit signal rate, NaN where its fit failed.
     """
-    s = allocate(terms)
     size, shapes = len(terms.centres), len(terms.cells)
     rates = size - shapes
     best, best_cell = np.empty(size), np.zeros(shapes, dtype=np.int64)
@@ -586,12 +597,12 @@ def _scan(terms: Terms, signals: Floats, found: Floats, slopes: Floats) -> float
             break
         recall_best(s)
         follow(best, rates, s)
-        response = s.before.copy()
+        copy_point(best, best_cell, theta, cell)
         lowest = 0.0
         for k in range(len(signals)):
-            copy_point(best, best_cell, theta, cell)
+            # From the last signal's fit, along its response.
             for p in range(1, size):
-                to = max(theta[p] + response[p] * (signals[k] - best[0]), 0.0)
+                to = max(theta[p] + s.before[p] * (signals[k] - theta[0]), 0.0)
                 theta[p] = to if p < rates else min(to, 1.0)
             found[k, 0] = _statistic(terms, signals[k], top, theta, cell, s)
             lowest = min(lowest, found[k, 0])
@@ -613,113 +624,6 @@ def _scan(terms: Terms, signals: Floats, found: Floats, slopes: Floats) -> float
     return nan
 
 
-class Structure(NamedTuple):
-    """What the likelihoods of many datasets of one model share.
-
-    Attributes
-    ----------
-    density
-        Rates per bin: of each bin of each dataset of a likelihood, dataset after dataset, the
-        rows of its dataset; shape (bins, most rows of a dataset).
-    rows
-        First row of each dataset and of what follows the last, shape (datasets + 1,).
-    expected, sources, anchors, cells, constraints
-        See `zeptobarn.likelihood.Terms`.
-    """
-
-    density: Floats
-    rows: Ints
-    expected: Floats
-    sources: Ints
-    anchors: Floats
-    cells: Ints
-    constraints: Floats
-
-
-@inner_kernel()
-def gather(
-    structure: Structure,
-    bins: Ints,
-    weights: Floats,
-    first: Ints,
-    exposure: Floats,
-    centres: Floats,
-    found: Floats,
-) -> tuple[Terms, int]:
-    """Look up the densities of one likelihood's events; those that share a bin become one.
-
-    Parameters
-    ----------
-    bins, weights
-        Bin and weight of each event, dataset after dataset.
-    first
-        Where each dataset begins in ``bins``, and the end of the last, shape (datasets + 1,).
-    exposure, centres
-        See `zeptobarn.likelihood.Terms`.
-    found
-        Scratch, 0 in every bin; left as it was.
-
-    Returns
-    -------
-    The likelihood's terms, and the first event without any density; −1: all have some, −2: a
-    density or an expectation is not finite.
-    """
-    datasets = len(exposure)
-    rows = structure.rows
-    most = 1
-    for d in range(datasets):
-        most = max(most, first[d + 1] - first[d])
-    density = np.empty((rows[datasets], most))
-    roots = np.empty((datasets, most))
-    counts = np.empty((datasets, 2), dtype=np.int64)
-    missing = -1 if structure.expected.sum() < inf else -2
-    for d in range(datasets):
-        for i in range(first[d], first[d + 1]):
-            found[bins[i]] += weights[i]
-        # Events of weight 1 from the front, all others behind them.
-        single, n = 0, 0
-        for again in range(2):
-            for i in range(first[d], first[d + 1]):
-                b = bins[i]
-                weight = found[b]
-                if weight == 0.0 or (weight == 1.0) != (again == 0):
-                    continue
-                found[b] = 0.0
-                rates = structure.density[b]
-                largest, total = 0.0, 0.0
-                for r in range(rows[d + 1] - rows[d]):
-                    largest = max(largest, rates[r])
-                    total += rates[r]
-                if not total < inf:
-                    missing = -2
-                    continue
-                if not largest > 0.0:
-                    missing = i if missing == -1 else min(missing, i)
-                    continue
-                # About one per event, so that products of several neither overflow nor vanish.
-                scale = 1.0 / largest
-                for r in range(rows[d + 1] - rows[d]):
-                    density[rows[d] + r, n] = scale * rates[r]
-                roots[d, n] = sqrt(weight)
-                n += 1
-            if again == 0:
-                single = n
-        counts[d, 0], counts[d, 1] = n, single
-    terms = Terms(
-        density,
-        roots,
-        counts,
-        structure.expected,
-        exposure,
-        structure.sources,
-        structure.anchors,
-        structure.cells,
-        structure.constraints,
-        centres,
-    )
-    return terms, missing
-
-
 @kernel()
 def intervals(
     structure: Structure,
@@ -738,15 +642,16 @@ def intervals(
     Parameters
     ----------
     bins, weights, first, exposure, centres
-        See `gather`; the last three with a row per likelihood.
+        See `zeptobarn.structure.gather`; the last three with a row per likelihood.
     critical, two_sided, bound
         See `interval`.
     results
         Full of NaN; filled with a row each, see `interval`.
     """
-    found = np.zeros(len(structure.density))
+    room = make_room(structure, first)
+    scratch = allocate(room.terms)
     for d in range(len(first)):
-        terms, missing = gather(structure, bins, weights, first[d], exposure[d], centres[d], found)
+        missing = gather(structure, room, bins, weights, first[d], exposure[d], centres[d])
         if missing >= 0:
             results[d, STATUS] = _ZERO_DENSITY_EVENT
             results[d, EVIDENCE] = missing - first[d, 0]
@@ -755,7 +660,7 @@ def intervals(
             results[d, STATUS] = _NOT_CONVERGED
             results[d, EVALUATIONS] = 0
         else:
-            interval(terms, critical, two_sided, bound, results[d])
+            interval(room.terms, scratch, critical, two_sided, bound, results[d])
 
 
 @kernel()
@@ -776,7 +681,7 @@ def scans(
     Parameters
     ----------
     bins, weights, first, exposure, centres
-        See `gather`; the last three with a row per likelihood.
+        See `zeptobarn.structure.gather`; the last three with a row per likelihood.
     signals
         Signal rates, shape (n,).
     best
@@ -787,11 +692,12 @@ def scans(
     slopes
         Filled: the derivative of t̃ in the signal rate, shape (likelihoods, n).
     """
-    scratch = np.zeros(len(structure.density))
+    room = make_room(structure, first)
+    scratch = allocate(room.terms)
     for d in range(len(first)):
-        terms, missing = gather(
-            structure, bins, weights, first[d], exposure[d], centres[d], scratch
-        )
+        missing = gather(structure, room, bins, weights, first[d], exposure[d], centres[d])
         for k in range(len(signals)):
             found[d, k, 0] = nan
-        best[d] = nan if missing != -1 else _scan(terms, signals, found[d], slopes[d])
+        best[d] = nan
+        if missing == -1:
+            best[d] = scan_one(room.terms, scratch, signals, found[d], slopes[d])

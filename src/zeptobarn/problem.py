@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zeptobarn import intervals
-from zeptobarn.intervals import Structure
-from zeptobarn.likelihood import LOG_NORMAL, NORMAL, UNCONSTRAINED
+from zeptobarn.far import spans
+from zeptobarn.structure import Structure
 from zeptobarn.study import Interval, Shape, Study
 from zeptobarn.templates import Template, cell_of, fix_shapes
+from zeptobarn.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED
 
 _CONSTRAINTS = {"free": UNCONSTRAINED, "normal": NORMAL, "log_normal": LOG_NORMAL}
 
@@ -208,7 +209,7 @@ def scan(
     best = np.empty(len(data.first))
     found = np.empty((len(best), len(signals), 1 + len(problem.nominal)))
     intervals.scans(
-        problem.structure,
+        reaching(problem, float(np.max(signals, initial=0.0))),
         data.bins,
         data.weights,
         data.first,
@@ -220,6 +221,13 @@ def scan(
         np.empty(found.shape[:2]),
     )
     return best, found
+
+
+def reaching(problem: Problem, signal: float) -> Structure:
+    """Give the structure for likelihoods at signals up to one (expected events)."""
+    s = problem.structure
+    parts = s.density, problem.first_bin, s.rows, s.sources, s.constraints
+    return s._replace(spans=spans(*parts, signal))
 
 
 def asimov(
@@ -265,14 +273,19 @@ def _structure(
     anchors = np.full((len(shapes), max([len(s.anchors) for s in shapes], default=1)), np.nan)
     for p, shape in enumerate(shapes):
         anchors[p, : len(shape.anchors)] = shape.anchors
+    padded = [np.pad(b.T, [(0, 0), (0, most - len(b))]) for b in blocks]
+    density = np.ascontiguousarray(np.concatenate(padded))  # events look up a bin's rows together
+    first_bin = np.cumsum([0] + [block.shape[1] for block in blocks])
+    common = np.array(rows), np.array(sources, dtype=np.int64), np.array(constraints, dtype=float)
     return Structure(
-        density=np.concatenate([np.pad(b.T, [(0, 0), (0, most - len(b))]) for b in blocks]),
-        rows=np.array(rows),
+        density=density,
+        rows=common[0],
         expected=np.concatenate([block.sum(axis=1) for block in blocks]),
-        sources=np.array(sources, dtype=np.int64),
+        sources=common[1],
         anchors=anchors,
         cells=np.array([len(shape.anchors) - 1 for shape in shapes], dtype=np.int64),
-        constraints=np.array(constraints, dtype=float),
+        constraints=common[2],
+        spans=spans(density, first_bin, *common),
     )
 
 

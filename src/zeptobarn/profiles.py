@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
-from zeptobarn.likelihood import LOG_NORMAL, UNCONSTRAINED
 from zeptobarn.model import Model
 from zeptobarn.problem import Data, Problem, predict, scan
 from zeptobarn.study import Interval, Shape, Study
+from zeptobarn.terms import LOG_NORMAL, UNCONSTRAINED
 from zeptobarn.toys import Toys
 
 # Where curves and maps of the statistic end, in units of the statistic.
