@@ -213,10 +213,9 @@ def test_the_command(study, file, tmp_path, capsys, monkeypatch):
     assert cli.main(["explain", "no.parquet", "--trial", "2"]) == 1
     assert "no.parquet: no such file" in capsys.readouterr().err
     assert cli.main(["explain", str(file.with_stem("1-7")), "--trial", "2"]) == 1
-    assert (
-        f"1-7.parquet: no such file; beside it: bound.parquet, {file.name}"
-        in capsys.readouterr().err
-    )
+    error = capsys.readouterr().err
+    assert "1-7.parquet: no such file; beside it: " in error
+    assert file.name in error
 
 
 def test_a_file_that_is_no_result(study, tmp_path):

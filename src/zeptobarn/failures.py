@@ -301,8 +301,8 @@ def window(levels: NDArray[np.float64], shares: NDArray[np.float64]) -> tuple[fl
 
     Examples
     --------
-    >>> window(np.array([0.2, 0.4, 0.5, 0.6, 0.8]), np.array([0.0, 1.0, 1.0, 1.0, 0.0]))
-    (0.3, 0.7)
+    >>> window(np.array([0.25, 0.5, 0.75, 1.0]), np.array([0.0, 1.0, 1.0, 0.0]))
+    (0.375, 0.875)
     """
     ends = []
     for side in (levels <= _HALF, levels >= _HALF):

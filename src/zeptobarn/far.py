@@ -10,7 +10,8 @@ at a rate r of the base and weights w of a cell's other rows. Where |z| is small
 z − z²/2, and the sums over events of y, q and their products in pairs are all that a likelihood
 needs of them. What is left out is at most |z|³/3(1 − |z|) per event, or z²/2(1 − |z|) where the
 square is left out too. `sort` bounds |z| over a *box* of rates, and makes those events far whose
-errors add up to less than `_ERROR`: outside the box all events are evaluated one by one.
+errors add up to less than `_CUBES` and `_SQUARES`; outside the box all events are evaluated one by
+one.
 """
 
 from math import log, sqrt

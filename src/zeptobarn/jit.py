@@ -15,7 +15,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -45,7 +45,7 @@ def kernel(**options: Any) -> Callable[[F], F]:
     def compiled(function: F) -> F:
         found = numba.njit(nogil=True, error_model="numpy", **options)(function)
         if found is not function:  # it is with NUMBA_DISABLE_JIT
-            found._cache = _KernelCache(function)
+            found._cache = _Later(function)
         return found  # type: ignore[no-any-return]
 
     return compiled
@@ -149,6 +149,24 @@ def _intact(path: str) -> bool:
     except OSError:
         return False
     return hashlib.sha256(content[:-32]).digest() == content[-32:]
+
+
+class _Later:
+    """The cache of a kernel, made when it is asked for something.
+
+    To hash the source that a kernel can reach takes longer than the rest of an import, and most
+    kernels are never asked: they come along with those that call them.
+    """
+
+    def __init__(self, py_func: Callable[..., Any]) -> None:
+        self._py_func = py_func
+
+    @cached_property
+    def _cache(self) -> "_KernelCache":
+        return _KernelCache(self._py_func)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
 
 
 class _KernelCache(caching.FunctionCache):

@@ -16,7 +16,10 @@ for file in snakemake.input.calibration:
     model = dataclasses.replace(model, critical_values=read_calibration(model, file))
 files = zip(snakemake.input.events, snakemake.input.truth, strict=True)
 datasets = {
-    name: {detector: read_toys(study, detector, *next(files), at) for detector in model.templates}
+    name: {
+        detector: read_toys(study, detector, *next(files), at, columns=["trial", "cs1", "cs2"])
+        for detector in model.templates
+    }
     for name, at in study.truths.items()
 }
 write_limits(model, model.study_limits(datasets, threads=snakemake.threads), snakemake.output[0])
