@@ -9,7 +9,7 @@ import yaml
 
 from zeptobarn.config import ConfigError, read_yaml
 from zeptobarn.detector import load_detector
-from zeptobarn.study import load_study, study_from_settings
+from zeptobarn.study import load_study, study_from_settings, template_slice
 
 CONFIG = read_yaml(Path(__file__).parent.parent / "config/config.yaml")
 XENON1T = read_yaml(Path(__file__).parent.parent / "config/detectors/xenon1t.yaml")
@@ -250,3 +250,25 @@ def test_recoils_of_conventional_sampling_may_be_left_out(tmp_path):
     assert given.source("neutrons").n_events == 55_000_000
     assert found.response_settings("nr") == given.response_settings("nr")
     assert found.signal.colour == given.signal.colour
+
+
+def test_the_original_study(tmp_path):
+    study = load_study("config/config.yaml", "config/original.yaml")
+    assert study.masses_GeV == study.marked_masses_GeV
+    assert [interval.kind for interval in study.intervals] == ["upper"] * 3
+    assert study.truths == {"nominal": {}}
+    assert study.critical_values == "asymptotic"
+
+
+def test_formulas_may_ignore_what_a_detector_sees(tmp_path):
+    overlay = tmp_path / "ignore.yaml"
+    overlay.write_text("formula_reach: ignore\n")
+    plain, changed = (load_study("config/config.yaml", o) for o in (None, overlay))
+    for name, detector in changed.detectors.items():
+        for source, before in zip(detector.sources, plain.detectors[name].sources, strict=True):
+            if source.formula is None:
+                assert source == before
+            else:
+                assert source.formula == {**before.formula, "reach": "ignore"}
+                slices = [template_slice(s, name, source.name) for s in (plain, changed)]
+                assert slices[0] != slices[1]

@@ -204,6 +204,31 @@ def other_study(small_study):
 
 
 @pytest.mark.parametrize("together", [False, True])
+def test_limits_mark_masses_and_show_the_asymptotic_median(
+    tmp_path, monkeypatch, small_study, summary, together
+):
+    study = dataclasses.replace(small_study, marked_masses_GeV=(10, 33), critical_values="toys")
+
+    def lines(which):
+        def draw():
+            files = [tmp_path / "f.png"]
+            if together:
+                limit_figures.draw_together(which, "SI", summary, [], files)
+            else:
+                limit_figures.draw_detector(which, "lz", "SI", summary, [], files)
+
+        figure = draw_and_keep(monkeypatch, limit_figures, draw)
+        return [line for axis in figure.axes for line in axis.get_lines()]
+
+    marks = [line for line in lines(study) if line.get_marker() == "o"]
+    assert marks
+    assert {tuple(line.get_xdata()) for line in marks} == {(10.0,)}
+    thin = sum(line.get_linewidth() == 0.7 for line in lines(study))
+    assert thin == (len(study.detectors) if together else len(study.intervals))
+    assert not any(line.get_linewidth() == 0.7 for line in lines(small_study))
+
+
+@pytest.mark.parametrize("together", [False, True])
 def test_limits_say_what_they_are(
     tmp_path, monkeypatch, small_study, other_study, summary, published, together
 ):
@@ -265,7 +290,7 @@ def test_limits_mark_the_masses_that_were_computed(
         line
         for axis in figure.axes
         for line in axis.lines
-        if line.get_marker() not in ("None", "v")
+        if line.get_marker() not in ("None", "v", "o")
     ]
     assert len(marked) == len(small_study.detectors if together else small_study.intervals)
     for line in marked:

@@ -25,7 +25,7 @@ def toys(small_study, small_templates):
 def test_columns_are_the_contract(model, toys):
     assert list(model.limits(toys).columns) == [
         "detector", "interaction", "mass_GeV", "trial", "interval", "kind", "confidence_level",
-        "limit_rate_multiplier", "limit_cm2", "calibration_error_cm2",
+        "limit_rate_multiplier", "limit_cm2", "calibration_error_cm2", "asymptotic_limit_cm2",
         "limit_low_rate_multiplier", "best_fit_rate_multiplier", "best_fit_er_rate",
         "best_fit_leff", "status", "message", "n_evaluations",
     ]  # fmt: skip
@@ -279,7 +279,10 @@ def test_calibrated_limits(small_study, small_templates, toys):
     asymptotic = dataclasses.replace(
         model, study=dataclasses.replace(study, critical_values="asymptotic")
     )
-    assert (limits["limit_cm2"].median()) > 1.1 * asymptotic.limits(toys)["limit_cm2"].median()
+    plain = asymptotic.limits(toys)
+    assert limits["limit_cm2"].median() > 1.1 * plain["limit_cm2"].median()
+    pd.testing.assert_series_equal(limits["asymptotic_limit_cm2"], plain["asymptotic_limit_cm2"])
+    np.testing.assert_array_equal(plain["asymptotic_limit_cm2"], plain["limit_cm2"])
 
 
 def test_each_interval_has_datasets_of_its_own(small_study, small_templates):

@@ -18,6 +18,7 @@ def limits(values, status="ok", interval="profiled", mass=50.0):
             "interval": interval,
             "limit_cm2": values,
             "calibration_error_cm2": np.nan,
+            "asymptotic_limit_cm2": 0.5 * np.asarray(values, dtype=float),
             "status": status,
         }
     )
@@ -33,6 +34,7 @@ def test_bands_are_ordered_and_right():
     row = summarise(limits(values)).iloc[0]
     for name, probability in QUANTILES.items():
         assert row[name] == pytest.approx(np.quantile(values, probability), rel=1e-11, abs=0)
+    assert row["asymptotic_median_cm2"] == pytest.approx(0.5 * row["median_cm2"])
     assert row["n_trials"] == 1000
     assert row["n_failed"] == row["n_warnings"] == 0
 

@@ -561,7 +561,7 @@ class Model:
         problem = self.problem(interval)
         results = np.full((len(trials), intervals.NUISANCES + len(problem.parameters)), np.nan)
         results[:, intervals.EVALUATIONS] = 0
-        error = np.full(len(trials), np.nan)
+        error, simple = np.full((2, len(trials)), np.nan)
         level = self.study.confidence_level
         if problem.fault:
             results[:, intervals.STATUS] = Status.not_converged
@@ -572,17 +572,21 @@ class Model:
         else:
             bound = self.study.search_bound_rate_multiplier * self.signal_events
 
-            def solved(column: str, into: NDArray[np.float64]) -> None:
-                critical = self.critical(interval, problem, None, data.exposure[0], column)
+            def solved(column: str, into: NDArray[np.float64], kind: str | None = None) -> None:
+                critical = self.critical(interval, problem, kind, data.exposure[0], column)
                 solve(problem, data, critical, interval.kind != "upper", bound, into, threads)
 
             solved("critical_value", results)
+            simple = results[:, intervals.LIMIT]
             if self.study.critical_values == "toys" and interval.kind != "central":
                 low, high = np.full((2, *results.shape), np.nan)
                 solved("critical_value_low", low)
                 solved("critical_value_high", high)
                 error = 0.5 * (high[:, intervals.LIMIT] - low[:, intervals.LIMIT])
                 error[~np.isnan(results[:, intervals.LIMIT]) & np.isnan(error)] = np.inf
+                low[:] = np.nan
+                solved("critical_value", low, "asymptotic")
+                simple = low[:, intervals.LIMIT]
         per_event = 1 / self.signal_events if self.signal_events > 0 else np.nan
         multiplier = results[:, intervals.LIMIT] * per_event
         code = results[:, intervals.STATUS].astype(np.int64)
@@ -602,6 +606,7 @@ class Model:
                 "limit_rate_multiplier": multiplier,
                 "limit_cm2": multiplier * self.study.reference_cross_section_cm2,
                 "calibration_error_cm2": error * per_event * self.study.reference_cross_section_cm2,
+                "asymptotic_limit_cm2": simple * per_event * self.study.reference_cross_section_cm2,
                 "limit_low_rate_multiplier": results[:, intervals.LOW] * per_event,
                 "best_fit_rate_multiplier": results[:, intervals.BEST_FIT] * per_event,
                 **{f"best_fit_{name}": values for name, values in nuisances.items()},
@@ -765,7 +770,8 @@ def make_model(
 def write_limits(model: Model, limits: pd.DataFrame, path: Path) -> None:
     """Write limits of `Model.limits`."""
     units = dict.fromkeys(limits.columns, "")
-    units |= {"mass_GeV": "GeV/c²", "limit_cm2": "cm²", "calibration_error_cm2": "cm²"}
+    units |= {"mass_GeV": "GeV/c²"}
+    units |= dict.fromkeys(("limit_cm2", "calibration_error_cm2", "asymptotic_limit_cm2"), "cm²")
     units |= {f"best_fit_{shape.name}": "standard deviations" for shape in model.study.shapes}
     write_parquet(
         limits,

@@ -6,7 +6,7 @@ rules give them to Snakemake as parameters, and result files carry their hash.
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from math import log, prod
 from pathlib import Path
@@ -171,11 +171,13 @@ class Study:
     combined: Mapping[str, tuple[str, ...]]
     interactions: tuple[str, ...]
     masses_GeV: tuple[float, ...]
+    marked_masses_GeV: tuple[float, ...]
     halo: str
     trials: int
     trials_per_batch: int
     constraint_centres: Literal["redrawn", "fixed"]
     datasets: Literal["own", "nominal"]
+    formula_reach: Literal["detector", "ignore"]
     confidence_level: float
     critical_values: Literal["asymptotic", "toys"]
     calibration: Calibration
@@ -321,7 +323,7 @@ def load_study(path: str | Path, overlay: str | Path | None = None) -> Study:
     Examples
     --------
     >>> load_study("config/config.yaml").masses_GeV
-    (7, 10, 20, 50, 100, 200, 1000)
+    (7, 8, 10, 12, 15, 20, 25, 30, 35, 40, 50, 70, 100, 200, 400, 1000)
     """
     settings = read_yaml(path)
     origin = str(path)
@@ -361,9 +363,13 @@ def study_from_settings(
     failures = settings.pop("failures")
     study = Study(
         results=Path(settings.pop("results")),
-        detectors={name: load_detector(folder / "detectors" / f"{name}.yaml") for name in names},
+        detectors={
+            name: _detector(folder / "detectors" / f"{name}.yaml", settings) for name in names
+        },
         interactions=tuple(settings.pop("interactions")),
         masses_GeV=tuple(settings.pop("masses_GeV")),
+        marked_masses_GeV=tuple(settings.pop("marked_masses_GeV", ())),
+        formula_reach=settings.pop("formula_reach", "detector"),
         intervals=tuple(_interval(interval) for interval in settings.pop("intervals")),
         shapes=tuple(_shape(shape, names) for shape in settings.pop("shapes")),
         combined={k: tuple(v) for k, v in settings.pop("combined", {}).items()},
@@ -378,6 +384,20 @@ def study_from_settings(
     )
     _check(study, origin)
     return study
+
+
+def _detector(path: Path, settings: Mapping[str, Any]) -> Detector:
+    """Read a detector file; the study may take from its formulas where they end."""
+    found = load_detector(path)
+    if settings.get("formula_reach") != "ignore":
+        return found
+    sources = tuple(
+        replace(source, formula={**source.formula, "reach": "ignore"})
+        if source.formula is not None
+        else source
+        for source in found.sources
+    )
+    return replace(found, sources=sources)
 
 
 def _interval(settings: Mapping[str, Any]) -> Interval:

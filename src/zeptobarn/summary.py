@@ -53,6 +53,7 @@ _UNITS = {
     **dict.fromkeys(QUANTILES, "cm²"),
     **dict.fromkeys(ERRORS.values(), "cm²"),
     "calibration_error_cm2": "cm²",
+    "asymptotic_median_cm2": "cm²",
     "power_constraint_cm2": "cm²",
     "power_constrained_median_cm2": "cm²",
     **dict.fromkeys(ASIMOV, "cm²"),
@@ -120,7 +121,8 @@ def summarise(
     A row per detector, interaction, mass and interval, in order of appearance, with
     ``n_trials``, ``n_failed``, ``n_warnings``, ``n_all_signals_excluded`` (limits that are the
     smallest signal that was tested, no warnings), the quantiles (cm²) with their Monte Carlo
-    errors, and the power constraint with the median of the limits under it. The quantiles are
+    errors, the median with asymptotic critical values (that of the trials that have a limit with
+    the study's), and the power constraint with the median of the limits under it. The quantiles are
     those of the raw limits. An error has two parts, added in quadrature: that of `quantile_error`,
     and of calibrated limits half the distance of the quantile with critical values one standard
     deviation of their toys higher and lower, which all trials share; of the median the latter
@@ -252,6 +254,9 @@ def _summary(group: pd.DataFrame, power_constraint: float) -> dict[str, Any]:
         },
         "calibration_error_cm2": (
             calibration["median_cm2"] if group["calibration_error_cm2"].notna().any() else np.nan
+        ),
+        "asymptotic_median_cm2": quantile(
+            fair_sample(group.assign(limit_cm2=group["asymptotic_limit_cm2"])), 0.5
         ),
         "power_constraint_cm2": floor,
         "power_constrained_median_cm2": quantile(np.maximum(values, floor), 0.5),

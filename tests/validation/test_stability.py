@@ -78,9 +78,12 @@ def test_two_template_seeds_agree(simulated):
 
 @pytest.fixture(scope="module", params=DETECTORS)
 def limits(request, small_study):
-    """Limits (cm²) on the default study's toys, fewer anchors: a column per interval and mass."""
+    """Limits (cm²) on the default study's toys, asymptotic, fewer anchors: by interval and mass."""
     study = dataclasses.replace(
-        load_study("config/config.yaml"), masses_GeV=MASSES, shapes=small_study.shapes
+        load_study("config/config.yaml"),
+        masses_GeV=MASSES,
+        shapes=small_study.shapes,
+        critical_values="asymptotic",
     )
     backgrounds = [source.name for source in study.detectors[request.param].sources]
     templates = build_templates(study, request.param, [*study.signals(), *backgrounds])

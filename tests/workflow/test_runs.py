@@ -89,7 +89,7 @@ def test_numbers_of_a_run(finished, monkeypatch):
     found = numbers(study).set_index(["source", "mass_GeV", "interval", "quantity"])
     table = pd.read_csv("results/summary/limits.csv").set_index(["mass_GeV", "interval"])
     n_sources = len(study.detectors["xenon1t"].sources)
-    assert len(found) == 2 * 3 * 7 + 2 + n_sources
+    assert len(found) == 2 * 3 * 8 + 2 + n_sources
     row = found.loc["", "50", "profiled", "plus1sigma_cm2"]
     assert row["value"] == pytest.approx(table["plus1sigma_cm2"][50, "profiled"], rel=1e-12, abs=0)
     assert 0.02 < row["error"] / row["value"] < 0.5  # of 20 trials

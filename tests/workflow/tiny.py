@@ -28,6 +28,12 @@ TINY = {
     "results": "results",
     "detectors": ["xenon1t"],
     "masses_GeV": [10, 50],
+    "critical_values": "asymptotic",
+    "intervals": [
+        {"name": "leff_nominal", "fixed": {"leff": 0}},
+        {"name": "leff_low", "fixed": {"leff": -2}},
+        {"name": "profiled", "profiled": ["leff"]},
+    ],
     "shapes": [{"name": "leff", "anchors": [-2, 0, 2], "low_energy": "constant"}],
     "trials": 20,
     "trials_per_batch": 20,

@@ -22,7 +22,7 @@ from zeptobarn.figures.style import (
     set_title,
     wrapped,
 )
-from zeptobarn.study import Study, signal_recoil
+from zeptobarn.study import Interval, Study, signal_recoil
 from zeptobarn.summary import QUANTILES
 
 _PUBLISHED_LINES = {"limit": "-", "median_sensitivity": ":"}
@@ -56,20 +56,28 @@ def draw_detector(
     published = list(published)
     quantity, names = labels.apart(study.intervals)
     n = len(study.intervals)
-    width = 3.3 * n + 0.4
-    with new_figure(width, 4, files) as figure:
-        axes = figure.subplots(1, n, sharex=True, sharey=True, squeeze=False)[0]
+    columns = n if n <= 3 else 2
+    lines = -(-n // columns)
+    width = 3.3 * columns + 0.4
+    with new_figure(width, 3.2 * lines + 0.8, files) as figure:
+        grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+        axes = grid.flat[:n]
+        for axis in grid.flat[n:]:
+            axis.axis("off")
         for i, (axis, interval) in enumerate(zip(axes, study.intervals, strict=True)):
             chosen = rows[rows["interval"] == interval.name].sort_values("mass_GeV")
-            _band(axis, chosen, INTERVAL_COLOURS[i % len(INTERVAL_COLOURS)], with_label=True)
+            colour = INTERVAL_COLOURS[i % len(INTERVAL_COLOURS)]
+            _band(axis, chosen, colour, with_label=True)
+            _asymptotic(axis, study, interval, chosen, colour, "asymptotic median")
+            _marks(axis, study, chosen, colour)
             axis.legend(loc="upper right")
             ours = len(axis.get_legend_handles_labels()[1])
             _published(axis, published, interaction, width)
             _decorate(axis, study, interaction)
             axis.set_title(wrapped(names[i], 3))
             handles, texts = (found[ours:] for found in axis.get_legend_handles_labels())
-        for axis in axes[1:]:
-            axis.set_ylabel("")
+        for axis in axes:
+            axis.label_outer()
         if texts:
             figure.legend(handles, texts, loc="outside lower center",
                           ncols=legend_columns(texts, width, 8, 3))  # fmt: skip
@@ -99,6 +107,8 @@ def draw_together(
                 chosen = rows[rows["interval"] == interval.name].sort_values("mass_GeV")
                 if i == 0:
                     _band(axis, chosen, colour, with_label=False)
+                    _asymptotic(axis, study, interval, chosen, colour, None)
+                    _marks(axis, study, chosen, colour)
                 axis.plot(
                     chosen["mass_GeV"],
                     chosen["median_cm2"],
@@ -155,6 +165,23 @@ def _band(axis: Any, rows: pd.DataFrame, colour: str, with_label: bool) -> None:
     if with_label:
         axis.plot(mass, rows["median_cm2"], color=colour, **_POINTS, label="median")
         axis.plot(mass, rows["asimov_cm2"], color=BLACK, ls="--", lw=1, label="Asimov median")
+
+
+def _asymptotic(
+    axis: Any, study: Study, interval: Interval, rows: pd.DataFrame, colour: str, label: str | None
+) -> None:
+    """Draw the median with asymptotic critical values, where the study's are others."""
+    if labels.origin(interval, study.critical_values) != "asymptotic":
+        axis.plot(
+            rows["mass_GeV"], rows["asymptotic_median_cm2"], color=colour, lw=0.7, label=label
+        )
+
+
+def _marks(axis: Any, study: Study, rows: pd.DataFrame, colour: str) -> None:
+    """Put circles around the masses that the study marks."""
+    marked = rows[rows["mass_GeV"].isin(study.marked_masses_GeV)]
+    axis.plot(marked["mass_GeV"], marked["median_cm2"], ls="", marker="o", ms=6, mfc="none",
+              mec=colour, mew=0.8)  # fmt: skip
 
 
 def _published(axis: Any, tables: Iterable[pd.DataFrame], interaction: str, width: float) -> None:

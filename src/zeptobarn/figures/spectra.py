@@ -41,7 +41,7 @@ def draw(
         colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, len(study.masses_GeV)))
         for mass, colour in zip(study.masses_GeV, colours, strict=True):
             table = spectra[paths.wimp_source(interaction, mass)]
-            _line(axes[0], table, color=colour, label=f"{paths.number(mass)} GeV/c²")
+            _line(axes[0], table, color=colour, label=paths.number(mass))
         axes[0].set_title(f"WIMP, {interaction_label(interaction)}, $10^{{-45}}$ cm²")
         for axis, detector in zip(axes[1:], study.detectors.values(), strict=True):
             for source in detector.sources:
@@ -60,7 +60,7 @@ def draw(
             highest = max(rates, default=0.0) or 1.0
             axis.set_ylim(top=highest * 5)
             axis.set_ylim(bottom=highest * 1e-8)
-        axes[0].legend(loc="lower left")
+        axes[0].legend(title="GeV/c²", loc="lower left", **_in_columns(len(study.masses_GeV)))
         shown: dict[str, Any] = {}
         for axis in axes[1:]:
             handles, labels = axis.get_legend_handles_labels()
@@ -113,7 +113,8 @@ def draw_integrated(
         for row in axes:
             row[0].set_ylabel("rate [events/(t yr keV)]")
             row[1].set_ylabel("rate above energy [events/(t yr)]")
-            row[1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+            entries = len(row[1].get_legend_handles_labels()[1])
+            row[1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), **_in_columns(entries))
         for axis in axes[-1]:
             axis.set_xlabel("recoil energy [keV]")
 
@@ -163,6 +164,11 @@ def _cutoff(axes: Any, detector: Detector, recoil: Recoil, **style: Any) -> None
         axis.axvline(
             detector.settings["response_cutoff_keV"][recoil], ls=_CUTOFFS[recoil], lw=1, **style
         )
+
+
+def _in_columns(entries: int) -> dict[str, Any]:
+    """Give a legend of many entries two columns of small letters."""
+    return {"ncols": 2, "fontsize": 6.5, "columnspacing": 1} if entries > 9 else {}
 
 
 def _line(axis: Any, table: pd.DataFrame, **style: object) -> None:
