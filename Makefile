@@ -79,7 +79,7 @@ bench-agreement: setup
 
 .venv-blueice/.ready: benchmarks/peers/requirements.txt
 	$(PYTHON) -m venv .venv-blueice
-	.venv-blueice/bin/pip install --quiet -r $<
+	.venv-blueice/bin/pip install --quiet --require-hashes -r $<
 	touch $@
 
 bench-inference: setup .venv-blueice/.ready

@@ -4,7 +4,7 @@ blueice is a likelihood package of the XENON collaboration. This script does not
 and has requirements of its own, so it runs in an environment of its own::
 
     python3.11 -m venv blueice-venv
-    blueice-venv/bin/pip install -r benchmarks/peers/requirements.txt
+    blueice-venv/bin/pip install --require-hashes -r benchmarks/peers/requirements.txt
     blueice-venv/bin/python benchmarks/peers/blueice_limits.py input.npz [method] > limits.json
 
 The limit is the one of ``one_parameter_interval(kind="upper")`` at its asymptotic critical value.
@@ -57,8 +57,9 @@ method
 
 Returns
 -------
-JSON on standard output: ``seconds_setup``, ``method``, ``versions`` and for each dataset ``limits``
-and ``best_fit_signal`` (rate multipliers), ``seconds`` (CPU) and ``errors``; null is none.
+JSON on standard output: ``seconds_setup``, ``minimisers`` (in the order in which a dataset tries
+them), ``versions`` and for each dataset ``limits`` and ``best_fit_signal`` (rate multipliers),
+``seconds`` (CPU) and ``errors``; null is none.
 """
 
 import os
@@ -392,14 +393,13 @@ def main() -> None:
         seconds_setup = time.process_time() - start
         methods = ordered(peer, arguments.method)
         results = limits(peer, methods)
-    tolerance = arguments.search_tolerance or "machine precision"
     output = {
         "seconds_setup": seconds_setup,
         "limits": [result.limit for result in results],
         "seconds": [result.seconds for result in results],
         "best_fit_signal": [result.best_fit for result in results],
         "errors": [result.error for result in results],
-        "method": f"one_parameter_interval to {tolerance}, fits by {', then '.join(methods)}",
+        "minimisers": methods,
         "versions": {
             "python": platform.python_version(),
             **{
