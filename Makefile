@@ -8,6 +8,7 @@
 # make bench-densities  histograms and kernel estimates beside quadrature; a figure for docs/
 # make bench-agreement  simulation against quadrature, 100 million events per response
 # make bench-inference  limits per second beside blueice, in an environment of its own
+# make bench-scaling  time and memory against trials, masses, events, shapes, cores; docs/scaling.md
 # make bench-simulated  coverage and best fits on datasets of simulated recoils; a figure for docs/
 # make bench-published  our limits beside published ones
 # make mutants  small changes of the code, each of which a test must see: hours
@@ -27,7 +28,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml tools/make_venv.sh
 	touch $@
 
 .PHONY: setup run quick report test test-quick numbers numbers-update lint bench bench-templates bench-densities \
-    bench-agreement bench-inference bench-simulated bench-published mutants lock
+    bench-agreement bench-inference bench-scaling bench-simulated bench-published mutants lock
 setup: $(VENV)/.ready
 
 # Snakemake prints the table itself, but not when there is nothing to be done; under make, make does.
@@ -84,6 +85,9 @@ bench-agreement: setup
 
 bench-inference: setup .venv-blueice/.ready
 	python benchmarks/inference.py .venv-blueice/bin/python
+
+bench-scaling: setup
+	python benchmarks/scaling.py
 
 bench-simulated: setup
 	python benchmarks/simulated.py
