@@ -272,7 +272,13 @@ def main() -> None:
     """Simulate, print and draw."""
     file = sys.argv[1] if len(sys.argv) > 1 else "docs/figures/template_densities.png"
     study = load_study("config/config.yaml")
-    study = dataclasses.replace(study, shapes=(), intervals=(NOMINAL,))
+    study = dataclasses.replace(
+        study,
+        masses_GeV=study.marked_masses_GeV,
+        shapes=(),
+        intervals=(NOMINAL,),
+        critical_values="asymptotic",
+    )
     found = {name: compare(study, name) for name in study.detectors}
     Console(width=240).print(table_of(study, found))
     draw(study, found, file)

@@ -85,6 +85,7 @@ def study_of(detector: str, free: tuple[str, ...], shapes: tuple[Shape, ...]) ->
     return dataclasses.replace(
         study,
         detectors={detector: dataclasses.replace(found, sources=sources)},
+        critical_values="asymptotic",
         masses_GeV=(50,),
         shapes=shapes,
         intervals=(

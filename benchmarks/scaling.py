@@ -168,6 +168,7 @@ def study_of(n_shapes: int | None) -> Study:
         detectors={DETECTOR: study.detectors[DETECTOR]},
         masses_GeV=MASSES_GEV if n_shapes is None else chosen_masses_GeV(1),
         shapes=shapes,
+        critical_values="asymptotic",
         intervals=(Interval("profiled", {}, tuple(shape.name for shape in shapes)),),
         energy_bin_width_log=ENERGY_BIN_WIDTH_LOG,
     )
