@@ -50,6 +50,19 @@ def test_the_interval_has_two_ends(small_study, small_templates, toys):
     assert 0 <= found.low < found.best_fit < found.limit
 
 
+def test_a_calibrated_curve_has_signals_and_critical_values(small_study, small_templates, toys):
+    unified = Interval("unified", {}, ("leff",), "unified")
+    study = dataclasses.replace(small_study, critical_values="toys", intervals=(unified,))
+    model = make_model(study, "xenon1t", 50, "SI", small_templates)
+    model = dataclasses.replace(model, critical_values=model.calibrate())
+    found = curve(model, one_trial({"xenon1t": toys["xenon1t"]}, 1), unified)
+    assert found.critical.shape == (len(model.critical_values), 2)
+    signals, values = found.critical.T
+    np.testing.assert_allclose(signals, model.critical_values["rate_multiplier"])
+    at_limit = np.interp(found.limit, found.rate_multiplier, found.statistic)
+    assert at_limit == pytest.approx(np.interp(found.limit, signals, values), abs=0.1)
+
+
 def test_no_signal_no_curve(small_study, small_templates, toys):
     signal = small_templates["lz"]["wimp_SI_7GeV"]
     nothing = dataclasses.replace(signal, expected=np.zeros_like(signal.expected))

@@ -93,7 +93,7 @@ def curve(model: Model, dataset: Mapping[str, Toys], interval: Interval) -> Curv
         model.mass_GeV,
         multipliers,
         found[0, :, 0],
-        model.critical(interval, problem) / [model.signal_events, 1],
+        model.critical(interval, problem)[:, :2] / [model.signal_events, 1],
         float(best[0]) / model.signal_events,
         float(row["limit_low_rate_multiplier"]),
         limit,
