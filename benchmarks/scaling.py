@@ -19,7 +19,6 @@ import dataclasses
 import io
 import multiprocessing
 import os
-import pickle
 import platform
 import resource
 import tempfile
@@ -44,7 +43,7 @@ from zeptobarn import __version__
 from zeptobarn.figures.style import BLUE, RED, new_figure
 from zeptobarn.model import Model, build_templates, make_model
 from zeptobarn.study import Interval, Shape, Study, load_study
-from zeptobarn.templates import Template
+from zeptobarn.templates import Template, read_template, write_template
 from zeptobarn.toys import throw
 
 DETECTOR = "xenon1t"
@@ -180,17 +179,34 @@ def chosen_masses_GeV(n: int) -> tuple[int, ...]:
     return MASSES_GEV[step // 2 :: step]
 
 
+def sources_of(study: Study) -> list[str]:
+    """Names of all signals and backgrounds of a study."""
+    return [*study.signals(), *(source.name for source in study.detectors[DETECTOR].sources)]
+
+
 @cache
 def templates_of(n_shapes: int | None) -> dict[str, Template]:
     """Templates of all masses and backgrounds of a study."""
     study = study_of(n_shapes)
-    names = [*study.signals(), *(source.name for source in study.detectors[DETECTOR].sources)]
-    return build_templates(study, DETECTOR, names)
+    return build_templates(study, DETECTOR, sources_of(study))
 
 
-def models_of(work: Work) -> list[Model]:
-    """Models of a point, one for each mass."""
-    study, templates = study_of(work.shapes), templates_of(work.shapes)
+def write_templates(n_shapes: int | None, folder: Path) -> None:
+    """Write the templates of a study to files, for processes that measure."""
+    study = study_of(n_shapes)
+    for name, template in templates_of(n_shapes).items():
+        write_template(study, DETECTOR, name, template, folder / f"{n_shapes}_{name}.parquet")
+
+
+def models_of(work: Work, folder: Path) -> list[Model]:
+    """Models of a point, one for each mass, from templates in files."""
+    study = study_of(work.shapes)
+    masses = chosen_masses_GeV(work.masses)
+    study = dataclasses.replace(study, masses_GeV=masses)
+    templates = {
+        name: read_template(study, DETECTOR, name, folder / f"{work.shapes}_{name}.parquet")
+        for name in sources_of(study)
+    }
     factor = 1.0
     if work.events is not None:
         backgrounds = study.detectors[DETECTOR].sources
@@ -199,24 +215,21 @@ def models_of(work: Work) -> list[Model]:
         name: dataclasses.replace(template, expected=factor * template.expected)
         for name, template in templates.items()
     }
-    return [
-        make_model(study, DETECTOR, mass, "SI", {DETECTOR: scaled})
-        for mass in chosen_masses_GeV(work.masses)
-    ]
+    return [make_model(study, DETECTOR, mass, "SI", {DETECTOR: scaled}) for mass in masses]
 
 
-def measure(base: Path, file: Path, work: Work) -> Cost:
+def measure(folder: Path, work: Work) -> Cost:
     """Measure a point, in a process of its own.
 
     Parameters
     ----------
-    base, file
-        Models of `Work`'s defaults and of this point, pickled.
+    folder
+        Where `write_templates` put the templates.
     """
     with threadpool_limits(1):
-        set_limits(pickle.loads(base.read_bytes()), range(1, 11), 1)  # loads compiled kernels
+        set_limits(models_of(Work(), folder), range(1, 11), 1)  # loads compiled kernels
         before = peak_MB()
-        models, trials = pickle.loads(file.read_bytes()), range(1, work.trials + 1)
+        models, trials = models_of(work, folder), range(1, work.trials + 1)
         rounds: list[NDArray[np.float64]] = []
         while np.sum(rounds) < SECONDS:
             seconds = [
@@ -252,14 +265,14 @@ def measure_all(quick: bool) -> dict[str, dict[int, Cost]]:
         tempfile.TemporaryDirectory() as folder,
         ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool,
     ):
-        base, file = Path(folder) / "base.pickle", Path(folder) / "models.pickle"
-        base.write_bytes(pickle.dumps(models_of(Work())))
+        write_templates(None, Path(folder))
         for axis in AXES:
             found[axis.label] = {}
             for value in axis.quick if quick else axis.values:
                 work = axis.vary(value)
-                file.write_bytes(pickle.dumps(models_of(work)))
-                cost = pool.submit(measure, base, file, work).result()
+                if work.shapes is not None:
+                    write_templates(work.shapes, Path(folder))
+                cost = pool.submit(measure, Path(folder), work).result()
                 found[axis.label][value] = cost
                 print(f"{axis.label}: {value:,}: {cost}", flush=True)
     return found
