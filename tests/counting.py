@@ -5,7 +5,7 @@ from scipy import stats
 
 from zeptobarn import intervals
 from zeptobarn.far import no_spans
-from zeptobarn.intervals import NUISANCES
+from zeptobarn.intervals import no_results, select
 from zeptobarn.problem import Problem
 from zeptobarn.structure import Structure
 from zeptobarn.terms import NORMAL, UNCONSTRAINED
@@ -29,13 +29,19 @@ def counting_structure(b, b_width=None, signal=1.0):
     )
 
 
+def as_table(critical):
+    """Critical values of two columns or three as the kernel takes them."""
+    table = np.atleast_2d(np.asarray(critical, dtype=float))
+    return np.pad(table, [(0, 0), (0, 3 - table.shape[1])], constant_values=np.nan)
+
+
 def counting_limit(
     n, b, b_width=None, critical=ONE_SIDED_90, two_sided=False, bound=1e6, signal=1.0
 ):
-    """Interval from n events over b expected. Returns the kernel's row of results."""
+    """Interval from n events over b expected. Returns the kernel's results."""
     model = counting_structure(b, b_width, signal)
     free = len(model.constraints)
-    results = np.full((1, NUISANCES + free - 1), np.nan)
+    results, table = no_results((1, 1), free - 1), as_table(critical)
     intervals.intervals(
         model,
         np.zeros(1, dtype=np.int64),
@@ -43,12 +49,13 @@ def counting_limit(
         np.array([[0, 1]]),
         np.ones((1, 1)),
         np.ones((1, free)),
-        np.atleast_2d(np.asarray(critical, dtype=float)),
+        table,
+        np.array([0, len(table)]),
         two_sided,
         bound,
         results,
     )
-    return results[0]
+    return select(results, (0, 0))
 
 
 def shaped_structure(density, anchors=(-2.0, -1.0, 0.0, 1.0, 2.0)):
@@ -78,7 +85,7 @@ def shaped_limit(
     """Interval of events, given by their bins; see `shaped_structure`."""
     model = shaped_structure(density, **k)
     size = len(model.constraints)
-    results = np.full((1, NUISANCES + size - 1), np.nan)
+    results, table = no_results((1, 1), size - 1), as_table(critical)
     centres = np.ones((1, size))
     centres[0, -1] = centre
     intervals.intervals(
@@ -88,12 +95,13 @@ def shaped_limit(
         np.array([[0, len(events)]]),
         np.ones((1, 1)),
         centres,
-        np.asarray(critical, dtype=float),
+        table,
+        np.array([0, len(table)]),
         two_sided,
         bound,
         results,
     )
-    return results[0]
+    return select(results, (0, 0))
 
 
 def counting_problem(b):

@@ -16,7 +16,6 @@ from zeptobarn.calibration import (
     throw_and_scan,
 )
 from zeptobarn.construction import TIES
-from zeptobarn.intervals import LIMIT, LOW
 from zeptobarn.model import make_model
 from zeptobarn.problem import Problem
 from zeptobarn.streams import stream
@@ -154,8 +153,8 @@ def test_published_intervals_of_feldman_and_cousins():
     table = np.column_stack([signals, critical + TIES])
     for n, low, high in ((0, 0.0, 2.44), (1, 0.11, 4.36), (3, 1.10, 7.42)):
         row = counting_limit(n, 1e-9, critical=table, two_sided=True)
-        assert row[LIMIT] == pytest.approx(high, abs=0.011)
-        assert row[LOW] == pytest.approx(low, abs=0.011)
+        assert row.limit == pytest.approx(high, abs=0.011)
+        assert row.low == pytest.approx(low, abs=0.011)
 
 
 def test_exact_cls_limits():
@@ -170,7 +169,7 @@ def test_exact_cls_limits():
             above = np.array([both[q >= v].sum() / background[q >= v].sum() for v in q])
             table.append((mu, q[above > 0.1].max()))
         row = counting_limit(n, b, critical=table)
-        assert row[LIMIT] == pytest.approx(expected, abs=0.03)
+        assert row.limit == pytest.approx(expected, abs=0.03)
 
 
 def test_coverage_is_at_the_expected_events_asked_for(toy_study):

@@ -5,7 +5,8 @@ import pytest
 from scipy import optimize
 
 from counting import counting_structure, shaped_structure
-from zeptobarn import classical, intervals
+from zeptobarn import classical
+from zeptobarn.intervals import no_results, select
 from zeptobarn.status import Status
 
 CRITICAL = classical.critical_value(0.9)
@@ -30,10 +31,9 @@ def both(
     ends = np.cumsum([len(row) for row in drawn])
     first = np.stack([ends - [len(row) for row in drawn], ends], axis=1)
     parameters = len(structure.constraints)
-    evidence = np.full((1, 4), np.nan)
-    conventional = np.full((1, 6), np.nan)
-    robust = np.full((1, intervals.NUISANCES + parameters - 1), np.nan)
-    robust[:, intervals.STATUS] = Status.critical_value_zero
+    evidence, conventional = classical.no_evidence(1), classical.no_bracketed(1)
+    robust = no_results((1, 1), parameters - 1)
+    robust.status[:] = Status.critical_value_zero
     centres = np.ones((1, parameters))
     centres[0, parameters - len(structure.cells) :] = 0.0
     classical.both(
@@ -47,7 +47,7 @@ def both(
         np.array([[len(before), len(before) + len(events)]]),
         np.ones((1, 1)),
         centres,
-        np.array([[0.0, critical]]),
+        critical,
         bound,
         search_bound,
         critical > 0,
@@ -55,11 +55,13 @@ def both(
         conventional,
         robust,
     )
-    return evidence[0], conventional[0], robust[0]
+    evidence = classical.Evidence(*(column[0] for column in evidence))
+    conventional = classical.Bracketed(*(column[0] for column in conventional))
+    return evidence, conventional, select(robust, (0, 0))
 
 
-def status(row, columns):
-    return Status(int(row[columns.STATUS])).name
+def status(row):
+    return Status(row.status).name
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 10, 40])
@@ -73,56 +75,56 @@ def test_the_root_is_that_of_scipy(n, critical):
         return 2 * (s - best - n * np.log((s + 3.2) / (best + 3.2))) - critical
 
     root, done = optimize.brentq(excess, best, 1e4, full_output=True)
-    assert status(conventional, classical) == "ok"
-    assert conventional[classical.LIMIT] == pytest.approx(root, rel=1e-9)
-    assert conventional[classical.BEST_FIT] == pytest.approx(best, abs=1e-5)
-    assert robust[intervals.LIMIT] == pytest.approx(root, rel=1e-5)
-    assert conventional[classical.EVALUATIONS] <= 2 * done.function_calls + 5
+    assert status(conventional) == "ok"
+    assert conventional.limit == pytest.approx(root, rel=1e-9)
+    assert conventional.best_fit == pytest.approx(best, abs=1e-5)
+    assert robust.limit == pytest.approx(root, rel=1e-5)
+    assert conventional.evaluations <= 2 * done.function_calls + 5
 
 
 def test_the_weight_of_a_recoil_scales_the_limit():
     one = both(counting_structure(3.2), [[0]], [0] * 4)[1]
     half = both(counting_structure(3.2), [[0]], [0] * 4, weight=0.5)[1]
     two = both(counting_structure(3.2), [[0, 0]], [0] * 4, weight=0.5)
-    assert half[classical.LIMIT] == pytest.approx(2 * one[classical.LIMIT], rel=1e-9)
-    assert two[1][classical.LIMIT] == pytest.approx(one[classical.LIMIT], rel=1e-9)
-    assert two[0][:2].tolist() == [1.0, 1.0]
+    assert half.limit == pytest.approx(2 * one.limit, rel=1e-9)
+    assert two[1].limit == pytest.approx(one.limit, rel=1e-9)
+    assert two[0].expected == two[0].filled_bins == 1
 
 
 def test_a_bound_that_is_too_small():
     evidence, conventional, robust = both(counting_structure(3.2), [[0]], [0] * 4, bound=2.0)
-    assert status(conventional, classical) == "no_crossing"
-    assert conventional[classical.STATISTIC_LOW] == 0
-    assert 0 < conventional[classical.STATISTIC_HIGH] < CRITICAL
-    assert status(robust, intervals) == "ok"
-    assert evidence[0] == 1
+    assert status(conventional) == "no_crossing"
+    assert conventional.statistic_low == 0
+    assert 0 < conventional.statistic_high < CRITICAL
+    assert status(robust) == "ok"
+    assert evidence.expected == 1
 
 
 def test_a_bound_below_the_best_fit_finds_the_wrong_side():
     _, conventional, robust = both(counting_structure(3.2), [[0]], [0] * 30, bound=3.0)
-    assert status(conventional, classical) == "ok"
-    assert conventional[classical.LIMIT] < conventional[classical.BEST_FIT]
-    assert robust[intervals.LIMIT] > robust[intervals.BEST_FIT]
+    assert status(conventional) == "ok"
+    assert conventional.limit < conventional.best_fit
+    assert robust.limit > robust.best_fit
 
 
 def test_no_recoil_passed():
     evidence, conventional, robust = both(counting_structure(3.2), [[]], [0] * 4)
-    assert status(conventional, classical) == status(robust, intervals) == "empty_template"
-    assert np.isnan(conventional[classical.LIMIT])
-    assert conventional[classical.STATISTIC_HIGH] == pytest.approx(0, abs=1e-9)
-    assert evidence[:2].tolist() == [0, 0]
+    assert status(conventional) == status(robust) == "empty_template"
+    assert np.isnan(conventional.limit)
+    assert conventional.statistic_high == pytest.approx(0, abs=1e-9)
+    assert evidence.expected == evidence.filled_bins == 0
 
 
 def test_one_empty_anchor_is_enough():
     density = np.ones((2, 5, 3))
     drawn = [[0], [0, 1], [0], [], [1]]
     _, conventional, robust = both(shaped_structure(density), drawn, [0, 1], nominal=2)
-    assert status(conventional, classical) == status(robust, intervals) == "empty_template"
+    assert status(conventional) == status(robust) == "empty_template"
     filled = [[0], [0, 1], [0], [0], [1]]
     evidence, conventional, robust = both(shaped_structure(density), filled, [0, 1], nominal=2)
-    assert status(conventional, classical) == "ok"
-    assert np.isfinite(robust[intervals.LIMIT])
-    assert evidence[1] == 1
+    assert status(conventional) == "ok"
+    assert np.isfinite(robust.limit)
+    assert evidence.filled_bins == 1
 
 
 def test_an_event_outside_every_template():
@@ -130,8 +132,8 @@ def test_an_event_outside_every_template():
     structure = structure._replace(density=np.vstack([structure.density, [0.0, 0.0]]))
     for before in ([], [0, 0, 1, 0]):
         evidence, conventional, robust = both(structure, [[0]], [0, 0, 1], before=before)
-        assert status(conventional, classical) == status(robust, intervals) == "zero_density_event"
-        assert evidence[2] == 2  # counted from the trial's own first event
+        assert status(conventional) == status(robust) == "zero_density_event"
+        assert evidence.missing == 2  # counted from the trial's own first event
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -139,16 +141,16 @@ def test_a_template_that_is_not_finite(bad):
     structure = counting_structure(3.2)
     structure.density[0, 1] = structure.expected[1] = bad
     _, conventional, robust = both(structure, [[0]], [0] * 4)
-    assert status(conventional, classical) == status(robust, intervals) == "not_converged"
-    assert np.isnan(conventional[classical.LIMIT])
-    assert np.isnan(robust[intervals.LIMIT])
+    assert status(conventional) == status(robust) == "not_converged"
+    assert np.isnan(conventional.limit)
+    assert np.isnan(robust.limit)
 
 
 def test_at_a_level_of_one_half_the_best_fit_is_taken_for_a_limit():
     _, conventional, robust = both(counting_structure(3.2), [[0]], [0] * 6, critical=0.0)
-    assert status(conventional, classical) == "ok"
-    assert conventional[classical.LIMIT] == conventional[classical.BEST_FIT]
-    assert status(robust, intervals) == "critical_value_zero"
+    assert status(conventional) == "ok"
+    assert conventional.limit == conventional.best_fit
+    assert status(robust) == "critical_value_zero"
 
 
 def test_the_critical_value_is_the_mirrored_level_s():

@@ -13,7 +13,6 @@ from counting import (
 )
 from zeptobarn.calibration import BLOCK, best_nuisances, throw, throw_and_scan
 from zeptobarn.construction import TIES, Nodes, acceptance, critical_values, plan, tabulated_signals
-from zeptobarn.intervals import LIMIT, LOW, STATUS
 from zeptobarn.model import make_model
 from zeptobarn.problem import Problem
 from zeptobarn.status import Status
@@ -44,7 +43,7 @@ def limits_of(table, numbers, b, two_sided=False):
     """Low end, limit and status of some numbers of events in one bin."""
     critical = acceptance(table[:, 0], table[:, 1])
     rows = [counting_limit(n, b, critical=critical, two_sided=two_sided) for n in numbers]
-    return [(row[LOW], row[LIMIT], row[STATUS]) for row in rows]
+    return [(row.low, row.limit, row.status) for row in rows]
 
 
 @pytest.fixture(scope="module")

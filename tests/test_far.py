@@ -5,7 +5,7 @@ import pytest
 
 from zeptobarn.far import no_spans, spans
 from zeptobarn.fit import allocate
-from zeptobarn.intervals import BEST_FIT, LIMIT, LOW, NUISANCES, STATUS, intervals, scans
+from zeptobarn.intervals import intervals, no_results, scans
 from zeptobarn.jit import kernel
 from zeptobarn.likelihood import evaluate
 from zeptobarn.structure import Structure, gather, make_room
@@ -185,7 +185,7 @@ def test_an_exposure_moves_the_reference():
     bins, first = throw(structure, first_bin, 2.0, 20)
     size, results = len(structure.constraints), []
     for which in (structure, one_by_one(structure)):
-        table = np.full((len(first), NUISANCES + size - 1), np.nan)
+        found = no_results((1, len(first)), size - 1)
         intervals(
             which,
             bins,
@@ -193,12 +193,14 @@ def test_an_exposure_moves_the_reference():
             first,
             np.full((len(first), 1), 2.5),
             np.ones((len(first), size)),
-            np.array([[0.0, 2.7]]),
+            np.array([[0.0, 2.7, np.nan]]),
+            np.array([0, 1]),
             True,
             1e9,
-            table,
+            found,
         )
-        results.append(table[:, [LOW, LIMIT, STATUS, BEST_FIT]])
+        columns = found.low[0], found.limit[0], found.status[0], found.best_fit[0]
+        results.append(np.column_stack(columns))
     assert results[0][:, 1].min() > 0
     np.testing.assert_allclose(results[0], results[1], rtol=2e-6, atol=1e-6)
 

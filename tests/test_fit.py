@@ -9,7 +9,7 @@ from counting import shaped_structure
 from test_likelihood import mixed, random_terms, value
 from zeptobarn import fit, intervals
 from zeptobarn.asymptotics import one_sided
-from zeptobarn.intervals import BEST_FIT, EVALUATIONS, LIMIT, NUISANCES, STATUS
+from zeptobarn.intervals import no_results, select
 from zeptobarn.jit import kernel
 from zeptobarn.status import Status
 from zeptobarn.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED
@@ -90,14 +90,14 @@ def scan(structure, events, centres, signals):
 
 
 def limit(structure, events, centres):
-    """Upper limit of events, given by their bins: a row of results."""
-    result = np.full((1, NUISANCES + len(centres) - 1), np.nan)
-    first, critical = np.array([[0, len(events)]]), np.array([[0.0, one_sided(0.9)]])
+    """Upper limit of events, given by their bins."""
+    results = no_results((1, 1), len(centres) - 1)
+    first, critical = np.array([[0, len(events)]]), np.array([[0.0, one_sided(0.9), np.nan]])
     intervals.intervals(
         structure, events, np.ones(len(events)), first, np.ones((1, 1)), centres[np.newaxis],
-        critical, False, 1e6, result,
+        critical, np.array([0, 1]), False, 1e6, results,
     )  # fmt: skip
-    return result[0]
+    return select(results, (0, 0))
 
 
 @pytest.mark.parametrize("n_anchors", [2, 5, 13])
@@ -127,12 +127,12 @@ def test_nothing_is_accepted_beyond_the_limit():
         events = rng.integers(0, len(structure.density), rng.integers(0, 30))
         centres = np.array([1.0, 1.0, rng.normal(0, 1.5)])
         row = limit(structure, events, centres)
-        if row[STATUS] == Status.no_crossing:
+        if row.status == Status.no_crossing:
             continue  # the signal hides at an end of the shape
         n_limits += 1
-        rates, leff = (row[BEST_FIT], row[NUISANCES]), row[NUISANCES + 1 :]
+        rates, leff = (row.best_fit, row.nuisances[0]), row.nuisances[1:]
         best = minus2lnl(structure, events, centres, rates, leff)
-        signals = row[LIMIT] * np.geomspace(1.002, 10, 12)
+        signals = row.limit * np.geomspace(1.002, 10, 12)
         for signal, there in zip(signals, scan(structure, events, centres, signals), strict=True):
             rates, leff = (signal, there[2]), there[3:]
             assert minus2lnl(structure, events, centres, rates, leff) > best + one_sided(0.9)
@@ -153,8 +153,8 @@ def test_cells_far_off_are_not_looked_at():
     for _ in range(50):
         events, centres = rng.integers(0, 20, 60), np.array([1.0, 1.0, rng.normal()])
         few, many = (limit(structure, events, centres) for structure in structures)
-        assert many[LIMIT] == pytest.approx(few[LIMIT], rel=0.05)
-        more.append(many[EVALUATIONS] - few[EVALUATIONS])
+        assert many.limit == pytest.approx(few.limit, rel=0.05)
+        more.append(many.evaluations - few.evaluations)
     assert np.mean(more) < 2 * 16
 
 

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from zeptobarn import intervals
 from zeptobarn.density import bin_index
 from zeptobarn.detector import AnalysisSpace
 from zeptobarn.model import make_model
@@ -365,11 +364,9 @@ def test_the_best_fit_of_an_asimov_dataset_is_its_truth(two_shapes, target):
     np.testing.assert_allclose(found[0, 0, 1:], background, atol=1e-3)
     assert found[0, 1, 0] > 0.1
 
-    row = np.full((1, intervals.NUISANCES + len(problem.parameters)), np.nan)
-    solve(problem, asimov(problem, background), np.array([[0.0, 1.0]]), False, 1e9, row)
-    assert row[0, intervals.BEST_FIT] == pytest.approx(0.0, abs=1e-3)
-    fitted = row[0, intervals.NUISANCES : intervals.NUISANCES + len(problem.parameters)]
-    np.testing.assert_allclose(fitted, background[1:], atol=1e-3)
+    (row,) = solve(problem, asimov(problem, background), [np.array([[0.0, 1.0]])], False, 1e9)
+    assert row.best_fit[0] == pytest.approx(0.0, abs=1e-3)
+    np.testing.assert_allclose(row.nuisances[0], background[1:], atol=1e-3)
 
 
 def test_the_best_fit_of_an_asimov_dataset_with_everything_off(two_shapes):

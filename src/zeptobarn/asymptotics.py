@@ -8,7 +8,6 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import log_ndtr, ndtr, ndtri
 
-from zeptobarn import intervals
 from zeptobarn.jit import Floats
 from zeptobarn.problem import Problem, asimov, scan, solve
 from zeptobarn.study import Interval
@@ -95,11 +94,10 @@ def asymptotic(
     """
     value = cls if interval.cls else unified
     data = asimov(problem, np.append(0.0, problem.nominal[1:]), exposure)
-    row = np.full((1, intervals.NUISANCES + len(problem.parameters)), np.nan)
-    solve(problem, data, np.array([[0.0, 1.0]]), False, 1e300, row)
-    signals = row[0, intervals.LIMIT] * np.geomspace(0.02, 12.0, 161)
-    _, found = scan(problem, data, signals)
-    x = np.sqrt(found[0, :, 0])
+    (found,) = solve(problem, data, [np.array([[0.0, 1.0]])], False, 1e300)
+    signals = found.limit[0] * np.geomspace(0.02, 12.0, 161)
+    _, statistics = scan(problem, data, signals)
+    x = np.sqrt(statistics[0, :, 0])
     values = [value(confidence_level, at) for at in x]
     return np.column_stack(
         [

@@ -6,25 +6,18 @@ Derivatives, 1973, chapter 4). The likelihood and its fits are those of `zeptoba
 the search differs. For a limit, use `zeptobarn.intervals`, which needs no bracket.
 """
 
-from math import inf, nan
+from math import nan
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
 
-from zeptobarn import intervals
 from zeptobarn.fit import Scratch, allocate, maximise, start
-from zeptobarn.intervals import interval
+from zeptobarn.intervals import Results, interval
 from zeptobarn.jit import Floats, Ints, inner_kernel, kernel
 from zeptobarn.status import Status
 from zeptobarn.structure import Structure, gather, make_room
 from zeptobarn.terms import Terms
-
-# Columns of the kernels' results: limit and best fit (expected events), the statistic at the ends
-# of the bracket, evaluations of the statistic, and a status.
-LIMIT, BEST_FIT, STATISTIC_LOW, STATISTIC_HIGH, EVALUATIONS, STATUS = range(6)
-
-_ROBUST_LIMIT, _ROBUST_BEST_FIT = intervals.LIMIT, intervals.BEST_FIT
-_ROBUST_STATUS = intervals.STATUS
 
 # As scipy's brentq has them.
 _ABSOLUTE, _RELATIVE, _MOST_STEPS = 2e-12, 8.881784197001252e-16, 100
@@ -34,6 +27,65 @@ _NO_CROSSING = int(Status.no_crossing)
 _EMPTY_TEMPLATE = int(Status.empty_template)
 _ZERO_DENSITY_EVENT = int(Status.zero_density_event)
 _NOT_CONVERGED = int(Status.not_converged)
+
+
+class Bracketed(NamedTuple):
+    """What the conventional method finds in each trial, shape (n,) each.
+
+    Attributes
+    ----------
+    limit, best_fit
+        In expected events, or as rate multipliers.
+    statistic_low, statistic_high
+        The statistic at the ends of the bracket.
+    evaluations
+        Of the statistic.
+    status
+        A `zeptobarn.status.Status`.
+    """
+
+    limit: Floats
+    best_fit: Floats
+    statistic_low: Floats
+    statistic_high: Floats
+    evaluations: Ints
+    status: Ints
+
+
+class Evidence(NamedTuple):
+    """What explains the limits of each trial, shape (n,) each.
+
+    Attributes
+    ----------
+    expected
+        Expected events at rate multiplier 1 and nominal shapes.
+    filled_bins
+        Filled bins of the emptiest row of the signal.
+    missing
+        Number of the first event without density; −1: all have some.
+    at_best
+        Where the limits differ, the statistic at our best fit, from the other's: below 0, its own
+        is a local maximum; else NaN.
+    """
+
+    expected: Floats
+    filled_bins: Ints
+    missing: Ints
+    at_best: Floats
+
+
+def no_bracketed(n: int) -> Bracketed:
+    """Results to be filled."""
+    limit, best_fit, low, high = np.full((4, n), np.nan)
+    evaluations, status = np.zeros((2, n), dtype=np.int64)
+    return Bracketed(limit, best_fit, low, high, evaluations, status + _NOT_CONVERGED)
+
+
+def no_evidence(n: int) -> Evidence:
+    """Evidence to be filled."""
+    expected, at_best = np.full((2, n), np.nan)
+    filled_bins, missing = np.zeros((2, n), dtype=np.int64)
+    return Evidence(expected, filled_bins, missing - 1, at_best)
 
 
 def critical_value(confidence_level: float) -> float:
@@ -50,7 +102,9 @@ def critical_value(confidence_level: float) -> float:
 
 
 @inner_kernel()
-def bracketed(terms: Terms, critical: float, bound: float, result: Floats) -> float:
+def bracketed(
+    terms: Terms, critical: float, bound: float, results: Bracketed, number: int
+) -> float:
     """Upper limit of one dataset by Brent's method between the best fit and a bound.
 
     Parameters
@@ -61,8 +115,8 @@ def bracketed(terms: Terms, critical: float, bound: float, result: Floats) -> fl
         Critical value.
     bound
         Upper end of the bracket (the signal's unit).
-    result
-        Filled, see the module's column numbers. ``no_crossing``: the statistic minus the critical
+    results, number
+        Filled at the trial's number. ``no_crossing``: the statistic minus the critical
         value has the same sign at both ends, and the method cannot begin.
 
     Returns
@@ -75,18 +129,18 @@ def bracketed(terms: Terms, critical: float, bound: float, result: Floats) -> fl
     top = maximise(terms, nan, theta, cell, scratch)
     best = theta[0]
     low, high = 0.0, _statistic(terms, bound, top, theta, cell, scratch)
-    result[LIMIT], result[BEST_FIT] = nan, best
-    result[STATISTIC_LOW], result[STATISTIC_HIGH] = low, high
-    result[EVALUATIONS], result[STATUS] = 2, _NOT_CONVERGED
+    results.limit[number], results.best_fit[number] = nan, best
+    results.statistic_low[number], results.statistic_high[number] = low, high
+    results.evaluations[number], results.status[number] = 2, _NOT_CONVERGED
     if np.isnan(top) or np.isnan(high):
         return top
     a, b = best, bound
     at_a, at_b = low - critical, high - critical
     if at_a == 0.0 or at_b == 0.0:
-        result[LIMIT], result[STATUS] = (a if at_a == 0.0 else b), _OK
+        results.limit[number], results.status[number] = (a if at_a == 0.0 else b), _OK
         return top
     if (at_a > 0.0) == (at_b > 0.0):
-        result[STATUS] = _NO_CROSSING
+        results.status[number] = _NO_CROSSING
         return top
     # The root lies between `near`, the better end, and `far`; `old` is where `near` was before.
     near, far, at_near, at_far = b, a, at_b, at_a
@@ -100,7 +154,7 @@ def bracketed(terms: Terms, critical: float, bound: float, result: Floats) -> fl
         tolerance = 0.5 * (_ABSOLUTE + _RELATIVE * abs(near))
         half = 0.5 * (far - near)
         if at_near == 0.0 or abs(half) <= tolerance:
-            result[LIMIT], result[STATUS] = near, _OK
+            results.limit[number], results.status[number] = near, _OK
             return top
         jump = nan
         if abs(last) > tolerance and abs(at_near) < abs(at_old):
@@ -114,7 +168,7 @@ def bracketed(terms: Terms, critical: float, bound: float, result: Floats) -> fl
         old, at_old = near, at_near
         near += stride if abs(stride) > tolerance else (tolerance if half > 0.0 else -tolerance)
         at_near = _statistic(terms, near, top, theta, cell, scratch) - critical
-        result[EVALUATIONS] += 1
+        results.evaluations[number] += 1
         if np.isnan(at_near):
             return top
         if (at_near > 0.0) == (at_far > 0.0):
@@ -160,13 +214,13 @@ def both(
     first: Ints,
     exposure: Floats,
     centres: Floats,
-    critical: Floats,
+    critical: float,
     bound: float,
     search_bound: float,
     answered: bool,
-    evidence: Floats,
-    classical: Floats,
-    robust: Floats,
+    evidence: Evidence,
+    conventional: Bracketed,
+    robust: Results,
 ) -> None:
     """Limits of trials that have a sampled signal template each, by both finders.
 
@@ -186,19 +240,14 @@ def both(
     bins, weights, first, exposure, centres
         See `zeptobarn.intervals.gather`; the last three with a row per trial.
     critical
-        See `zeptobarn.intervals.interval`; the other finder takes its first value.
+        Critical value, at any signal.
     bound, search_bound
         Largest rate multiplier, of the bracket and of ours.
     answered
         Whether ours is asked: its critical value is above 0.
-    evidence
-        Filled: expected events at rate multiplier 1 and nominal shapes, filled bins of the
-        emptiest row, the number of the first event without density (NaN: all have), and the
-        statistic at our best fit, from the other's, where the limits differ: below 0, its own is
-        a local maximum; shape (trials, 4).
-    classical, robust
-        Filled: see `bracketed` and `zeptobarn.intervals.interval`, with signals as rate
-        multipliers; shapes (trials, columns).
+    evidence, conventional, robust
+        Filled, with signals as rate multipliers; the last from `zeptobarn.intervals.no_results`
+        with one table.
     """
     rows = len(first_drawn)
     density, expected = structure.density.copy(), structure.expected.copy()
@@ -215,10 +264,11 @@ def both(
     )
     room = make_room(own, first)
     terms, scratch = room.terms, allocate(room.terms)
+    table, tables = np.array([[0.0, critical, nan]]), np.array([0, 1])
     for t in range(len(first)):
         # The unit of the signal is one expected event, as everywhere.
         unit = max(first_drawn[nominal, t + 1] - first_drawn[nominal, t], 1)
-        fewest, empty = inf, False
+        fewest, empty = len(density), False
         for r in range(rows):
             filled = 0
             for i in range(first_drawn[r, t], first_drawn[r, t + 1]):
@@ -228,29 +278,30 @@ def both(
             expected[r] = (first_drawn[r, t + 1] - first_drawn[r, t]) / unit
             fewest = min(fewest, filled)
             empty = empty or filled == 0
-        evidence[t, 0], evidence[t, 1] = weight * unit * expected[nominal], fewest
+        evidence.expected[t], evidence.filled_bins[t] = weight * unit * expected[nominal], fewest
         missing = gather(own, room, bins, weights, first[t], exposure[t], centres[t])
         if missing >= 0:
-            evidence[t, 2] = missing - first[t, 0]
-            classical[t, STATUS] = robust[t, _ROBUST_STATUS] = _ZERO_DENSITY_EVENT
+            evidence.missing[t] = missing - first[t, 0]
+            conventional.status[t] = robust.status[0, t] = _ZERO_DENSITY_EVENT
         elif missing == -2:
-            classical[t, STATUS] = robust[t, _ROBUST_STATUS] = _NOT_CONVERGED
+            conventional.status[t] = robust.status[0, t] = _NOT_CONVERGED
         else:
             per_event = 1.0 / (weight * unit)
-            top = bracketed(terms, critical[0, 1], bound / per_event, classical[t])
-            classical[t, LIMIT] *= per_event
-            classical[t, BEST_FIT] *= per_event
+            top = bracketed(terms, critical, bound / per_event, conventional, t)
+            conventional.limit[t] *= per_event
+            conventional.best_fit[t] *= per_event
             if answered and not empty:
-                interval(terms, scratch, critical, False, search_bound / per_event, robust[t])
-                robust[t, _ROBUST_LIMIT] *= per_event
-                apart = abs(robust[t, _ROBUST_LIMIT] - classical[t, LIMIT])
-                if apart > 1e-4 * classical[t, LIMIT]:
-                    evidence[t, 3] = _statistic_at(terms, robust[t, _ROBUST_BEST_FIT], top)
-                robust[t, _ROBUST_BEST_FIT] *= per_event
+                ceiling = search_bound / per_event
+                interval(terms, scratch, table, tables, False, ceiling, robust, t)
+                robust.limit[0, t] *= per_event
+                apart = abs(robust.limit[0, t] - conventional.limit[t])
+                if apart > 1e-4 * conventional.limit[t]:
+                    evidence.at_best[t] = _statistic_at(terms, robust.best_fit[0, t], top)
+                robust.best_fit[0, t] *= per_event
             if empty:
                 # A density that is normalised would be 0/0 at the empty anchor.
-                classical[t, LIMIT], classical[t, STATUS] = nan, _EMPTY_TEMPLATE
-                robust[t, _ROBUST_STATUS] = _EMPTY_TEMPLATE
+                conventional.limit[t], conventional.status[t] = nan, _EMPTY_TEMPLATE
+                robust.status[0, t] = _EMPTY_TEMPLATE
         for r in range(rows):
             for i in range(first_drawn[r, t], first_drawn[r, t + 1]):
                 density[drawn[i], r] = 0.0

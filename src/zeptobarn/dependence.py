@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from zeptobarn import intervals
 from zeptobarn.asymptotics import one_sided
 from zeptobarn.detector import Recoil
 from zeptobarn.model import Model, make_model, read_model
@@ -104,10 +103,9 @@ def limit(model: Model, exposure: float = 1.0) -> tuple[float, Status]:
         return np.nan, Status.critical_value_zero
     factors = np.full(len(model.templates), exposure)
     data = asimov(problem, np.append(0.0, problem.nominal[1:]), factors)
-    found = np.full((1, intervals.NUISANCES + len(problem.parameters)), np.nan)
-    solve(problem, data, np.array([[0.0, critical]]), False, 1e300, found)
+    (found,) = solve(problem, data, [np.array([[0.0, critical]])], False, 1e300)
     per_event = model.study.reference_cross_section_cm2 / model.signal_events
-    return float(found[0, intervals.LIMIT] * per_event), Status(int(found[0, intervals.STATUS]))
+    return float(found.limit[0] * per_event), Status(int(found.status[0]))
 
 
 def interaction_limits(

@@ -8,17 +8,19 @@ limit. Backgrounds keep their precise templates, so that what fails is the signa
 from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from zeptobarn import classical, intervals, paths
+from zeptobarn import classical, paths
 from zeptobarn.asymptotics import one_sided
+from zeptobarn.classical import Bracketed, no_bracketed, no_evidence
 from zeptobarn.detector import Recoil
 from zeptobarn.far import no_spans
+from zeptobarn.intervals import Results, no_results, select
 from zeptobarn.model import Model, make_model
 from zeptobarn.problem import Data, Problem, solve
 from zeptobarn.response import settings_at
@@ -489,10 +491,8 @@ def _trials(
     empty = 1.0 if setting.filled == "nothing" else 1 - np.prod(1 - (1 - acceptance) ** n)
     answered = one_sided(level) > 0
     n_trials = setting.n_trials
-    evidence = np.full((n_trials, 4), np.nan)
-    conventional = np.full((n_trials, 6), np.nan)
-    robust = np.full((n_trials, intervals.NUISANCES + len(problem.parameters)), np.nan)
-    robust[:, intervals.STATUS] = Status.critical_value_zero
+    evidence, conventional = no_evidence(n_trials), no_bracketed(n_trials)
+    by_table = _unanswered((1, n_trials), problem)
     classical.both(
         problem.structure._replace(spans=no_spans(1)),  # its templates are sampled
         np.concatenate([bins for _, bins in samples]),
@@ -504,19 +504,20 @@ def _trials(
         data.first[chosen],
         data.exposure[chosen],
         data.centres_of(problem)[chosen],
-        np.array([[0.0, critical]]),
+        critical,
         setting.bound,
         study.search_bound_rate_multiplier,
         answered,
         evidence,
         conventional,
-        robust,
+        by_table,
     )
+    robust = select(by_table, 0)
     if setting.filled == "limits":
         conventional = drawn["limits", setting.source]
     elif not any(setting.interval.fixed.values()):
         drawn["limits", setting.source] = conventional
-    differences = _differences(conventional, robust, evidence[:, 3])
+    differences = _differences(conventional, robust, evidence.at_best)
     if setting.filled == "limits":
         differences[differences != ""] = LEFT_NOMINAL
     common: dict[str, Any] = {
@@ -531,9 +532,12 @@ def _trials(
         "draw": np.arange(1, n_trials + 1),
         "dataset": chosen + 1,
         "critical_value": critical,
-        "expected_events": evidence[:, 0],
-        "filled_bins": evidence[:, 1].astype(np.int64),
-        **_coordinates(events, data.first[chosen, 0] + evidence[:, 2]),
+        "expected_events": evidence.expected,
+        "filled_bins": evidence.filled_bins,
+        **_coordinates(
+            events,
+            np.where(evidence.missing < 0, np.nan, data.first[chosen, 0] + evidence.missing),
+        ),
         "predicted_fraction": empty,
         "predicted_no_crossing": np.nan
         if np.isnan(statistic).all()
@@ -541,14 +545,14 @@ def _trials(
     }
     table = pd.concat(
         [
-            _finder(common, "classical", conventional, classical, CLASSICAL_MESSAGES),
-            _finder(common, "robust", robust, intervals, ROBUST_MESSAGES),
+            _finder(common, "classical", conventional, CLASSICAL_MESSAGES),
+            _finder(common, "robust", robust, ROBUST_MESSAGES),
         ],
         ignore_index=True,
     )
     table["difference"] = np.tile(differences, 2)
     if setting.precise:
-        precise = _precise(model, problem, setting, data, drawn)[chosen]
+        precise = select(_precise(model, problem, setting, data, drawn), chosen)
         bins = problem.structure.density[:, : len(anchors)] > 0
         common |= {
             "expected_events": model.signal_events
@@ -559,9 +563,7 @@ def _trials(
             "predicted_no_crossing": np.nan,
             "difference": "",
         }
-        table = pd.concat(
-            [table, _finder(common, "precise", precise, intervals, MESSAGES)], ignore_index=True
-        )
+        table = pd.concat([table, _finder(common, "precise", precise, MESSAGES)], ignore_index=True)
     if setting.filled == "nothing":
         # The recipe does not even ask: its array of limits began with zeros.
         at = table["finder"] == "classical"
@@ -572,20 +574,26 @@ def _trials(
 
 def _precise(
     model: Model, problem: Problem, setting: Setting, data: Data, drawn: dict[Any, Any]
-) -> NDArray[np.float64]:
+) -> Results:
     """Our limits of all datasets with the precise template, with signals as rate multipliers."""
     level, study = setting.confidence_level, model.study
     key = "precise", setting.source, setting.interval.name, setting.sigma_ref_cm2, level
     if key not in drawn:
         events = model.signal_events * setting.sigma_ref_cm2 / study.reference_cross_section_cm2
-        found = np.full((len(data.first), intervals.NUISANCES + len(problem.parameters)), np.nan)
-        found[:, intervals.STATUS] = Status.critical_value_zero
+        found = _unanswered((len(data.first),), problem)
         if (critical := one_sided(level)) > 0:
             bound = study.search_bound_rate_multiplier * events
-            solve(problem, data, np.array([[0.0, critical]]), False, bound, found)
-            found[:, [intervals.LIMIT, intervals.BEST_FIT]] /= events
+            (found,) = solve(problem, data, [np.array([[0.0, critical]])], False, bound)
+            found.limit[:], found.best_fit[:] = found.limit / events, found.best_fit / events
         drawn[key] = found
-    return np.asarray(drawn[key])
+    return cast("Results", drawn[key])
+
+
+def _unanswered(datasets: tuple[int, ...], problem: Problem) -> Results:
+    """Results of limits that are not asked for, since the critical value is 0."""
+    found = no_results(datasets, len(problem.parameters))
+    found.status[:] = Status.critical_value_zero
+    return found
 
 
 def _at_the_bound(
@@ -622,7 +630,7 @@ def _at_the_bound(
     cumulative = np.cumsum(problem.structure.density[:, 0])
     bins = np.searchsorted(cumulative, cumulative[-1] * rng.random(numbers.sum()), side="right")
     chosen = np.arange(len(numbers)) % len(data.first)
-    found = np.full((len(numbers), 6), np.nan)
+    found = no_bracketed(len(numbers))
     classical.both(
         problem.structure,
         bins,
@@ -634,15 +642,15 @@ def _at_the_bound(
         data.first[chosen],
         data.exposure[chosen],
         data.centres_of(problem)[chosen],
-        np.array([[0.0, np.inf]]),  # never crossed: both ends are looked at, and nothing between
+        np.inf,  # never crossed: both ends are looked at, and nothing between
         bound,
         0.0,
         False,
-        np.full((len(numbers), 4), np.nan),
+        no_evidence(len(numbers)),
         found,
-        np.full((len(numbers), intervals.NUISANCES + len(problem.parameters)), np.nan),
+        no_results((1, len(numbers)), len(problem.parameters)),
     )
-    return found[:, classical.STATISTIC_HIGH]
+    return found.statistic_high
 
 
 def _events_worth_counting(acceptance: float) -> int:
@@ -655,24 +663,22 @@ def _events_worth_counting(acceptance: float) -> int:
 def _finder(
     common: Mapping[str, Any],
     finder: str,
-    results: NDArray[np.float64],
-    columns: Any,
+    results: Bracketed | Results,
     messages: Mapping[Status, str],
 ) -> pd.DataFrame:
-    code = results[:, columns.STATUS].astype(np.int64)
     names = np.array([s.name for s in Status], dtype=object)
     texts = np.array([messages.get(s, "") for s in Status], dtype=object)
-    ends = np.full((2, len(results)), np.nan)
-    if finder == "classical":
-        ends = results[:, [classical.STATISTIC_LOW, classical.STATISTIC_HIGH]].T
+    ends = np.full((2, len(results.status)), np.nan)
+    if isinstance(results, Bracketed):
+        ends = np.stack([results.statistic_low, results.statistic_high])
     return pd.DataFrame(
         {
             **common,
             "finder": finder,
-            "limit_rate_multiplier": results[:, columns.LIMIT],
-            "best_fit_rate_multiplier": results[:, columns.BEST_FIT],
-            "status": names[code],
-            "message": texts[code],
+            "limit_rate_multiplier": results.limit,
+            "best_fit_rate_multiplier": results.best_fit,
+            "status": names[results.status],
+            "message": texts[results.status],
             "statistic_low": ends[0],
             "statistic_high": ends[1],
         }
@@ -680,16 +686,16 @@ def _finder(
 
 
 def _differences(
-    conventional: NDArray[np.float64], robust: NDArray[np.float64], at_best: NDArray[np.float64]
+    conventional: Bracketed, robust: Results, at_best: NDArray[np.float64]
 ) -> NDArray[np.object_]:
     """Say why two limits of a trial differ by more than 0.1 %; empty where they do not."""
-    limit, other = conventional[:, classical.LIMIT], robust[:, intervals.LIMIT]
+    limit, other = conventional.limit, robust.limit
     found = np.full(len(limit), "", dtype=object)
     apart = np.abs(limit - other) > _SAME * other
     found[apart] = "unexplained"
-    found[apart & (robust[:, intervals.STATUS] == Status.multiple_crossings)] = "several crossings"
+    found[apart & (robust.status == Status.multiple_crossings)] = "several crossings"
     found[apart & (at_best < -_HIGHER)] = "the conventional best fit is a local maximum"
-    found[apart & (limit < conventional[:, classical.BEST_FIT])] = "the bound is below the best fit"
+    found[apart & (limit < conventional.best_fit)] = "the bound is below the best fit"
     return found
 
 

@@ -55,7 +55,7 @@ class Scratch(NamedTuple):
     # Of each free rate: how the events pull at it, and what it expects.
     up: Floats
     down: Floats
-    # The tangent that was drawn last, see `_touch`.
+    # The tangent that was drawn last, see `touch`.
     tangent: Floats
     # Of each row: how the events pull at it, see `zeptobarn.likelihood.tangents`.
     pulls: Floats
@@ -199,7 +199,7 @@ def rule_out(
     theta, cell
         A point, best that of ``value``: the closer, the more is shown.
     """
-    _touch(terms, theta, cell, scratch)
+    touch(terms, theta, cell, scratch)
     _ruled_out(terms, signal, value, scratch)
 
 
@@ -247,7 +247,7 @@ def rule_out_free(terms: Terms, value: float, theta: Floats, cell: Ints, scratch
         s.theta[p] = to if p < rates else min(to, 1.0)
     s.theta[0] = further
     middle = 0.5 * (theta[0] + further)
-    _touch(terms, theta, cell, s)
+    touch(terms, theta, cell, s)
     bound, share = s.tangent[0], s.tangent[1]
     left = False
     for number in range(len(s.done)):
@@ -262,7 +262,7 @@ def rule_out_free(terms: Terms, value: float, theta: Floats, cell: Ints, scratch
             left = left or below
         s.low[number] = below
     if left:
-        _touch(terms, s.theta, cell, s)
+        touch(terms, s.theta, cell, s)
         bound, share = s.tangent[0], s.tangent[1]
         for number in range(len(s.done)):
             if s.low[number] and not s.done[number]:
@@ -272,7 +272,28 @@ def rule_out_free(terms: Terms, value: float, theta: Floats, cell: Ints, scratch
 
 
 @inner_kernel(_nrt=False)
-def _touch(terms: Terms, theta: Floats, cell: Ints, scratch: Scratch) -> None:
+def ceiling(terms: Terms, signal: float, scratch: Scratch) -> float:
+    """Give what ln L at a signal does not exceed, by the tangent that was drawn last.
+
+    It is a convex function of the signal; infinity where there is no tangent.
+    """
+    s = scratch
+    bound, share = s.tangent[0], s.tangent[1]
+    if not bound < inf:
+        return inf
+    highest = -inf
+    if len(s.cell) == 0:
+        highest, _ = _linear(terms, signal, share, s.cell, 0, s)
+    else:
+        for number in range(len(s.done)):
+            _place(terms.cells, number, s.cell)
+            above, _ = _above(terms, signal, share, s.cell, s)
+            highest = max(highest, above)
+    return float(bound + highest)
+
+
+@inner_kernel(_nrt=False)
+def touch(terms: Terms, theta: Floats, cell: Ints, scratch: Scratch) -> None:
     """Bound ln L everywhere by its tangent at a point, and keep that.
 
     In ``scratch.tangent`` lands what of the bound depends neither on the shapes nor on the signal,

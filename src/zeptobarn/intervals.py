@@ -12,12 +12,14 @@ A critical value is a number, or a table over μ (see `zeptobarn.calibration`).
 """
 
 from math import inf, nan, sqrt
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from zeptobarn.fit import (
     Scratch,
     allocate,
+    ceiling,
     copy_point,
     follow,
     maximise,
@@ -25,15 +27,13 @@ from zeptobarn.fit import (
     recall_best,
     rule_out,
     start,
+    touch,
 )
 from zeptobarn.jit import Floats, Ints, inner_kernel, kernel
 from zeptobarn.likelihood import evaluate
 from zeptobarn.status import Status
 from zeptobarn.structure import Structure, gather, make_room
 from zeptobarn.terms import Terms, cell_number
-
-# Columns of a kernel's results.
-LOW, LIMIT, BEST_FIT, STATUS, EVIDENCE, EVALUATIONS, NUISANCES = range(7)
 
 # Relative size of the last step of the search, which is taken: its error is far smaller.
 _TOLERANCE = 1e-3
@@ -60,16 +60,66 @@ _NOT_CONVERGED = int(Status.not_converged)
 _HIGHER = -1
 
 
+class Results(NamedTuple):
+    """Confidence intervals of n datasets by each of T tables of critical values.
+
+    Attributes
+    ----------
+    low, limit
+        The ends, shape (T, n); NaN where there is none.
+    best_fit
+        The signal rate that fits best, shape (T, n).
+    status
+        A `zeptobarn.status.Status`, shape (T, n).
+    evidence
+        Number of the first event without density, where that is the status; shape (T, n).
+    evaluations
+        Of the likelihood, for all tables together; shape (T, n).
+    nuisances
+        The free rates that fit best (without the signal's), then the shape parameters; shape
+        (T, n, F + P − 1).
+    """
+
+    low: Floats
+    limit: Floats
+    best_fit: Floats
+    status: Ints
+    evidence: Floats
+    evaluations: Ints
+    nuisances: Floats
+
+
+def no_results(datasets: tuple[int, ...], nuisances: int) -> Results:
+    """Results to be filled, all `Status.not_converged`, of any shape."""
+    low, limit, best_fit, evidence = np.full((4, *datasets), np.nan)
+    return Results(
+        low,
+        limit,
+        best_fit,
+        np.full(datasets, _NOT_CONVERGED),
+        evidence,
+        np.zeros(datasets, dtype=np.int64),
+        np.full((*datasets, nuisances), np.nan),
+    )
+
+
+def select(results: Results, chosen: Any) -> Results:
+    """Give the results of some tables and datasets, chosen by an index of the first axes."""
+    return Results(*(column[chosen] for column in results))
+
+
 @inner_kernel()
 def interval(
     terms: Terms,
     scratch: Scratch,
     critical: Floats,
+    tables: Ints,
     two_sided: bool,
     bound: float,
-    result: Floats,
+    results: Results,
+    number: int,
 ) -> None:
-    """Confidence interval of the signal rate of one dataset.
+    """Confidence intervals of the signal rate of one dataset, from one fit.
 
     Parameters
     ----------
@@ -78,56 +128,97 @@ def interval(
     scratch
         From `zeptobarn.fit.allocate`.
     critical
-        Critical values > 0: rows of signal rate and critical value, shape (n, 2). A single row
-        holds everywhere. Several are tested from the first to the last signal, and where an
-        interval ends between two of them, the value is linear in between. With a third column,
-        shape (n, 3), the values are statistics of toys, which the data's own may be one of: within
-        the third column of the critical value it counts as the same, and holds up to the next
-        signal; so does one that is accepted where the critical value falls by more than that.
+        Critical values > 0, table after table: rows of signal rate, critical value, and what makes
+        statistics the same, shape (rows, 3). A single row of a table holds everywhere. Several are
+        tested from the first to the last signal, and where an interval ends between two of them,
+        the value is linear in between. Where the third is not NaN, the values are statistics of
+        toys, which the data's own may be one of: within that of the critical value it counts as
+        the same, and holds up to the next signal; so does one that is accepted where the critical
+        value falls by more than that.
+    tables
+        First row of each table, and the end of the last, shape (T + 1,).
     two_sided
         Whether signals below the best fit are tested too, and the interval has a lower end.
     bound
         Largest signal rate tried.
-    result
-        Filled: the ends, best fit, status, evidence, number of likelihood evaluations, then the
-        best-fit free rates (without the signal) and shape parameters.
+    results, number
+        Filled at the dataset's number.
     """
     scratch.evaluations[0] = 0
     size, shapes = len(terms.centres), len(terms.cells)
-    rates = size - shapes
     theta, cell = np.empty(size), np.zeros(shapes, dtype=np.int64)
     best, best_cell = np.empty(size), np.zeros(shapes, dtype=np.int64)
     start(terms, theta, cell)
-    low, high, status = nan, nan, _NOT_CONVERGED
+    for t in range(len(tables) - 1):
+        results.status[t, number] = _NOT_CONVERGED
     for _ in range(10):
         top = maximise(terms, nan, theta, cell, scratch)
         if np.isnan(top):
             break
         copy_point(theta, cell, best, best_cell)
         maxima, depths = scratch.signal.copy(), scratch.value.copy()
-        high, status = _upper_end(terms, critical, bound, top, maxima, depths, theta, cell, scratch)
-        at_bound = _at_bound(terms, theta, cell) if status < _NO_CROSSING else _OK
-        if two_sided and 0 <= status < _NO_CROSSING:
-            copy_point(best, best_cell, theta, cell)
-            low, lower = _lower_end(terms, critical, top, theta, cell, scratch)
-            status = lower if lower != _OK else status
-        if status != _HIGHER:
-            if status == _OK:
-                status = max(at_bound, _at_bound(terms, best, best_cell))
-            break
-        # On the way a better maximum came up: fit again from there.
+        slopes, bends = scratch.best_gradient.copy(), scratch.best_hessian.copy()
         status = _NOT_CONVERGED
-    result[STATUS] = status
-    result[EVALUATIONS] = scratch.evaluations[0]
-    if status != _NOT_CONVERGED:
-        result[BEST_FIT] = best[0]
-        for p in range(1, rates):
-            result[NUISANCES + p - 1] = best[p]
-        for p in range(shapes):
-            value = _shape_value(terms, p, best_cell[p], best[rates + p])
-            result[NUISANCES + rates - 1 + p] = value
-    if status < _NO_CROSSING:
-        result[LOW], result[LIMIT] = low, high
+        for t in range(len(tables) - 1):
+            copy_point(best, best_cell, theta, cell)
+            scratch.best_gradient[:], scratch.best_hessian[:] = slopes, bends
+            table = critical[tables[t] : tables[t + 1]]
+            low, high, status = _ends(
+                terms, table, two_sided, bound, top, maxima, depths, theta, cell, scratch
+            )
+            if status == _HIGHER:
+                # On the way a better maximum came up: fit again from there.
+                break
+            if status == _OK:
+                status = _at_bound(terms, best, best_cell)
+            results.status[t, number] = status
+            if status < _NO_CROSSING:
+                results.low[t, number], results.limit[t, number] = low, high
+            if status != _NOT_CONVERGED:
+                _keep_fit(terms, best, best_cell, results, t, number)
+        if status != _HIGHER:
+            break
+    for t in range(len(tables) - 1):
+        results.evaluations[t, number] = scratch.evaluations[0]
+
+
+@inner_kernel()
+def _ends(
+    terms: Terms,
+    critical: Floats,
+    two_sided: bool,
+    bound: float,
+    top: float,
+    maxima: Floats,
+    depths: Floats,
+    theta: Floats,
+    cell: Ints,
+    scratch: Scratch,
+) -> tuple[float, float, int]:
+    """Both ends of an interval, and a status; from the best fit (``theta``, overwritten)."""
+    best, best_cell = theta.copy(), cell.copy()
+    high, status = _upper_end(terms, critical, bound, top, maxima, depths, theta, cell, scratch)
+    at_bound = _at_bound(terms, theta, cell) if status < _NO_CROSSING else _OK
+    low = nan
+    if two_sided and 0 <= status < _NO_CROSSING:
+        low, lower = _lower_end(terms, critical, top, best, best_cell, scratch)
+        status = lower if lower != _OK else status
+    return low, high, max(status, at_bound) if status == _OK else status
+
+
+@inner_kernel(_nrt=False)
+def _keep_fit(
+    terms: Terms, best: Floats, cell: Ints, results: Results, table: int, number: int
+) -> None:
+    """Fill the results of a best fit."""
+    shapes = len(cell)
+    rates = len(best) - shapes
+    results.best_fit[table, number] = best[0]
+    found = results.nuisances[table, number]
+    for p in range(1, rates):
+        found[p - 1] = best[p]
+    for p in range(shapes):
+        found[rates - 1 + p] = _shape_value(terms, p, cell[p], best[rates + p])
 
 
 @inner_kernel()
@@ -167,7 +258,9 @@ def _upper_end(
             return nan, _NO_CROSSING
     low = int(np.searchsorted(critical[:, 0], best, side="right"))
     high = int(np.searchsorted(critical[:, 0], end)) - 1
-    k, q, found = _farthest(terms, critical, low, high, 1, top, theta, cell, s)
+    # The statistic rises about as the square of the distance.
+    guess = best + (end - best) * sqrt(_critical_at(critical, end) / largest)
+    k, q, found = _farthest(terms, critical, low, high, 1, guess, top, theta, cell, s)
     if found != _OK:
         return nan, found
     inside, outside = best, end
@@ -202,14 +295,15 @@ def _lower_end(
         return 0.0, _OK
     inside, outside = best, 0.0
     if q > largest:
-        flat = np.empty((1, 2))
-        flat[0, 0], flat[0, 1] = 0.0, largest
+        flat = np.empty((1, 3))
+        flat[0, 0], flat[0, 1], flat[0, 2] = 0.0, largest, nan
         outside, status = _between(terms, flat, best, 0.0, -1.0, top, theta, cell, s)
         if len(critical) == 1 or status != _OK:
             return outside, status
     low = int(np.searchsorted(critical[:, 0], outside, side="right"))
     high = int(np.searchsorted(critical[:, 0], best)) - 1
-    k, q, status = _farthest(terms, critical, high, low, -1, top, theta, cell, s)
+    guess = best + (outside - best) * sqrt(_critical_at(critical, outside) / largest)
+    k, q, status = _farthest(terms, critical, high, low, -1, guess, top, theta, cell, s)
     if status != _OK:
         return nan, status
     if k >= 0:
@@ -230,6 +324,7 @@ def _farthest(
     near: int,
     far: int,
     sign: int,
+    guess: float,
     top: float,
     theta: Floats,
     cell: Ints,
@@ -237,9 +332,11 @@ def _farthest(
 ) -> tuple[int, float, int]:
     """Find the accepted signal of a table that is farthest from the best fit.
 
-    The statistic rises away from the best fit: what it is at a signal, it is at least beyond.
-    Where no critical value of a stretch reaches that, no signal in it is accepted, and the
-    stretches that are left are halved, the farthest first.
+    The statistic rises away from the best fit: what it is at a signal, it is at least beyond, and
+    by a tangent of the likelihood it rises there at some pace at least. Where no critical value of
+    a stretch reaches that, no signal in it is accepted, and the stretches that are left are parted,
+    the farthest first: where the statistic is about the critical value, by its slope at the last
+    signal, and every third time in the middle.
 
     Parameters
     ----------
@@ -247,44 +344,72 @@ def _farthest(
         Rows of the table, both included, nearest to the best fit and farthest from it.
     sign
         +1: the rows lie above the best fit, −1: below.
+    guess
+        A signal near which it may be.
 
     Returns
     -------
     The row, −1 where none is accepted, the statistic there, and a status.
     """
-    # Stretches that may hold it, the farthest last: their ends, and the statistic before them.
-    nears, fars, floors = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64)
-    nears[0], fars[0], floors[0] = near, far, 0.0
-    left, found, at_found = 1, -1, nan
+    rates = len(theta) - len(cell)
+    # Stretches that may hold it, the farthest last: their ends; and, from the signal before them,
+    # the statistic there, where that is, and a straight line below it: its start and rise.
+    nears, fars, lines = np.empty(64, np.int64), np.empty(64, np.int64), np.zeros((64, 4))
+    nears[0], fars[0] = near, far
+    left, found, at_found, tries = 1, -1, nan, 0
     while left > 0:
         left -= 1
-        a, b, floor = nears[left], fars[left], floors[left]
-        while (b - a) * sign >= 0 and critical[a, 1] + SLACK < floor:
+        a, b, line = nears[left], fars[left], lines[left]
+        while (b - a) * sign >= 0 and _is_below(critical, a, line):
             a += sign
-        while (b - a) * sign >= 0 and critical[b, 1] + SLACK < floor:
+        while (b - a) * sign >= 0 and _is_below(critical, b, line):
             b -= sign
         if (b - a) * sign < 0:
             continue
-        middle = (a + b) // 2
-        q = _statistic(terms, critical[middle, 0], top, theta, cell, scratch)
+        middle, tries = (a + b) // 2, tries + 1
+        if tries % 3 > 0 and not np.isnan(guess):
+            row = int(np.searchsorted(critical[:, 0], guess))
+            middle = min(max(row - 1 if sign > 0 else row, min(a, b)), max(a, b))
+        x = critical[middle, 0]
+        if tries > 1:
+            _carry(theta, rates, x, scratch)
+        q = _statistic(terms, x, top, theta, cell, scratch)
         if not q >= -SLACK:
             return -1, nan, (_NOT_CONVERGED if np.isnan(q) else _HIGHER)
+        _, slope, curvature = follow(theta, rates, scratch)
+        guess = x + sign * _root_of_model(critical[middle, 1] - q, -sign * slope, curvature)
         if q <= critical[middle, 1] + SLACK:
             found, at_found, left = middle, q, 0  # all that is left lies nearer
         else:
-            nears[left], fars[left], floors[left] = a, middle - sign, floor
+            nears[left], fars[left] = a, middle - sign
             left += 1
-        nears[left], fars[left], floors[left] = middle + sign, b, q
+        nears[left], fars[left] = middle + sign, b
+        line = lines[left]
+        line[0], line[1], line[2], line[3] = q, x, 0.0, 0.0
+        if b != middle:
+            # A tangent lies above ln L everywhere, and at its highest over the nuisances it is
+            # convex: what is left of the statistic is concave, above its chord.
+            if len(cell) == 0:
+                touch(terms, theta, cell, scratch)  # a fit with shapes does so itself
+            here = 2.0 * (top - ceiling(terms, x, scratch))
+            there = 2.0 * (top - ceiling(terms, critical[b, 0], scratch))
+            if there > here:
+                line[2], line[3] = here, (there - here) / (critical[b, 0] - x)
         left += 1
     return found, at_found, _OK
 
 
 @inner_kernel(_nrt=False)
+def _is_below(critical: Floats, row: int, line: Floats) -> bool:
+    """Whether the critical value of a row is below what the statistic is there at least."""
+    least = max(line[0], line[2] + line[3] * (critical[row, 0] - line[1]))
+    return bool(critical[row, 1] + SLACK < least)
+
+
+@inner_kernel(_nrt=False)
 def _holds(critical: Floats, row: int, following: int, statistic: float) -> bool:
     """Whether what is accepted at a row of toys' critical values is accepted up to the next."""
-    if critical.shape[1] == 2:
-        return False
-    least = critical[row, 1] - critical[row, 2]
+    least = critical[row, 1] - critical[row, 2]  # NaN: no statistics of toys
     return bool(statistic >= least or critical[following, 1] < least)
 
 
@@ -318,6 +443,14 @@ def _between(
     return _crossing(
         terms, line, incline, inside, outside, far, sign, top, value, theta, cell, scratch
     )
+
+
+@inner_kernel(_nrt=False)
+def _carry(theta: Floats, rates: int, signal: float, scratch: Scratch) -> None:
+    """Move a fit to another signal along its response, see `zeptobarn.fit.follow`."""
+    for p in range(1, len(theta)):
+        to = max(theta[p] + scratch.before[p] * (signal - theta[0]), 0.0)
+        theta[p] = to if p < rates else min(to, 1.0)
 
 
 @inner_kernel(_nrt=False)
@@ -601,9 +734,7 @@ def scan_one(terms: Terms, s: Scratch, signals: Floats, found: Floats, slopes: F
         lowest = 0.0
         for k in range(len(signals)):
             # From the last signal's fit, along its response.
-            for p in range(1, size):
-                to = max(theta[p] + s.before[p] * (signals[k] - theta[0]), 0.0)
-                theta[p] = to if p < rates else min(to, 1.0)
+            _carry(theta, rates, signals[k], s)
             found[k, 0] = _statistic(terms, signals[k], top, theta, cell, s)
             lowest = min(lowest, found[k, 0])
             if lowest < -SLACK:
@@ -633,9 +764,10 @@ def intervals(
     exposure: Floats,
     centres: Floats,
     critical: Floats,
+    tables: Ints,
     two_sided: bool,
     bound: float,
-    results: Floats,
+    results: Results,
 ) -> None:
     """Confidence intervals of many likelihoods, each by itself.
 
@@ -643,24 +775,21 @@ def intervals(
     ----------
     bins, weights, first, exposure, centres
         See `zeptobarn.structure.gather`; the last three with a row per likelihood.
-    critical, two_sided, bound
+    critical, tables, two_sided, bound
         See `interval`.
     results
-        Full of NaN; filled with a row each, see `interval`.
+        From `no_results`; filled.
     """
     room = make_room(structure, first)
     scratch = allocate(room.terms)
     for d in range(len(first)):
         missing = gather(structure, room, bins, weights, first[d], exposure[d], centres[d])
-        if missing >= 0:
-            results[d, STATUS] = _ZERO_DENSITY_EVENT
-            results[d, EVIDENCE] = missing - first[d, 0]
-            results[d, EVALUATIONS] = 0
-        elif missing == -2:
-            results[d, STATUS] = _NOT_CONVERGED
-            results[d, EVALUATIONS] = 0
-        else:
-            interval(room.terms, scratch, critical, two_sided, bound, results[d])
+        if missing == -1:
+            interval(room.terms, scratch, critical, tables, two_sided, bound, results, d)
+        elif missing >= 0:
+            for t in range(len(tables) - 1):
+                results.status[t, d] = _ZERO_DENSITY_EVENT
+                results.evidence[t, d] = missing - first[d, 0]
 
 
 @kernel()

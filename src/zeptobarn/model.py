@@ -12,12 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from zeptobarn import intervals, labels, paths
+from zeptobarn import labels, paths
 from zeptobarn.asymptotics import asymptotic, one_sided, two_sided
 from zeptobarn.calibration import calibrate, covered
 from zeptobarn.construction import acceptance
 from zeptobarn.density import bin_index
 from zeptobarn.detector import Recoil
+from zeptobarn.intervals import Results, no_results
 from zeptobarn.problem import Data, Problem, asimov, assemble, scan, solve
 from zeptobarn.reach import smallest_anywhere
 from zeptobarn.response import Response, compute_response
@@ -51,6 +52,8 @@ COVERAGE_UNITS = {
     "n_covered": "",
     "n_failed": "",
 }
+# Columns of a calibration: the critical value, and one standard deviation of its toys off.
+_CRITICAL_VALUES = ("critical_value", "critical_value_low", "critical_value_high")
 T = TypeVar("T")
 
 
@@ -559,41 +562,35 @@ class Model:
         self, data: Data, trials: NDArray[np.int64], interval: Interval, threads: int
     ) -> pd.DataFrame:
         problem = self.problem(interval)
-        results = np.full((len(trials), intervals.NUISANCES + len(problem.parameters)), np.nan)
-        results[:, intervals.EVALUATIONS] = 0
-        error, simple = np.full((2, len(trials)), np.nan)
-        level = self.study.confidence_level
-        if problem.fault:
-            results[:, intervals.STATUS] = Status.not_converged
-        elif not problem.signal_efficiency > 0:
-            results[:, intervals.STATUS] = Status.empty_template
-        elif not self._answers(interval, problem):
-            results[:, intervals.STATUS] = Status.critical_value_zero
+        error = np.full(len(trials), np.nan)
+        if self._answers(interval, problem):
+            calibrated = self.study.critical_values == "toys" and interval.kind != "central"
+            columns = _CRITICAL_VALUES if calibrated else _CRITICAL_VALUES[:1]
+            found = solve(
+                problem,
+                data,
+                [self.critical(interval, problem, None, data.exposure[0], c) for c in columns]
+                + [self.critical(interval, problem, "asymptotic", data.exposure[0])] * calibrated,
+                interval.kind != "upper",
+                self.study.search_bound_rate_multiplier * self.signal_events,
+                threads,
+            )
+            results, simple = found[0], found[-1]
+            if calibrated:
+                error = 0.5 * (found[2].limit - found[1].limit)
+                error[~np.isnan(results.limit) & np.isnan(error)] = np.inf
         else:
-            bound = self.study.search_bound_rate_multiplier * self.signal_events
-
-            def solved(column: str, into: NDArray[np.float64], kind: str | None = None) -> None:
-                critical = self.critical(interval, problem, kind, data.exposure[0], column)
-                solve(problem, data, critical, interval.kind != "upper", bound, into, threads)
-
-            solved("critical_value", results)
-            simple = results[:, intervals.LIMIT]
-            if self.study.critical_values == "toys" and interval.kind != "central":
-                low, high = np.full((2, *results.shape), np.nan)
-                solved("critical_value_low", low)
-                solved("critical_value_high", high)
-                error = 0.5 * (high[:, intervals.LIMIT] - low[:, intervals.LIMIT])
-                error[~np.isnan(results[:, intervals.LIMIT]) & np.isnan(error)] = np.inf
-                low[:] = np.nan
-                solved("critical_value", low, "asymptotic")
-                simple = low[:, intervals.LIMIT]
+            results = simple = no_results((len(trials),), len(problem.parameters))
+            if not problem.fault:
+                empty = not problem.signal_efficiency > 0
+                results.status[:] = Status.empty_template if empty else Status.critical_value_zero
         per_event = 1 / self.signal_events if self.signal_events > 0 else np.nan
-        multiplier = results[:, intervals.LIMIT] * per_event
-        code = results[:, intervals.STATUS].astype(np.int64)
-        nuisances = dict(zip(problem.parameters, results[:, intervals.NUISANCES :].T, strict=True))
+        multiplier = results.limit * per_event
+        nuisances = dict(zip(problem.parameters, results.nuisances.T, strict=True))
         for shape in self.study.target_shapes(self.target):
             if shape.name in interval.fixed:
                 nuisances[shape.name] = np.full(len(trials), interval.fixed[shape.name])
+        reference = self.study.reference_cross_section_cm2
         return pd.DataFrame(
             {
                 "detector": self.target,
@@ -602,26 +599,24 @@ class Model:
                 "trial": trials,
                 "interval": interval.name,
                 "kind": interval.kind,
-                "confidence_level": level,
+                "confidence_level": self.study.confidence_level,
                 "limit_rate_multiplier": multiplier,
-                "limit_cm2": multiplier * self.study.reference_cross_section_cm2,
-                "calibration_error_cm2": error * per_event * self.study.reference_cross_section_cm2,
-                "asymptotic_limit_cm2": simple * per_event * self.study.reference_cross_section_cm2,
-                "limit_low_rate_multiplier": results[:, intervals.LOW] * per_event,
-                "best_fit_rate_multiplier": results[:, intervals.BEST_FIT] * per_event,
+                "limit_cm2": multiplier * reference,
+                "calibration_error_cm2": error * per_event * reference,
+                "asymptotic_limit_cm2": simple.limit * per_event * reference,
+                "limit_low_rate_multiplier": results.low * per_event,
+                "best_fit_rate_multiplier": results.best_fit * per_event,
                 **{f"best_fit_{name}": values for name, values in nuisances.items()},
-                "status": np.array([s.name for s in Status], dtype=object)[code],
-                "message": self._messages(code, results[:, intervals.EVIDENCE], data, problem),
-                "n_evaluations": results[:, intervals.EVALUATIONS].astype(np.int64),
+                "status": np.array([s.name for s in Status], dtype=object)[results.status],
+                "message": self._messages(results, data, problem),
+                "n_evaluations": results.evaluations,
             }
         )
 
-    def _messages(
-        self, code: NDArray[np.int64], evidence: NDArray[np.float64], data: Data, problem: Problem
-    ) -> NDArray[np.object_]:
-        texts = np.array([MESSAGES[s] for s in Status], dtype=object)[code]
-        for i in np.flatnonzero(code == Status.zero_density_event):
-            event = int(evidence[i])
+    def _messages(self, results: Results, data: Data, problem: Problem) -> NDArray[np.object_]:
+        texts = np.array([MESSAGES[s] for s in Status], dtype=object)[results.status]
+        for i in np.flatnonzero(results.status == Status.zero_density_event):
+            event = int(results.evidence[i])
             d = int(np.searchsorted(data.first[i, 1:] - data.first[i, 0], event, side="right"))
             name = list(self.templates)[d]
             number = event - int(data.first[i, d] - data.first[i, 0])

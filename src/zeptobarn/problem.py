@@ -1,15 +1,16 @@
 """From templates and events to a likelihood: densities and data as the kernels take them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zeptobarn import intervals
 from zeptobarn.far import spans
+from zeptobarn.intervals import Results, no_results, select
 from zeptobarn.structure import Structure
 from zeptobarn.study import Interval, Shape, Study
 from zeptobarn.templates import Template, cell_of, fix_shapes
@@ -173,17 +174,31 @@ def predict(problem: Problem, parameters: NDArray[np.float64]) -> list[NDArray[n
 def solve(
     problem: Problem,
     data: Data,
-    critical: NDArray[np.float64],
+    critical: Sequence[NDArray[np.float64]],
     two_sided: bool,
     bound: float,
-    results: NDArray[np.float64],
     threads: int = 1,
-) -> None:
-    """Set the intervals of many datasets; see `zeptobarn.intervals.intervals`."""
-    centres = data.centres_of(problem)
+) -> list[Results]:
+    """Set the intervals of many datasets by tables of critical values.
 
-    def part(rows: NDArray[np.int64]) -> None:
-        chosen = slice(rows[0], rows[-1] + 1)
+    Parameters
+    ----------
+    critical
+        Tables of two columns, or three where the values are statistics of toys; see
+        `zeptobarn.intervals.interval`, also for the other parameters.
+
+    Returns
+    -------
+    Of each table, `zeptobarn.intervals.Results` of the datasets, without the first axis.
+    """
+    n, centres = len(data.first), data.centres_of(problem)
+    tables = np.cumsum([0, *map(len, critical)])
+    rows = np.full((tables[-1], 3), np.nan)
+    for table, first, last in zip(critical, tables[:-1], tables[1:], strict=True):
+        rows[first:last, : table.shape[1]] = table
+    results = no_results((len(critical), n), len(problem.parameters))
+
+    def part(chosen: slice) -> None:
         intervals.intervals(
             problem.structure,
             data.bins,
@@ -191,15 +206,17 @@ def solve(
             data.first[chosen],
             data.exposure[chosen],
             centres[chosen],
-            critical,
+            rows,
+            tables,
             two_sided,
             bound,
-            results[chosen],
+            select(results, (slice(None), chosen)),
         )
 
-    n = len(data.first)
+    ends = np.linspace(0, n, min(threads, n) + 1, dtype=int).tolist() if n else [0]
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(part, np.array_split(np.arange(n), min(threads, n))))
+        list(pool.map(part, [slice(low, high) for low, high in pairwise(ends)]))
+    return [select(results, t) for t in range(len(critical))]
 
 
 def scan(

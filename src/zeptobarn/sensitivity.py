@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.sparse import csr_array
 
-from zeptobarn import intervals, paths
+from zeptobarn import paths
 from zeptobarn.asymptotics import cls, one_sided, two_sided, unified
 from zeptobarn.detector import Recoil
 from zeptobarn.model import Model, make_model, read_calibration, read_model
@@ -294,9 +294,8 @@ def _asimov(model: Model, problem: Problem) -> Data:
 
 
 def _limit(problem: Problem, data: Data, critical: NDArray[np.float64]) -> float:
-    row = np.full((1, intervals.NUISANCES + len(problem.parameters)), np.nan)
-    solve(problem, data, critical, False, 1e300, row)
-    return float(row[0, intervals.LIMIT])
+    (found,) = solve(problem, data, [critical], False, 1e300)
+    return float(found.limit[0])
 
 
 def _critical(interval: Interval, level: float, x: float) -> float:

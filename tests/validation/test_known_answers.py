@@ -7,7 +7,6 @@ import pytest
 
 from counting import ONE_SIDED_90, counting_limit, counting_structure
 from zeptobarn.asymptotics import asymptotic
-from zeptobarn.intervals import LIMIT
 from zeptobarn.model import make_model
 from zeptobarn.problem import Data, Problem, scan
 from zeptobarn.spectra import integrate, read_spectrum, spectrum, wimp_spectrum
@@ -104,7 +103,7 @@ def test_7_GeV_acceptance(small_study, small_templates):
 def test_counting_experiments(n, b, b_width, critical, limit):
     """Asymptotic upper limits; 1.6424 is the one-sided cut, 2.7055 the two-sided one."""
     table = ONE_SIDED_90 if critical is None else [[0.0, critical]]
-    assert counting_limit(n, b, b_width, table)[LIMIT] == pytest.approx(limit, abs=0.006)
+    assert counting_limit(n, b, b_width, table).limit == pytest.approx(limit, abs=0.006)
 
 
 def counting_problem(b):
@@ -114,7 +113,7 @@ def counting_problem(b):
 @pytest.mark.parametrize(("n", "limit"), [(0, 1.752), (3, 4.989)])
 def test_asymptotic_cls(n, limit):
     critical = asymptotic(counting_problem(1.0), Interval("cls", {}, (), "upper", True), 0.9)
-    assert counting_limit(n, 1.0, critical=critical)[LIMIT] == pytest.approx(limit, abs=1e-3)
+    assert counting_limit(n, 1.0, critical=critical).limit == pytest.approx(limit, abs=1e-3)
 
 
 def test_discovery():

@@ -16,7 +16,6 @@ from scipy.optimize import brentq
 
 from counting import ONE_SIDED_90, counting_limit, counting_structure
 from zeptobarn.asymptotics import asymptotic
-from zeptobarn.intervals import LIMIT
 from zeptobarn.problem import Data, Problem, scan
 from zeptobarn.study import Interval
 
@@ -132,14 +131,14 @@ def test_upper_limit(n, b, width):
 
     expected = brentq(excess, max(n - b, 0.0) + 0.01, 100.0, rtol=1e-6)
     row = counting_limit(n, b, None if width is None else width * b)
-    assert row[LIMIT] == pytest.approx(expected, rel=1e-3)
+    assert row.limit == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("b", BACKGROUNDS)
 @pytest.mark.parametrize("n", EVENTS)
 def test_p_value_of_the_upper_limit(n, b):
     """At our limit pyhf's CLs+b is 0.1; below 0.1 where fewer events than the background came."""
-    limit = counting_limit(n, b)[LIMIT]
+    limit = counting_limit(n, b).limit
     found = pyhf_p_values(limit, n, pyhf_model(b, None))[1]
     if n >= b:
         assert found == pytest.approx(0.1, rel=1e-3)
@@ -154,5 +153,5 @@ def test_cls_limit(n, b):
     expected = brentq(lambda mu: pyhf_p_values(mu, n, model)[0] - 0.1, 0.1, 100.0, rtol=1e-6)
     critical = asymptotic(counting_problem(b, None), CLS, 0.9)
     row = counting_limit(n, b, critical=critical)
-    assert row[LIMIT] == pytest.approx(expected, rel=1e-3)
-    assert row[LIMIT] > counting_limit(n, b)[LIMIT]
+    assert row.limit == pytest.approx(expected, rel=1e-3)
+    assert row.limit > counting_limit(n, b).limit
