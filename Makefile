@@ -64,6 +64,7 @@ lint: setup
 	ruff check
 	snakefmt --check Snakefile workflow/rules
 	mypy
+	lint-imports --no-logo --no-cache
 	snakemake --lint
 
 bench: setup

@@ -2,8 +2,8 @@
 
 from snakemake.utils import min_version
 
-from zeptobarn.config import read_yaml
-from zeptobarn.warmup import compile_kernels
+from zeptobarn.support.config import read_yaml
+from zeptobarn.cli.warmup import compile_kernels
 
 min_version("9.20")
 read_yaml("config/config.yaml")  # names the line of a mistake; Snakemake would not

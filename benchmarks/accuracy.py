@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from zeptobarn.density import bin_index
-from zeptobarn.model import Model, load_model
-from zeptobarn.study import load_study
-from zeptobarn.toys import Toys, throw
+from zeptobarn.inference.model import Model, load_model
+from zeptobarn.study.study import load_study
+from zeptobarn.templates.density import bin_index
+from zeptobarn.templates.toys import Toys, throw
 
 CRITICAL = 1.6423744
 GRID = np.round(np.arange(-300, 301) / 100, 10)

@@ -43,15 +43,15 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
-from zeptobarn import quadrature
-from zeptobarn.detector import Detector, Recoil
-from zeptobarn.quadrature import Nodes
-from zeptobarn.response import energy_edges, settings_at
-from zeptobarn.simulate import histogram
-from zeptobarn.spectra import wimp_spectrum
-from zeptobarn.streams import stream
-from zeptobarn.study import Study, load_study
-from zeptobarn.templates import recoils_per_bin
+from zeptobarn.physics import quadrature
+from zeptobarn.physics.detector import Detector, Recoil
+from zeptobarn.physics.quadrature import Nodes
+from zeptobarn.physics.simulate import histogram
+from zeptobarn.study.study import Study, load_study
+from zeptobarn.support.streams import stream
+from zeptobarn.templates.response import energy_edges, settings_at
+from zeptobarn.templates.spectra import wimp_spectrum
+from zeptobarn.templates.templates import recoils_per_bin
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

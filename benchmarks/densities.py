@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from zeptobarn.detector import Recoil
 from zeptobarn.figures.style import BLUE, RED, new_figure
-from zeptobarn.model import Model, make_model
-from zeptobarn.response import Response, compute_response
-from zeptobarn.sensitivity import asimov_limits, source_widths, template_bias
-from zeptobarn.spectra import source_spectrum
-from zeptobarn.study import Interval, Study, load_study
-from zeptobarn.templates import Template, build, smoothed
+from zeptobarn.inference.model import Model, make_model
+from zeptobarn.physics.detector import Recoil
+from zeptobarn.study.study import Interval, Study, load_study
+from zeptobarn.summary.sensitivity import asimov_limits, source_widths, template_bias
+from zeptobarn.templates.response import Response, compute_response
+from zeptobarn.templates.spectra import source_spectrum
+from zeptobarn.templates.templates import Template, build, smoothed
 
 Floats = NDArray[np.float64]
 

@@ -28,10 +28,10 @@ from rich.console import Console
 from rich.table import Table
 
 from zeptobarn import __version__
-from zeptobarn.model import Model, build_templates, make_model
-from zeptobarn.study import Interval, Shape, Study, load_study
-from zeptobarn.templates import Template
-from zeptobarn.toys import Toys, throw
+from zeptobarn.inference.model import Model, build_templates, make_model
+from zeptobarn.study.study import Interval, Shape, Study, load_study
+from zeptobarn.templates.templates import Template
+from zeptobarn.templates.toys import Toys, throw
 
 PEER = Path(__file__).parent / "peers" / "blueice_limits.py"
 FREE = ("er", "neutrons", "cevns_8b", "cevns_atm")  # with the signal: five

@@ -27,7 +27,13 @@ from cosmic_ray.plugins import get_operator
 from cosmic_ray.work_db import WorkDB
 
 ROOT = Path(__file__).parents[1]
-MODULES = ("calibration", "problem", "summary", "templates", "toys")
+MODULES = (
+    "inference/calibration",
+    "inference/problem",
+    "summary/summary",
+    "templates/templates",
+    "templates/toys",
+)
 SECONDS = 600  # for all quick tests, with room
 
 # Operators of bits stop the program on floating-point numbers: nothing is learnt from them.
@@ -170,7 +176,8 @@ def judged(mutant: Mutant, folder: Path, python: Path) -> list[object]:
 def tested(module: str, folder: Path, python: Path, *options: str) -> tuple[str, str]:
     """Run the quick tests until one fails; say how it ended, and which failed."""
     command = [python, "-m", "pytest", "-x", "-q", "--no-header", "-m", "not slow", *options]
-    own = [str(path) for path in sorted(folder.glob(f"tests/test_{module}*.py"))]
+    floor, name = module.split("/")
+    own = [str(path) for path in sorted(folder.glob(f"tests/{floor}/test_{name}*.py"))]
     for files in (own, ["tests", "src", *(f"--ignore-glob=*/{name}" for name in _UNRELATED)]):
         try:
             done = subprocess.run(

@@ -19,11 +19,11 @@ import numpy as np
 import pandas as pd
 
 from zeptobarn import load_study
-from zeptobarn.model import Model, build_templates, make_model
-from zeptobarn.published import read_published
-from zeptobarn.study import Interval, Study
-from zeptobarn.templates import Template
-from zeptobarn.toys import throw
+from zeptobarn.inference.model import Model, build_templates, make_model
+from zeptobarn.study.study import Interval, Study
+from zeptobarn.summary.published import read_published
+from zeptobarn.templates.templates import Template
+from zeptobarn.templates.toys import throw
 
 ROOT = Path(__file__).parents[1]
 TRIALS = 1000

@@ -41,10 +41,10 @@ from threadpoolctl import threadpool_limits
 
 from zeptobarn import __version__
 from zeptobarn.figures.style import BLUE, RED, new_figure
-from zeptobarn.model import Model, build_templates, make_model
-from zeptobarn.study import Interval, Shape, Study, load_study
-from zeptobarn.templates import Template, read_template, write_template
-from zeptobarn.toys import throw
+from zeptobarn.inference.model import Model, build_templates, make_model
+from zeptobarn.study.study import Interval, Shape, Study, load_study
+from zeptobarn.templates.templates import Template, read_template, write_template
+from zeptobarn.templates.toys import throw
 
 DETECTOR = "xenon1t"
 MASSES_GEV = tuple(round(mass) for mass in np.geomspace(10, 1000, 16))

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from zeptobarn import load_study
-from zeptobarn.model import build_templates, make_model
-from zeptobarn.study import Interval
-from zeptobarn.summary import ERRORS, summarise
-from zeptobarn.toys import throw
+from zeptobarn.inference.model import build_templates, make_model
+from zeptobarn.study.study import Interval
+from zeptobarn.summary.summary import ERRORS, summarise
+from zeptobarn.templates.toys import throw
 
 ROOT = Path(__file__).parents[1]
 SEEDS = range(101, 106)

@@ -22,15 +22,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from zeptobarn import load_study
-from zeptobarn.calibration import best_nuisances
 from zeptobarn.figures.style import BLACK, BLUE, GREEN, ORANGE, new_figure
-from zeptobarn.model import Model, load_model
-from zeptobarn.problem import Data, Problem, asimov, scan
-from zeptobarn.spectra import source_spectrum
-from zeptobarn.streams import stream
-from zeptobarn.study import Calibration, Interval
-from zeptobarn.templates import events_per_rate, rate_above_cutoff, sample_bins
-from zeptobarn.yields import Nuisances
+from zeptobarn.inference.calibration import best_nuisances
+from zeptobarn.inference.model import Model, load_model
+from zeptobarn.inference.problem import Data, Problem, asimov, scan
+from zeptobarn.physics.yields import Nuisances
+from zeptobarn.study.study import Calibration, Interval
+from zeptobarn.support.streams import stream
+from zeptobarn.templates.spectra import source_spectrum
+from zeptobarn.templates.templates import events_per_rate, rate_above_cutoff, sample_bins
 
 ROOT = Path(__file__).parents[1]
 DETECTOR, MASSES_GEV = "xenon1t", (10, 50)

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.table import Table
 from scipy import optimize
 
-from zeptobarn.density import bin_index
-from zeptobarn.model import Model, load_model
-from zeptobarn.study import Study, load_study
-from zeptobarn.toys import Toys, throw
+from zeptobarn.inference.model import Model, load_model
+from zeptobarn.study.study import Study, load_study
+from zeptobarn.templates.density import bin_index
+from zeptobarn.templates.toys import Toys, throw
 
 REPEATS = 5
 

@@ -37,16 +37,16 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from speed import REPEATS, rate
 
 from test_simulate import TOY_YIELDS, chain_in_numpy
-from zeptobarn import quadrature
-from zeptobarn.detector import Detector, Recoil
 from zeptobarn.figures.style import BLACK, BLUE, RED, new_figure
-from zeptobarn.quadrature import Nodes
-from zeptobarn.response import energy_edges
-from zeptobarn.simulate import histogram, simulate
-from zeptobarn.spectra import COLUMNS, integrate, wimp_spectrum
-from zeptobarn.streams import stream
-from zeptobarn.study import Study, load_study
-from zeptobarn.templates import rate_above_cutoff, recoils_per_bin, sample_bins
+from zeptobarn.physics import quadrature
+from zeptobarn.physics.detector import Detector, Recoil
+from zeptobarn.physics.quadrature import Nodes
+from zeptobarn.physics.simulate import histogram, simulate
+from zeptobarn.study.study import Study, load_study
+from zeptobarn.support.streams import stream
+from zeptobarn.templates.response import energy_edges
+from zeptobarn.templates.spectra import COLUMNS, integrate, wimp_spectrum
+from zeptobarn.templates.templates import rate_above_cutoff, recoils_per_bin, sample_bins
 
 Floats = NDArray[np.float64]
 

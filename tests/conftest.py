@@ -15,13 +15,13 @@ import pytest
 from hypothesis import settings
 
 from small import SMALL
-from zeptobarn import paths
-from zeptobarn.reachable import code_of
-from zeptobarn.response import Response, compute_response, read_response, write_response
-from zeptobarn.spectra import source_spectrum
-from zeptobarn.study import Study, load_study, template_slice
-from zeptobarn.tables import digest
-from zeptobarn.templates import Template, build, read_template, write_template
+from zeptobarn.study.study import Study, load_study, template_slice
+from zeptobarn.support import paths
+from zeptobarn.support.reachable import code_of
+from zeptobarn.support.tables import digest
+from zeptobarn.templates.response import Response, compute_response, read_response, write_response
+from zeptobarn.templates.spectra import source_spectrum
+from zeptobarn.templates.templates import Template, build, read_template, write_template
 
 ROOT = Path(__file__).parent.parent
 

@@ -3,12 +3,12 @@
 import numpy as np
 from scipy import stats
 
-from zeptobarn import intervals
-from zeptobarn.far import no_spans
-from zeptobarn.intervals import no_results, select
-from zeptobarn.problem import Problem
-from zeptobarn.structure import Structure
-from zeptobarn.terms import NORMAL, UNCONSTRAINED
+from zeptobarn.inference import intervals
+from zeptobarn.inference.far import no_spans
+from zeptobarn.inference.intervals import no_results, select
+from zeptobarn.inference.problem import Problem
+from zeptobarn.inference.structure import Structure
+from zeptobarn.inference.terms import NORMAL, UNCONSTRAINED
 
 ONE_SIDED_90 = np.array([[0.0, 1.6423744]])
 

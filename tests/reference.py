@@ -1,9 +1,9 @@
 """A slow, independent likelihood and limit, to compare with.
 
-It shares nothing with `zeptobarn.likelihood`, `fit` or `intervals`: densities come straight from
-the templates and are interpolated by numpy, for all values of the shape parameter on a dense grid
-that holds the anchors. At each, the likelihood is concave in the two rates: they are found by
-damped Newton steps, whose result is checked, or by bisection of a slope.
+It shares nothing with `zeptobarn.inference.likelihood`, `fit` or `intervals`: densities come
+straight from the templates and are interpolated by numpy, for all values of the shape parameter on
+a dense grid that holds the anchors. At each, the likelihood is concave in the two rates: they are
+found by damped Newton steps, whose result is checked, or by bisection of a slope.
 """
 
 import numpy as np

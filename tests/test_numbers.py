@@ -20,10 +20,10 @@ from compare_numbers import (
     read_numbers,
     write_numbers,
 )
-from zeptobarn import paths
-from zeptobarn.config import ConfigError
-from zeptobarn.study import load_study
-from zeptobarn.summary import QUANTILES
+from zeptobarn.study.study import load_study
+from zeptobarn.summary.summary import QUANTILES
+from zeptobarn.support import paths
+from zeptobarn.support.config import ConfigError
 
 ROOT = Path(__file__).parents[1]
 

@@ -20,12 +20,18 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from zeptobarn import paths
-from zeptobarn.config import ConfigError
-from zeptobarn.study import Study, load_study, summary_slice
-from zeptobarn.summary import QUANTILES, fair_sample, limit_files, quantile_error, read_limits
-from zeptobarn.tables import StaleResultError, read_csv, read_parquet, write_csv
-from zeptobarn.templates import read_template
+from zeptobarn.study.study import Study, load_study, summary_slice
+from zeptobarn.summary.summary import (
+    QUANTILES,
+    fair_sample,
+    limit_files,
+    quantile_error,
+    read_limits,
+)
+from zeptobarn.support import paths
+from zeptobarn.support.config import ConfigError
+from zeptobarn.support.tables import StaleResultError, read_csv, read_parquet, write_csv
+from zeptobarn.templates.templates import read_template
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "tests/regression/default.csv"

@@ -11,17 +11,17 @@ from typing import Any
 __version__ = version("zeptobarn")
 
 _HOME = {
-    "load_study": "zeptobarn.study",
-    "Study": "zeptobarn.study",
-    "Interval": "zeptobarn.study",
-    "Shape": "zeptobarn.study",
-    "load_detector": "zeptobarn.detector",
-    "Detector": "zeptobarn.detector",
-    "Source": "zeptobarn.detector",
-    "wimp_spectrum": "zeptobarn.spectra",
-    "load_model": "zeptobarn.model",
-    "Model": "zeptobarn.model",
-    "Limit": "zeptobarn.model",
+    "load_study": "zeptobarn.study.study",
+    "Study": "zeptobarn.study.study",
+    "Interval": "zeptobarn.study.study",
+    "Shape": "zeptobarn.study.study",
+    "load_detector": "zeptobarn.physics.detector",
+    "Detector": "zeptobarn.physics.detector",
+    "Source": "zeptobarn.physics.detector",
+    "wimp_spectrum": "zeptobarn.templates.spectra",
+    "load_model": "zeptobarn.inference.model",
+    "Model": "zeptobarn.inference.model",
+    "Limit": "zeptobarn.inference.model",
 }
 
 __all__ = ["__version__", *_HOME]

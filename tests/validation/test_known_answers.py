@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from counting import ONE_SIDED_90, counting_limit, counting_structure
-from zeptobarn.asymptotics import asymptotic
-from zeptobarn.model import make_model
-from zeptobarn.problem import Data, Problem, scan
-from zeptobarn.spectra import integrate, read_spectrum, spectrum, wimp_spectrum
-from zeptobarn.study import Interval
-from zeptobarn.templates import events_per_rate, fold
-from zeptobarn.toys import throw
-from zeptobarn.yields import mean_yields
+from zeptobarn.inference.asymptotics import asymptotic
+from zeptobarn.inference.model import make_model
+from zeptobarn.inference.problem import Data, Problem, scan
+from zeptobarn.physics.yields import mean_yields
+from zeptobarn.study.study import Interval
+from zeptobarn.templates.spectra import integrate, read_spectrum, spectrum, wimp_spectrum
+from zeptobarn.templates.templates import events_per_rate, fold
+from zeptobarn.templates.toys import throw
 
 TONNE_YEAR = 1000 * 365.25
 
@@ -167,7 +167,7 @@ def test_without_events_the_limit_is_a_number_of_signal_events(small_study, smal
 
 def test_halving_the_energy_bins_keeps_the_7_GeV_acceptance(small_study, small_responses):
     """The default bins, with the detector's acceptance from the coarse response."""
-    from zeptobarn.response import energy_edges
+    from zeptobarn.templates.response import energy_edges
 
     response = small_responses["xenon1t"]["nr"]["leff_0"]
     middle = np.sqrt(response.energy_edges_keV[1:] * response.energy_edges_keV[:-1])

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from zeptobarn import quadrature
-from zeptobarn.detector import load_detector
-from zeptobarn.simulate import _quanta_table, _recombine, chain, simulate
-from zeptobarn.streams import stream
+from zeptobarn.physics import quadrature
+from zeptobarn.physics.detector import load_detector
+from zeptobarn.physics.simulate import _quanta_table, _recombine, chain, simulate
+from zeptobarn.support.streams import stream
 
 SPECIES = {"nest": "NR", "nest_beta": "beta", "nest_gamma": "gammaRay"}
 ENERGIES_KEV = np.array([0.3, 0.6, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 100.0])

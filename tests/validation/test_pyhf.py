@@ -15,9 +15,9 @@ import pytest
 from scipy.optimize import brentq
 
 from counting import ONE_SIDED_90, counting_limit, counting_structure
-from zeptobarn.asymptotics import asymptotic
-from zeptobarn.problem import Data, Problem, scan
-from zeptobarn.study import Interval
+from zeptobarn.inference.asymptotics import asymptotic
+from zeptobarn.inference.problem import Data, Problem, scan
+from zeptobarn.study.study import Interval
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "jsonschema.RefResolver", DeprecationWarning)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from reference import GRID, Reference, lowest
-from zeptobarn.asymptotics import one_sided
-from zeptobarn.density import bin_index
-from zeptobarn.model import make_model
-from zeptobarn.toys import throw
+from zeptobarn.inference.asymptotics import one_sided
+from zeptobarn.inference.model import make_model
+from zeptobarn.templates.density import bin_index
+from zeptobarn.templates.toys import throw
 
 N_TOYS = 200
 

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from scipy.interpolate import make_lsq_spline
 
-from zeptobarn.model import build_templates, make_model
-from zeptobarn.response import compute_response
-from zeptobarn.study import load_study
-from zeptobarn.templates import build
-from zeptobarn.toys import throw
+from zeptobarn.inference.model import build_templates, make_model
+from zeptobarn.study.study import load_study
+from zeptobarn.templates.response import compute_response
+from zeptobarn.templates.templates import build
+from zeptobarn.templates.toys import throw
 
 MASSES = tuple(float(f"{m:.4g}") for m in np.geomspace(7, 1000, 30))
 INTERVALS = ["leff_nominal", "leff_low", "profiled"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tiny import ROOT, Workflow
-from zeptobarn import reachable
-from zeptobarn.reachable import PACKAGE, reached
+from zeptobarn.support import reachable
+from zeptobarn.support.reachable import PACKAGE, reached
 
 RULES = {
     "spectrum", "response", "template", "toys", "toys_at", "limits", "sensitivity", "summary",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zeptobarn.config import read_yaml
+from zeptobarn.support.config import read_yaml
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src/zeptobarn"
@@ -26,12 +26,10 @@ def imports(path):
     found = set()
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("zeptobarn"):
-            prefix = node.module.removeprefix("zeptobarn").lstrip(".")
-            if prefix and (PACKAGE / (prefix.replace(".", "/") + ".py")).exists():
-                found.add(prefix)
-            else:
-                names = {alias.name for alias in node.names}
-                found |= {name for name in names if (PACKAGE / f"{name}.py").exists()}
+            place = PACKAGE.joinpath(*node.module.split(".")[1:])
+            for path in [place, *(place / alias.name for alias in node.names)]:
+                if path.with_suffix(".py").exists():
+                    found.add(".".join(path.relative_to(PACKAGE).parts))
     return found
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from compare_numbers import numbers
 from tiny import Workflow
-from zeptobarn.study import load_study
-from zeptobarn.tables import StaleResultError
+from zeptobarn.study.study import load_study
+from zeptobarn.support.tables import StaleResultError
 
 LIMITS = "limits/xenon1t/SI/10GeV"
 GROUP = pytest.mark.xdist_group("finished")

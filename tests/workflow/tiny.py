@@ -18,7 +18,7 @@ from snakemake.settings.types import (
     ResourceSettings,
 )
 
-from zeptobarn.config import read_yaml
+from zeptobarn.support.config import read_yaml
 
 ROOT = Path(__file__).parents[2]
 PROFILE = "profiles/default/config.yaml"

@@ -3,11 +3,13 @@
 import os
 from pathlib import Path
 
-from zeptobarn import labels, paths, reachable, scans
-from zeptobarn.published import read_published
-from zeptobarn.report import outcomes_slice
-from zeptobarn.spectra import check_files
-from zeptobarn.study import (
+from zeptobarn.failures import scans
+from zeptobarn.study import labels
+from zeptobarn.support import paths, reachable
+from zeptobarn.summary.published import read_published
+from zeptobarn.summary.report import outcomes_slice
+from zeptobarn.templates.spectra import check_files
+from zeptobarn.study.study import (
     calibration_slice,
     coverage_slice,
     limits_slice,
@@ -20,8 +22,8 @@ from zeptobarn.study import (
     template_slice,
     toys_slice,
 )
-from zeptobarn.summary import limit_files
-from zeptobarn.tables import digest
+from zeptobarn.summary.summary import limit_files
+from zeptobarn.support.tables import digest
 
 STUDY = study_from_settings(
     config, origin=" + ".join(map(os.path.relpath, workflow.configfiles))
@@ -186,7 +188,7 @@ def print_table():
     """Print the closing table; `make` prints it itself, even when there was nothing to do."""
     summary = STUDY.path(paths.SUMMARY, suffix="parquet")
     if "MAKELEVEL" not in os.environ and summary.exists():
-        from zeptobarn.terminal import print_study
+        from zeptobarn.cli.terminal import print_study
 
         print_study(STUDY.results)
 

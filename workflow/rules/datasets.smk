@@ -1,6 +1,6 @@
 """Pictures of single datasets, and of the spectra behind them."""
 
-from zeptobarn import dataset, medians
+from zeptobarn.summary import dataset, medians
 
 DATASET_PICTURES = [
     *(figure(f"statistic_{t}_{i}") for t in STUDY.targets for i in STUDY.interactions),

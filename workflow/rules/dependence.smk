@@ -1,5 +1,5 @@
-from zeptobarn.study import largest_energy_keV
-from zeptobarn.variation import dependence_slice, typical_masses
+from zeptobarn.study.study import largest_energy_keV
+from zeptobarn.study.variation import dependence_slice, typical_masses
 
 # Interactions that are compared, and the masses whose recoils every detector's response holds.
 COMPARED = ("SI", "SD_n_central", "SD_p_central")

@@ -1,7 +1,7 @@
-from zeptobarn import paths
-from zeptobarn.joblog import keep_log
-from zeptobarn.model import read_model, write_calibration
-from zeptobarn.study import study_from_settings
+from zeptobarn.inference.model import read_model, write_calibration
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.support import paths
+from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])
 

@@ -1,11 +1,11 @@
 from pathlib import Path
 
-from zeptobarn import paths
-from zeptobarn.dependence import dependence, write_dependence
-from zeptobarn.joblog import keep_log
-from zeptobarn.spectra import read_spectrum
-from zeptobarn.study import study_from_settings
-from zeptobarn.variation import typical_masses
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.variation import typical_masses
+from zeptobarn.summary.dependence import dependence, write_dependence
+from zeptobarn.support import paths
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.templates.spectra import read_spectrum
 
 keep_log(snakemake.log[0])
 

@@ -1,11 +1,11 @@
 from pathlib import Path
 
-from zeptobarn.failures import run, write_trials
-from zeptobarn.joblog import keep_log
-from zeptobarn.scans import sources
-from zeptobarn.spectra import read_spectrum
-from zeptobarn.study import study_from_settings
-from zeptobarn.templates import read_template
+from zeptobarn.failures.failures import run, write_trials
+from zeptobarn.failures.scans import sources
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.templates.spectra import read_spectrum
+from zeptobarn.templates.templates import read_template
 
 keep_log(snakemake.log[0])
 

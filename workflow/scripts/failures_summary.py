@@ -1,7 +1,7 @@
-from zeptobarn.failures import read_trials, write_summary
-from zeptobarn.joblog import keep_log
-from zeptobarn.scans import names
-from zeptobarn.study import study_from_settings
+from zeptobarn.failures.failures import read_trials, write_summary
+from zeptobarn.failures.scans import names
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])
 

@@ -1,8 +1,8 @@
-from zeptobarn.ensemble import fullest_interval, statistics
 from zeptobarn.figures.distributions import draw_statistics
-from zeptobarn.joblog import keep_log
-from zeptobarn.model import read_model
-from zeptobarn.study import study_from_settings
+from zeptobarn.inference.model import read_model
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.summary.ensemble import fullest_interval, statistics
+from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])
 

@@ -1,8 +1,8 @@
-from zeptobarn.explain import explain
-from zeptobarn.failures import read_trials
+from zeptobarn.failures.explain import explain
+from zeptobarn.failures.failures import read_trials
 from zeptobarn.figures.brent import draw_brent, examples
-from zeptobarn.joblog import keep_log
-from zeptobarn.study import study_from_settings
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])
 

@@ -1,8 +1,8 @@
 from zeptobarn.figures.comparison import draw_comparison
-from zeptobarn.joblog import keep_log
-from zeptobarn.model import read_model
-from zeptobarn.study import study_from_settings, summary_slice
-from zeptobarn.tables import read_parquet
+from zeptobarn.inference.model import read_model
+from zeptobarn.study.study import study_from_settings, summary_slice
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.support.tables import read_parquet
 
 keep_log(snakemake.log[0])
 

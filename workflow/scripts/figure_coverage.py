@@ -1,7 +1,7 @@
 from zeptobarn.figures.coverage import draw_coverage
-from zeptobarn.joblog import keep_log
-from zeptobarn.study import coverage_slice, study_from_settings
-from zeptobarn.tables import read_parquet
+from zeptobarn.study.study import coverage_slice, study_from_settings
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.support.tables import read_parquet
 
 keep_log(snakemake.log[0])
 

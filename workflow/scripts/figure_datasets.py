@@ -1,11 +1,11 @@
-from zeptobarn import paths
-from zeptobarn.dataset import RATE_MULTIPLIERS, throw_signal
 from zeptobarn.figures.datasets import draw, list_sources
-from zeptobarn.joblog import keep_log
-from zeptobarn.study import study_from_settings
-from zeptobarn.tables import write_csv
-from zeptobarn.templates import read_template
-from zeptobarn.toys import read_toys
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.summary.dataset import RATE_MULTIPLIERS, throw_signal
+from zeptobarn.support import paths
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.support.tables import write_csv
+from zeptobarn.templates.templates import read_template
+from zeptobarn.templates.toys import read_toys
 
 keep_log(snakemake.log[0])
 

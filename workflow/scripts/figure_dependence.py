@@ -1,8 +1,8 @@
 from zeptobarn.figures.dependence import draw_dependence, draw_tornado
-from zeptobarn.joblog import keep_log
-from zeptobarn.study import study_from_settings
-from zeptobarn.tables import read_parquet
-from zeptobarn.variation import dependence_slice
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.variation import dependence_slice
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.support.tables import read_parquet
 
 keep_log(snakemake.log[0])
 

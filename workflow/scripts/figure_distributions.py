@@ -1,9 +1,9 @@
 import pandas as pd
 
 from zeptobarn.figures.distributions import draw_limits
-from zeptobarn.joblog import keep_log
-from zeptobarn.study import study_from_settings
-from zeptobarn.summary import read_limits
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.summary.summary import read_limits
+from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])
 

@@ -1,9 +1,9 @@
-from zeptobarn.failures import read_trials
+from zeptobarn.failures.failures import read_trials
+from zeptobarn.failures.scans import failures_summary_slice, names
 from zeptobarn.figures.failures import draw_law, draw_outcomes, draw_tables, draw_window
-from zeptobarn.joblog import keep_log
-from zeptobarn.scans import failures_summary_slice, names
-from zeptobarn.study import study_from_settings
-from zeptobarn.tables import read_parquet
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.support.tables import read_parquet
 
 keep_log(snakemake.log[0])
 

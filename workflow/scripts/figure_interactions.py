@@ -2,12 +2,12 @@ from itertools import product
 
 import pandas as pd
 
-from zeptobarn import paths
-from zeptobarn.dependence import interaction_limits
 from zeptobarn.figures.comparison import draw_interactions
-from zeptobarn.joblog import keep_log
-from zeptobarn.study import study_from_settings
-from zeptobarn.tables import write_csv
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.summary.dependence import interaction_limits
+from zeptobarn.support import paths
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.support.tables import write_csv
 
 keep_log(snakemake.log[0])
 

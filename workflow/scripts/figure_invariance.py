@@ -1,8 +1,8 @@
-from zeptobarn.dataset import read_models
 from zeptobarn.figures.invariance import draw
-from zeptobarn.invariance import N_DATASETS, limits_by_generator
-from zeptobarn.joblog import keep_log
-from zeptobarn.study import study_from_settings
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.summary.dataset import read_models
+from zeptobarn.summary.invariance import N_DATASETS, limits_by_generator
+from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])
 

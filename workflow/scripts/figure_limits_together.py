@@ -1,8 +1,8 @@
 from zeptobarn.figures.limits import draw_together
-from zeptobarn.joblog import keep_log
-from zeptobarn.published import read_published
-from zeptobarn.study import study_from_settings, summary_slice
-from zeptobarn.tables import read_parquet
+from zeptobarn.study.study import study_from_settings, summary_slice
+from zeptobarn.summary.published import read_published
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.support.tables import read_parquet
 
 keep_log(snakemake.log[0])
 

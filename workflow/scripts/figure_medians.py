@@ -1,9 +1,9 @@
 from zeptobarn.figures.medians import draw
-from zeptobarn.joblog import keep_log
-from zeptobarn.medians import N_DATASETS, two_ways
-from zeptobarn.model import read_model
-from zeptobarn.study import study_from_settings
-from zeptobarn.toys import throw
+from zeptobarn.inference.model import read_model
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.summary.medians import N_DATASETS, two_ways
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.templates.toys import throw
 
 keep_log(snakemake.log[0])
 

@@ -2,13 +2,13 @@ from itertools import product
 
 import pandas as pd
 
-from zeptobarn.ensemble import fullest_interval, measured_and_fitted, pulls
 from zeptobarn.figures.distributions import draw_pulls
-from zeptobarn.joblog import keep_log
-from zeptobarn.model import read_model
-from zeptobarn.study import study_from_settings, toys_slice
-from zeptobarn.summary import read_limits
-from zeptobarn.tables import read_parquet
+from zeptobarn.inference.model import read_model
+from zeptobarn.study.study import study_from_settings, toys_slice
+from zeptobarn.summary.ensemble import fullest_interval, measured_and_fitted, pulls
+from zeptobarn.summary.summary import read_limits
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.support.tables import read_parquet
 
 keep_log(snakemake.log[0])
 

@@ -1,9 +1,9 @@
 from pathlib import Path
 
 from zeptobarn.figures.spectra import draw
-from zeptobarn.joblog import keep_log
-from zeptobarn.spectra import read_spectrum
-from zeptobarn.study import study_from_settings
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.templates.spectra import read_spectrum
 
 keep_log(snakemake.log[0])
 

@@ -1,8 +1,8 @@
-from zeptobarn.dataset import first_dataset, read_models
 from zeptobarn.figures.statistic import draw
-from zeptobarn.joblog import keep_log
-from zeptobarn.profiles import curve
-from zeptobarn.study import study_from_settings
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.summary.dataset import first_dataset, read_models
+from zeptobarn.summary.profiles import curve
+from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])
 

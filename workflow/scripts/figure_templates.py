@@ -1,8 +1,8 @@
 from zeptobarn.figures.templates import draw_bands, draw_templates
-from zeptobarn.joblog import keep_log
-from zeptobarn.study import study_from_settings
-from zeptobarn.templates import read_template
-from zeptobarn.toys import read_toys
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.templates.templates import read_template
+from zeptobarn.templates.toys import read_toys
 
 keep_log(snakemake.log[0])
 

@@ -1,6 +1,6 @@
 from zeptobarn.figures.yields import draw
-from zeptobarn.joblog import keep_log
-from zeptobarn.study import study_from_settings
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])
 

@@ -1,10 +1,10 @@
 import dataclasses
 
-from zeptobarn import paths
-from zeptobarn.joblog import keep_log
-from zeptobarn.model import read_calibration, read_model, write_limits
-from zeptobarn.study import study_from_settings
-from zeptobarn.toys import read_toys
+from zeptobarn.inference.model import read_calibration, read_model, write_limits
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.support import paths
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.templates.toys import read_toys
 
 keep_log(snakemake.log[0])
 

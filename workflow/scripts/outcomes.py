@@ -1,6 +1,6 @@
-from zeptobarn.joblog import keep_log
-from zeptobarn.report import write_outcomes
-from zeptobarn.study import study_from_settings
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.summary.report import write_outcomes
+from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])
 

@@ -1,6 +1,6 @@
-from zeptobarn.joblog import keep_log
-from zeptobarn.response import compute_response, write_response
-from zeptobarn.study import study_from_settings
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.templates.response import compute_response, write_response
 
 keep_log(snakemake.log[0])
 

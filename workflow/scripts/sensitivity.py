@@ -1,6 +1,6 @@
-from zeptobarn.joblog import keep_log
-from zeptobarn.sensitivity import sensitivity, write_sensitivity
-from zeptobarn.study import study_from_settings
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.summary.sensitivity import sensitivity, write_sensitivity
+from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])
 

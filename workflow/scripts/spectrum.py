@@ -1,7 +1,7 @@
-from zeptobarn.joblog import keep_log
-from zeptobarn.spectra import spectrum
-from zeptobarn.study import study_from_settings
-from zeptobarn.tables import write_csv
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.support.tables import write_csv
+from zeptobarn.templates.spectra import spectrum
 
 keep_log(snakemake.log[0])
 

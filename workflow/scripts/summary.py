@@ -1,6 +1,6 @@
-from zeptobarn.joblog import keep_log
-from zeptobarn.study import study_from_settings
-from zeptobarn.summary import write_summary
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.summary.summary import write_summary
+from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])
 

@@ -1,5 +1,5 @@
-from zeptobarn.joblog import keep_log
-from zeptobarn.report import write_page
+from zeptobarn.summary.report import write_page
+from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])
 

@@ -1,8 +1,8 @@
-from zeptobarn.joblog import keep_log
-from zeptobarn.response import read_response
-from zeptobarn.spectra import read_spectrum
-from zeptobarn.study import study_from_settings
-from zeptobarn.templates import build, lint, write_template
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.templates.response import read_response
+from zeptobarn.templates.spectra import read_spectrum
+from zeptobarn.templates.templates import build, lint, write_template
 
 keep_log(snakemake.log[0])
 

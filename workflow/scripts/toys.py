@@ -1,8 +1,8 @@
-from zeptobarn import paths
-from zeptobarn.joblog import keep_log
-from zeptobarn.study import study_from_settings
-from zeptobarn.templates import read_template
-from zeptobarn.toys import throw, write_toys
+from zeptobarn.study.study import study_from_settings
+from zeptobarn.support import paths
+from zeptobarn.support.joblog import keep_log
+from zeptobarn.templates.templates import read_template
+from zeptobarn.templates.toys import throw, write_toys
 
 keep_log(snakemake.log[0])
 

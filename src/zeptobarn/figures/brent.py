@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from zeptobarn.explain import Explanation
+from zeptobarn.failures.explain import Explanation
 from zeptobarn.figures.style import BLACK, BLUE, GREEN, ORANGE, RED, new_figure
 
 _TITLES = {
@@ -24,7 +24,7 @@ def examples(trials: pd.DataFrame) -> dict[str, int]:
     Parameters
     ----------
     trials
-        Rows of `zeptobarn.failures.run` for the scan ``bound``.
+        Rows of `zeptobarn.failures.failures.run` for the scan ``bound``.
 
     Returns
     -------

@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 
-from zeptobarn import labels, paths
 from zeptobarn.figures.style import (
     BLACK,
     BLUE,
@@ -23,8 +22,10 @@ from zeptobarn.figures.style import (
     wrapped,
 )
 from zeptobarn.figures.templates import density_level
-from zeptobarn.study import Study
-from zeptobarn.templates import Template
+from zeptobarn.study import labels
+from zeptobarn.study.study import Study
+from zeptobarn.support import paths
+from zeptobarn.templates.templates import Template
 
 # Shares of the signal inside its contours.
 _SHARES = (0.9, 0.5)
@@ -48,7 +49,7 @@ def draw_comparison(
     templates
         Templates of that signal and of all backgrounds, by detector and source.
     summary
-        Rows of `zeptobarn.summary.summarise`.
+        Rows of `zeptobarn.summary.summary.summarise`.
     """
     n = len(study.detectors)
     signal = paths.wimp_source(interaction, mass_GeV)
@@ -91,7 +92,7 @@ def draw_interactions(study: Study, table: pd.DataFrame, files: Iterable[str | P
     Parameters
     ----------
     table
-        Rows of `zeptobarn.dependence.interaction_limits`, all detectors.
+        Rows of `zeptobarn.summary.dependence.interaction_limits`, all detectors.
     """
     names = list(table["interaction"].unique())
     with new_figure(max(3.5 * len(study.detectors) + 0.6, 4.6), 5.8, files) as figure:

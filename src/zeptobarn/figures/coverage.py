@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from zeptobarn import labels, paths
 from zeptobarn.figures.style import BLUE, RED, new_figure, set_title, wrapped
-from zeptobarn.study import Study
+from zeptobarn.study import labels
+from zeptobarn.study.study import Study
+from zeptobarn.support import paths
 
 _LOOKS = {"toys": (BLUE, "o", "toy-calibrated"), "asymptotic": (RED, "s", "asymptotic")}
 
@@ -24,7 +25,7 @@ def draw_coverage(
     Parameters
     ----------
     tables
-        Tables of `zeptobarn.model.Model.coverage`, by mass (GeV/c²).
+        Tables of `zeptobarn.inference.model.Model.coverage`, by mass (GeV/c²).
     """
     n, m = len(study.intervals), len(tables)
     with new_figure(2.6 * m + 0.6, 2.1 * n + 0.9, files) as figure:

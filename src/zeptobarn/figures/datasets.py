@@ -10,12 +10,12 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
-from zeptobarn import paths
-from zeptobarn.detector import AnalysisSpace, Detector
 from zeptobarn.figures.style import BLACK, interaction_label, new_figure, power_of_ten
 from zeptobarn.figures.templates import density_level
-from zeptobarn.study import Study
-from zeptobarn.templates import Template
+from zeptobarn.physics.detector import AnalysisSpace, Detector
+from zeptobarn.study.study import Study
+from zeptobarn.support import paths
+from zeptobarn.templates.templates import Template
 
 # Shares of the signal inside its contours.
 _SHARES = (0.9, 0.5)

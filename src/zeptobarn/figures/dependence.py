@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.ticker import LogLocator, NullFormatter
 from scipy.special import ndtri
 
-from zeptobarn import labels, paths
 from zeptobarn.figures.style import (
     BLACK,
     BLUE,
@@ -21,7 +20,9 @@ from zeptobarn.figures.style import (
     power_of_ten,
     set_title,
 )
-from zeptobarn.study import Study
+from zeptobarn.study import labels
+from zeptobarn.study.study import Study
+from zeptobarn.support import paths
 
 _COLOURS = (BLUE, RED)
 _MARKERS = ("o", "s")
@@ -42,7 +43,7 @@ def draw_dependence(
     Parameters
     ----------
     table
-        See `zeptobarn.dependence.dependence`.
+        See `zeptobarn.summary.dependence.dependence`.
     """
     with new_figure(7.2, 3.6, files) as figure:
         level_axis, exposure_axis = figure.subplots(1, 2)
@@ -78,7 +79,7 @@ def draw_tornado(
     Parameters
     ----------
     table
-        See `zeptobarn.dependence.dependence`.
+        See `zeptobarn.summary.dependence.dependence`.
     """
     table = table.assign(ratio=table["limit_cm2"] / _nominal(table))
     masses = sorted(table["mass_GeV"].unique())

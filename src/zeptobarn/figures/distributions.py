@@ -9,9 +9,6 @@ import pandas as pd
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 from scipy.special import ndtr
 
-from zeptobarn import labels, paths
-from zeptobarn.asymptotics import one_sided, unified
-from zeptobarn.ensemble import q_tilde_above, t_tilde_above
 from zeptobarn.figures.style import (
     BLACK,
     BLUE,
@@ -23,8 +20,12 @@ from zeptobarn.figures.style import (
     symbols,
     wrapped,
 )
-from zeptobarn.study import Interval, Study
-from zeptobarn.summary import summarise
+from zeptobarn.inference.asymptotics import one_sided, unified
+from zeptobarn.study import labels
+from zeptobarn.study.study import Interval, Study
+from zeptobarn.summary.ensemble import q_tilde_above, t_tilde_above
+from zeptobarn.summary.summary import summarise
+from zeptobarn.support import paths
 
 _COLUMNS = 4
 
@@ -41,7 +42,7 @@ def draw_limits(
     Parameters
     ----------
     limits
-        Rows of `zeptobarn.model.Model.limits`, all masses.
+        Rows of `zeptobarn.inference.model.Model.limits`, all masses.
     """
     summary = summarise(limits)
     n, intervals = len(study.masses_GeV), list(reversed(study.intervals))
@@ -94,7 +95,7 @@ def draw_pulls(
     Parameters
     ----------
     pulls
-        See `zeptobarn.ensemble.pulls`.
+        See `zeptobarn.summary.ensemble.pulls`.
     fits
         Constraint centre and best fit of each constrained shape parameter, by name.
     """
@@ -144,7 +145,7 @@ def draw_statistics(
     Parameters
     ----------
     table
-        See `zeptobarn.ensemble.statistics`.
+        See `zeptobarn.summary.ensemble.statistics`.
     """
     level, groups = study.confidence_level, list(table.groupby("expected_events"))
     n = max(len(groups), 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zeptobarn.explain import Explanation
+from zeptobarn.failures.explain import Explanation
 from zeptobarn.figures.style import BLACK, BLUE, GREEN, ORANGE, RED, new_figure, set_title
 
 
@@ -17,7 +17,7 @@ def draw_page(found: Explanation, files: Iterable[str | Path]) -> None:
     Parameters
     ----------
     found
-        From `zeptobarn.explain.explain`.
+        From `zeptobarn.failures.explain.explain`.
     """
     with new_figure(8.27, 11.69, files) as figure:
         figure.set_layout_engine("constrained", rect=(0.05, 0.04, 0.9, 0.92))

@@ -8,8 +8,8 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
-from zeptobarn import paths
-from zeptobarn.failures import answers, window
+from zeptobarn.failures.failures import answers, window
+from zeptobarn.failures.scans import looked_at_closely
 from zeptobarn.figures.style import (
     BLACK,
     BLUE,
@@ -24,9 +24,9 @@ from zeptobarn.figures.style import (
     power_of_ten,
     set_title,
 )
-from zeptobarn.scans import looked_at_closely
-from zeptobarn.study import Study
-from zeptobarn.summary import GOOD
+from zeptobarn.study.study import Study
+from zeptobarn.summary.summary import GOOD
+from zeptobarn.support import paths
 
 _FINDERS = {"classical": "conventional recipe", "robust": "zeptobarn", "precise": ""}
 _METHODS = {"quadrature": "templates by quadrature", "simulation": "templates simulated by energy"}
@@ -59,7 +59,7 @@ def draw_law(
     Parameters
     ----------
     summary, law
-        Tables of `zeptobarn.failures.summarise` and `law`.
+        Tables of `zeptobarn.failures.failures.summarise` and `law`.
     """
     rows = summary[
         (summary["detector"] == detector)
@@ -125,7 +125,7 @@ def draw_outcomes(
     Parameters
     ----------
     trials
-        Rows of `zeptobarn.failures.run` for the scan ``n_events``.
+        Rows of `zeptobarn.failures.failures.run` for the scan ``n_events``.
     """
     fixed = trials[trials["shape_parameters"] == "none"]
     chosen, precise = (fixed[fixed["finder"] == name] for name in ("classical", "precise"))
@@ -186,7 +186,7 @@ def draw_window(
     Parameters
     ----------
     summary
-        Table of `zeptobarn.failures.summarise`.
+        Table of `zeptobarn.failures.failures.summarise`.
     """
     rows = answers(summary[summary["detector"] == detector])
     masses = looked_at_closely(study)
@@ -240,7 +240,7 @@ def draw_tables(
     Parameters
     ----------
     summary
-        Table of `zeptobarn.failures.summarise`.
+        Table of `zeptobarn.failures.failures.summarise`.
     files
         The files of each table, by the scan's name.
     """

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from zeptobarn import labels, paths
 from zeptobarn.figures.style import BLACK, BLUE, GREEN, RED, new_figure, set_title, symbols
-from zeptobarn.invariance import largest_differences
-from zeptobarn.study import Study
+from zeptobarn.study import labels
+from zeptobarn.study.study import Study
+from zeptobarn.summary.invariance import largest_differences
+from zeptobarn.support import paths
 
 _COLOURS = (BLUE, RED, GREEN)
 
@@ -22,7 +23,7 @@ def draw(study: Study, target: str, limits: pd.DataFrame, files: Iterable[str | 
     Parameters
     ----------
     limits
-        From `zeptobarn.invariance.limits_by_generator`.
+        From `zeptobarn.summary.invariance.limits_by_generator`.
     """
     masses = sorted(set(limits["mass_GeV"]))
     with new_figure(4.6 + 3 + 0.25 * len(masses), 4, files) as figure:

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2
 
-from zeptobarn import labels, paths
-from zeptobarn.asymptotics import one_sided
 from zeptobarn.figures.style import (
     BLACK,
     BLUE,
@@ -20,8 +18,11 @@ from zeptobarn.figures.style import (
     set_title,
     symbols,
 )
-from zeptobarn.profiles import HIGHEST, Map
-from zeptobarn.study import Study
+from zeptobarn.inference.asymptotics import one_sided
+from zeptobarn.study import labels
+from zeptobarn.study.study import Study
+from zeptobarn.summary.profiles import HIGHEST, Map
+from zeptobarn.support import paths
 
 # Of a region in two parameters.
 _CONTOURS = ((0.68, "-"), (0.9, "--"))
@@ -33,7 +34,8 @@ def draw(study: Study, target: str, maps: Sequence[Map], files: Iterable[str | P
     Parameters
     ----------
     maps
-        From `zeptobarn.profiles.likelihood_map`; those of a study without shapes have no map.
+        From `zeptobarn.summary.profiles.likelihood_map`; those of a study without shapes have no
+        map.
     """
     columns = max(len(maps), 1)
     reference = power_of_ten(study.reference_cross_section_cm2)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from zeptobarn import labels
 from zeptobarn.figures.style import (
     BLACK,
     GREEN,
@@ -22,8 +21,9 @@ from zeptobarn.figures.style import (
     set_title,
     wrapped,
 )
-from zeptobarn.study import Interval, Study, signal_recoil
-from zeptobarn.summary import QUANTILES
+from zeptobarn.study import labels
+from zeptobarn.study.study import Interval, Study, signal_recoil
+from zeptobarn.summary.summary import QUANTILES
 
 _PUBLISHED_LINES = {"limit": "-", "median_sensitivity": ":"}
 # Inches, of all detectors together.
@@ -48,7 +48,7 @@ def draw_detector(
     Parameters
     ----------
     summary
-        Rows of `zeptobarn.summary.summarise`.
+        Rows of `zeptobarn.summary.summary.summarise`.
     published
         Tables of published limits (see ``resources/published``).
     """

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import LogFormatter
 
-from zeptobarn import labels, paths
 from zeptobarn.figures.style import (
     BLACK,
     BLUE,
@@ -17,8 +16,10 @@ from zeptobarn.figures.style import (
     power_of_ten,
     set_title,
 )
-from zeptobarn.medians import central, read_off
-from zeptobarn.study import Study
+from zeptobarn.study import labels
+from zeptobarn.study.study import Study
+from zeptobarn.summary.medians import central, read_off
+from zeptobarn.support import paths
 
 _COLOURS = (BLUE, ORANGE, GREEN)
 _LINES = {"thrown": "-", "average": ":"}
@@ -39,7 +40,7 @@ def draw(
     Parameters
     ----------
     p_values, limits
-        From `zeptobarn.medians.two_ways`.
+        From `zeptobarn.summary.medians.two_ways`.
     """
     threshold = 1 - study.confidence_level
     found = limits["limit_rate_multiplier"].dropna()

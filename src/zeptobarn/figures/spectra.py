@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from zeptobarn import paths
-from zeptobarn.detector import Detector, Recoil
 from zeptobarn.figures.style import interaction_label, new_figure, power_of_ten
-from zeptobarn.spectra import COLUMNS, CROSS_SECTION_CM2, integrate
-from zeptobarn.study import Study, signal_recoil
+from zeptobarn.physics.detector import Detector, Recoil
+from zeptobarn.study.study import Study, signal_recoil
+from zeptobarn.support import paths
+from zeptobarn.templates.spectra import COLUMNS, CROSS_SECTION_CM2, integrate
 
 # events/(kg day keV) → events/(t yr keV)
 _PER_TONNE_YEAR = 1000 * 365.25
@@ -125,7 +125,7 @@ def rate_above(table: pd.DataFrame, energies_keV: NDArray[np.float64]) -> NDArra
     Parameters
     ----------
     table
-        See `zeptobarn.spectra`.
+        See `zeptobarn.templates.spectra`.
     energies_keV
         Energies (keV), increasing, shape (n,).
 

@@ -9,11 +9,12 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.lines import Line2D
 
-from zeptobarn import labels, paths
-from zeptobarn.asymptotics import one_sided, two_sided
 from zeptobarn.figures.style import BLACK, new_figure, set_title, symbols
-from zeptobarn.profiles import Curve
-from zeptobarn.study import Study
+from zeptobarn.inference.asymptotics import one_sided, two_sided
+from zeptobarn.study import labels
+from zeptobarn.study.study import Study
+from zeptobarn.summary.profiles import Curve
+from zeptobarn.support import paths
 
 _HIGHEST = 6.0
 
@@ -26,7 +27,7 @@ def draw(
     Parameters
     ----------
     curves
-        From `zeptobarn.profiles.curve`, a curve per mass.
+        From `zeptobarn.summary.profiles.curve`, a curve per mass.
     n_events
         Events of the dataset.
     """

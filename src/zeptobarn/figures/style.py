@@ -86,7 +86,7 @@ _QUALIFIERS = {
 
 
 def symbols(text: str) -> str:
-    r"""Set the letters in words of `zeptobarn.labels` as mathematics.
+    r"""Set the letters in words of `zeptobarn.study.labels` as mathematics.
 
     Examples
     --------
@@ -107,12 +107,12 @@ _SYMBOLS = {
 
 
 def set_title(figure: Figure, text: str) -> None:
-    """Write words of `zeptobarn.labels` above a figure, in lines no wider than it."""
+    """Write words of `zeptobarn.study.labels` above a figure, in lines no wider than it."""
     figure.suptitle(wrapped(text, figure.get_figwidth(), 10), fontsize=10)
 
 
 def wrapped(text: str, width: float, size: float = 9) -> str:
-    """Break words of `zeptobarn.labels` into lines of a width (inches) at a font's size (points).
+    """Break labels into lines of a width (inches) at a font's size (points).
 
     Lines that it has are kept; a number stays with its symbol and its unit.
     """

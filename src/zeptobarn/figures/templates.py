@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
-from zeptobarn import paths
-from zeptobarn.detector import AnalysisSpace
 from zeptobarn.figures.style import BLACK, BLUE, RED, new_figure, power_of_ten
-from zeptobarn.study import Study
-from zeptobarn.templates import Template
+from zeptobarn.physics.detector import AnalysisSpace
+from zeptobarn.study.study import Study
+from zeptobarn.support import paths
+from zeptobarn.templates.templates import Template
 
 _PANELS_PER_ROW = 5
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from zeptobarn.figures.style import BLACK, BLUE, GREEN, RED, new_figure
-from zeptobarn.response import settings_at
-from zeptobarn.study import Study
-from zeptobarn.yields import MODELS, mean_yields
+from zeptobarn.physics.yields import MODELS, mean_yields
+from zeptobarn.study.study import Study
+from zeptobarn.templates.response import settings_at
 
 _ENERGIES_KEV = {"nr": np.geomspace(0.3, 100, 300), "er": np.geomspace(0.1, 30, 300)}
 _TITLES = {"nr": "nuclear recoils", "er": "electronic recoils"}

@@ -1,0 +1,164 @@
+"""The ``zeptobarn`` command: single things; whole studies are Snakemake's."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from zeptobarn import __version__
+from zeptobarn.support import paths
+from zeptobarn.support.config import ConfigError
+from zeptobarn.support.tables import StaleResultError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status is 0, or 1 after a message on standard error.
+
+    Arguments that are wrong or missing exit with 2.
+    """
+    parser = make_parser()
+    given = parser.parse_args(arguments)
+    if given.run is None:
+        parser.exit(2, parser.format_help())
+    try:
+        given.run(given)
+    except (ConfigError, StaleResultError) as error:
+        print(f"zeptobarn: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the command's arguments; ``run`` is the function of a command."""
+    parser = argparse.ArgumentParser(
+        prog="zeptobarn",
+        description="WIMP limits and sensitivities of liquid-xenon detectors. Whole studies are "
+        "run by snakemake; this command shows what came out.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(metavar="COMMAND")
+    table = commands.add_parser("table", help="print the median limits of a study")
+    table.add_argument(
+        "--results",
+        default="results",
+        type=Path,
+        metavar="FOLDER",
+        help="the study's results folder (%(default)s)",
+    )
+    table.add_argument(
+        "--trials", type=_positive, metavar="N", help="print the limits of the first N datasets"
+    )
+    table.set_defaults(run=_table)
+    lint = commands.add_parser(
+        "lint",
+        help="compare fiducial masses with their cylinders, and name template bins that events "
+        "could hit but that hold nothing",
+    )
+    _add_study(lint)
+    lint.set_defaults(run=_lint)
+    explain = commands.add_parser(
+        "explain", help="say why a trial has its limit, or none: a page with its curve"
+    )
+    explain.add_argument("result", metavar="RESULT", help="a file of limits/ or failures/")
+    explain.add_argument(
+        "--trial", type=_positive, required=True, metavar="N", help="the number of a dataset in it"
+    )
+    explain.add_argument(
+        "--interval",
+        metavar="NAME",
+        help="which of its limits (the first that failed, or the last)",
+    )
+    explain.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the page, .pdf or .png (explain_trial_N.pdf)",
+    )
+    _add_study(explain)
+    explain.set_defaults(run=_explain)
+    return parser
+
+
+def _table(given: argparse.Namespace) -> None:
+    from zeptobarn.cli.terminal import print_first_trials, print_study
+
+    if given.trials is None:
+        print_study(given.results)
+    else:
+        print_first_trials(given.results, given.trials)
+
+
+def _lint(given: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from zeptobarn.study.study import load_study
+    from zeptobarn.templates.templates import lint, read_template
+
+    study = load_study(given.config, given.overlay)
+    found = []
+    for detector in study.detectors.values():
+        cylinder, mass = detector.cylinder_mass_kg, detector.fiducial_mass_kg
+        print(
+            f"{detector.name}: fiducial_mass_kg {mass:g}; the fiducial cylinder, π r² h ρ, holds "
+            f"{cylinder:.0f} kg ({100 * (cylinder / mass - 1):+.1f} %)"
+        )
+    for detector in study.detectors.values():
+        for source in (*study.signals(), *(s.name for s in detector.sources)):
+            path = study.path(paths.TEMPLATE, detector=detector.name, source=source)
+            if not path.is_file():
+                raise ConfigError(
+                    f"{path}: no such file; run `snakemake --cores all` first, or name the file "
+                    "of another study with --overlay"
+                )
+            template = read_template(study, detector.name, source, path)
+            found.append(lint(study, detector.name, source, template))
+    table = pd.concat(found, ignore_index=True)
+    if table.empty:
+        print(f"No empty bins in the bands of {len(found)} templates.")
+        return
+    for row in table.to_dict("records"):
+        print(
+            f"{row['detector']} {row['source']} {row['anchor']}: {row['empty_bins']} empty bins, "
+            f"where {100 * row['share_of_events']:.2g} % of its events would fall: {row['bins']}"
+        )
+
+
+def _explain(given: argparse.Namespace) -> None:
+    from zeptobarn.failures.explain import explain
+    from zeptobarn.figures.explain import draw_page
+    from zeptobarn.study.study import load_study
+
+    output = given.output or Path(f"explain_trial_{given.trial}.pdf")
+    if output.suffix not in (".pdf", ".png"):
+        raise ConfigError(f"--output: found {output}; allowed: a name that ends in .pdf or .png")
+    study = load_study(given.config, given.overlay)
+    found = explain(study, given.result, given.trial, given.interval)
+    draw_page(found, [output])
+    print(f"{found}\n\n{output}")
+
+
+def _add_study(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--config",
+        default="config/config.yaml",
+        type=Path,
+        metavar="FILE",
+        help="the study (%(default)s)",
+    )
+    command.add_argument(
+        "--overlay",
+        type=Path,
+        metavar="FILE",
+        help="a file with the keys that differ, as config/quick.yaml: Snakemake's --configfile",
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found {text}; allowed: whole numbers from 1")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,400 @@
+"""Why a limit is what it is, or why there is none: one trial, looked at closely."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from zeptobarn.failures.failures import LEFT_NOMINAL, rebuild
+from zeptobarn.failures.scans import failures_slice
+from zeptobarn.inference.model import Model, load_model, load_templates
+from zeptobarn.inference.problem import scan
+from zeptobarn.study import labels
+from zeptobarn.study.study import Interval, Study, limits_slice
+from zeptobarn.summary.summary import GOOD
+from zeptobarn.support import paths
+from zeptobarn.support.config import ConfigError
+from zeptobarn.support.tables import StaleResultError, digest, read_parquet
+from zeptobarn.templates.density import bin_index
+from zeptobarn.templates.spectra import source_spectrum
+from zeptobarn.templates.templates import Template
+from zeptobarn.templates.toys import Toys, throw
+
+_POINTS = 400
+
+CAUSES = {
+    "ok": "The statistic rises through the critical value once: that is the limit.",
+    "background_rate_zero": "There is a limit. A free background explains no event here, at the "
+    "best fit or at the limit, and its rate is best at 0.",
+    "at_boundary": "There is a limit, but a shape parameter ends at its outermost anchor: the fit "
+    "might have gone further.",
+    "multiple_crossings": "The statistic crosses the critical value more than once: signals "
+    "between two crossings are excluded, those beyond are not. The outermost one is the limit.",
+    "all_signals_excluded": "There are fewer events like the signal than nearly all datasets "
+    "without a signal have: the statistic of every signal that was tested lies above its critical "
+    "value, and the limit is the smallest of these signals.",
+    "no_crossing": "The statistic stays below the critical value up to the largest signal that "
+    "was tried: none of these signals is excluded.",
+    "empty_template": "The signal expects no event in the analysis space: the likelihood does not "
+    "depend on it, and no data can exclude it. (In the failure study: none of the sampled recoils "
+    "passed the cuts, at one anchor or more; nothing is known of the signal there.)",
+    "zero_density_event": "An event lies where no source expects anything: its likelihood is zero "
+    "whatever the signal, and nothing can be compared.",
+    "critical_value_zero": "At this confidence level a one-sided limit has the critical value 0: "
+    "it would be the best fit itself.",
+    "not_converged": "The fit or the search for the crossing did not end, as a rule since values "
+    "in the templates are not finite.",
+}
+CURES = {
+    "ok": "Nothing to do.",
+    "background_rate_zero": "Nothing to do.",
+    "at_boundary": "Nothing, while such trials are rare: of a thousand constraint centres that are "
+    "redrawn, three pass ±3. Where many trials end there, or observed data, they ask for more than "
+    "the shape can give.",
+    "multiple_crossings": "Look at the curve. Noise in templates does this: make them by "
+    "quadrature, or simulate more.",
+    "all_signals_excluded": "Report a unified interval, which never excludes all signals, or a "
+    "power-constrained limit.",
+    "no_crossing": "Raise the bound: search_bound_rate_multiplier, the largest of "
+    "calibration.expected_events, or the bracket of a conventional search.",
+    "empty_template": "Make the template by recoil energy (response), not by sampling the "
+    "spectrum; sample more recoils; or accept that this detector does not see this signal.",
+    "zero_density_event": "Look at the event: a background is missing, a template has holes "
+    "(zeptobarn lint), or the event should have been cut; below the smallest cS2 that passes the "
+    "S2 threshold anywhere, its corrections are not the detector's.",
+    "critical_value_zero": "Use a confidence level above 0.5.",
+    "not_converged": "Look for values in the templates that are negative or not finite, and make "
+    "them again.",
+}
+
+# Why the conventional recipe has another number than we (see `zeptobarn.failures.failures.run`).
+DIFFERENCES = {
+    "the bound is below the best fit": (
+        "The bracket's upper end lies below the best fit. Brent's method ran backwards and found "
+        "the crossing below the best fit, which is no upper limit.",
+        CURES["no_crossing"],
+    ),
+    "the conventional best fit is a local maximum": (
+        "The conventional fit ended in a local maximum of the likelihood, at another value of the "
+        "shape parameter: its statistic is measured from too low a top, and becomes negative.",
+        "Start the fit in every cell of the shape parameter, as zeptobarn does.",
+    ),
+    LEFT_NOMINAL: (
+        "A key was left in the code: what is stored here are the numbers of the limits with "
+        "nominal shapes, copied. The curve is that of the shape that the array's name promises.",
+        "Compare arrays that should differ; set each limit with the shape that it is named for.",
+    ),
+    "unexplained": (
+        "Neither the best fit nor the bracket tells the two apart: look at the curve.",
+        CURES["multiple_crossings"],
+    ),
+    "several crossings": (CAUSES["multiple_crossings"], CURES["multiple_crossings"]),
+}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A trial, explained.
+
+    Attributes
+    ----------
+    title
+        What the limit is of.
+    status, message
+        See `zeptobarn.inference.status.Status`; of the conventional recipe where the trial is one
+        of the failure study.
+    cause, cure
+        The status in words, and what to do.
+    numbers
+        What is known, by name.
+    signals, statistic
+        t̃ (shape (n,)) at rate multipliers; NaN where it does not exist.
+    critical
+        Critical value at each of the signals.
+    crossings
+        Rate multipliers where the scan passes the critical value upwards, above the best fit.
+    best_fit, limit
+        Rate multipliers; NaN where there are none.
+    bracket
+        Ends of the bracket of the conventional search (NaN: it has none).
+    """
+
+    title: str
+    status: str
+    message: str
+    cause: str
+    cure: str
+    numbers: Mapping[str, str]
+    signals: NDArray[np.float64]
+    statistic: NDArray[np.float64]
+    critical: NDArray[np.float64]
+    crossings: tuple[float, ...]
+    best_fit: float
+    limit: float
+    bracket: tuple[float, float]
+
+    def __str__(self) -> str:
+        width = max(map(len, self.numbers))
+        lines = [self.title, "", *(f"{k:<{width}}  {v}" for k, v in self.numbers.items())]
+        return "\n".join([*lines, "", f"Cause: {self.cause}", f"Cure:  {self.cure}"])
+
+
+def explain(study: Study, path: str | Path, trial: int, interval: str | None = None) -> Explanation:
+    """Explain a trial of a result file.
+
+    Parameters
+    ----------
+    path
+        A file of limits, or of the failure study's trials.
+    trial
+        Its number in the file.
+    interval
+        Which of its limits; when not given, the first that failed, or the last.
+
+    Raises
+    ------
+    ConfigError
+        There is no such file, trial or interval.
+    StaleResultError
+        The file is of another study.
+    """
+    if not Path(path).is_file():
+        beside = sorted(file.name for file in Path(path).parent.glob("*.parquet"))
+        hint = f"; beside it: {', '.join(beside)}" if beside else ""
+        raise ConfigError(f"{path}: no such file{hint}")
+    try:
+        table, metadata = read_parquet(path)
+    except pa.ArrowInvalid:
+        raise ConfigError(f"{path}: not a Parquet file") from None
+    if not {"trial", "status"} <= set(table.columns):
+        raise ConfigError(
+            f"{path}: no column trial or status; allowed: a file of limits/ or failures/"
+        )
+    rows = table[table["trial"] == trial]
+    if rows.empty:
+        raise ConfigError(
+            f"{path}: no trial {trial}; allowed: {table['trial'].min()} … {table['trial'].max()}"
+        )
+    first = _record(rows)
+    if first["detector"] not in study.targets or first["mass_GeV"] not in study.masses_GeV:
+        raise ConfigError(
+            f"{path}: of {first['detector']} at {paths.number(first['mass_GeV'])} GeV/c², which "
+            "this study does not have; name the one it was made from with --config and --overlay"
+        )
+    if "finder" in table.columns:
+        expected = failures_slice(study, first["detector"], first["scan"])
+        _check(path, metadata, expected)
+        if interval is not None:
+            raise ConfigError(f"{path}: --interval: a trial of the failure study has one limit")
+        return _of_failures(study, rows)
+    expected = limits_slice(study, first["detector"], first["interaction"], first["mass_GeV"])
+    _check(path, metadata, expected)
+    return _of_limits(study, rows, interval, path)
+
+
+def explain_data(
+    model: Model, interval: Interval, toys: Toys | Mapping[str, Toys], row: Mapping[str, Any]
+) -> Explanation:
+    """Explain the limit of a dataset.
+
+    Parameters
+    ----------
+    row
+        What is known of the limit: ``limit_rate_multiplier, best_fit_rate_multiplier, status,
+        message``, and of a conventional search also ``bound, statistic_low, statistic_high,
+        critical_value``.
+    """
+    problem, data = model.problem(interval), model.data(toys)
+    conventional = "bound" in row
+    limit, best = float(row["limit_rate_multiplier"]), float(row["best_fit_rate_multiplier"])
+    bound = float(row["bound"]) if conventional else np.nan
+    events = model.signal_events
+    per_event = 1 / events if events > 0 else np.nan
+    around = [x for x in (limit, best, 3 * per_event) if x > 0]
+    ends = [bound] if conventional else []
+    low = min([*around, *ends], default=1.0) / 30
+    high = max([10 * max(around, default=1.0), *ends])
+    signals = np.geomspace(low, high, _POINTS)
+    statistic = np.full(_POINTS, np.nan)
+    if not problem.fault:
+        unit = events if events > 0 else 1.0
+        statistic = scan(problem, data, signals * unit)[1][0, :, 0]
+    if conventional:
+        critical = np.full(_POINTS, float(row["critical_value"]))
+    elif row["status"] in ("empty_template", "critical_value_zero") or problem.fault:
+        critical = np.zeros(_POINTS)
+    else:
+        values = model.critical(interval, problem)
+        critical = np.interp(signals * events, values[:, 0], values[:, 1])
+    above = np.where(signals > np.nan_to_num(best), statistic - critical, -critical)
+    at = np.flatnonzero((above[:-1] < 0) & (above[1:] >= 0))
+    shares = -above[at] / (above[at + 1] - above[at])
+    crossings = signals[at] + shares * (signals[at + 1] - signals[at])
+    reference = model.study.reference_cross_section_cm2
+    reference = float(row.get("sigma_ref_cm2", reference))
+    n_events = _events(toys)
+    numbers = {
+        "status": str(row["status"]),
+        "limit": _both(limit, reference),
+        "best fit": _both(best, reference),
+        "critical value": f"{critical[-1]:.4g}"
+        + ("" if np.ptp(critical) == 0 else f" (from {critical[0]:.4g} at small signals)"),
+        "crossings in a dense scan": ", ".join(f"{x:.4g}" for x in crossings) or "none",
+        "largest statistic in the scan": f"{np.nanmax(statistic):.4g}"
+        if np.isfinite(statistic).any()
+        else "none: the likelihood has no value",
+        "events in the dataset": str(n_events),
+        "signal expected at multiplier 1": f"{events:.4g} events",
+        "bins that the signal fills": str(_filled(model)),
+    }
+    if conventional:
+        numbers |= {
+            "bracket": f"{best:.4g} … {bound:.4g}",
+            "statistic at its ends": f"{row['statistic_low']:.4g}, {row['statistic_high']:.4g}",
+            "signal expected at the bound": f"{events * bound:.4g} events",
+        }
+    cause, cure = CAUSES[str(row["status"])], CURES[str(row["status"])]
+    if row["status"] == "ok" and len(crossings) > 1:
+        cause, cure = CAUSES["multiple_crossings"], CURES["multiple_crossings"]
+    numbers |= _outsiders(model, problem.structure.density, toys)
+    return Explanation(
+        _title(model, interval, row),
+        str(row["status"]),
+        str(row["message"]),
+        cause,
+        cure,
+        numbers,
+        signals,
+        statistic,
+        critical,
+        tuple(map(float, crossings)),
+        best,
+        limit,
+        (best, bound) if conventional else (np.nan, np.nan),
+    )
+
+
+def _of_limits(
+    study: Study, rows: pd.DataFrame, interval: str | None, path: str | Path
+) -> Explanation:
+    names = list(rows["interval"])
+    if interval is None:
+        failed = rows[rows["limit_rate_multiplier"].isna()]
+        interval = str((failed if len(failed) else rows.tail(1))["interval"].iloc[0])
+    if interval not in names:
+        raise ConfigError(f"{path}: no interval {interval!r}; allowed: {', '.join(names)}")
+    row = _record(rows[rows["interval"] == interval])
+    mass = next(m for m in study.masses_GeV if m == row["mass_GeV"])
+    model = load_model(study, row["detector"], mass, row["interaction"])
+    toys = {
+        name: throw(
+            study,
+            name,
+            templates,
+            [int(row["trial"])],
+            study.truth_of(model.interval(interval)),
+        )
+        for name, templates in model.templates.items()
+    }
+    return explain_data(model, model.interval(interval), toys, row)
+
+
+def _of_failures(study: Study, rows: pd.DataFrame) -> Explanation:
+    row = _record(rows[rows["finder"] == "classical"])
+    ours = _record(rows[rows["finder"] == "robust"])
+    detector, mass = str(row["detector"]), float(row["mass_GeV"])
+    source = paths.wimp_source(str(row["interaction"]), mass)
+    spectrum = source_spectrum(study, detector, source)
+    assert spectrum is not None  # a signal has one
+    precise = _templates(study, detector, source)
+    model, setting, toys = rebuild(study, detector, row, precise, spectrum)
+    found = explain_data(model, setting.interval, toys, row)
+    numbers = {
+        **found.numbers,
+        "recoils sampled per template": str(row["n_events_for_pdf"]),
+        "an empty template was expected with": f"{100 * row['predicted_fraction']:.3g} %",
+        "zeptobarn's limit": f"{_both(float(ours['limit_rate_multiplier']), setting.sigma_ref_cm2)}"
+        f", {ours['status']}",
+    }
+    if row["status"] not in GOOD:
+        return replace(found, numbers=numbers)
+    if ours["status"] not in GOOD:
+        numbers["what the recipe reports"] = "a number that is no limit"
+        status = ours["status"]
+        return replace(found, numbers=numbers, cause=CAUSES[status], cure=CURES[status])
+    if row["difference"] in DIFFERENCES:
+        cause, cure = DIFFERENCES[row["difference"]]
+        numbers["why the two differ"] = row["difference"]
+        return replace(found, numbers=numbers, cause=cause, cure=cure)
+    return replace(found, numbers=numbers)
+
+
+def _record(rows: pd.DataFrame) -> dict[str, Any]:
+    return {str(name): value for name, value in rows.iloc[0].items()}
+
+
+def _templates(study: Study, detector: str, source: str) -> dict[str, Template]:
+    backgrounds = (s.name for s in study.detectors[detector].sources)
+    return load_templates(study, detector, [source, *backgrounds])
+
+
+def _check(path: str | Path, metadata: Mapping[str, Any], config_slice: Any) -> None:
+    if metadata["config_hash"] != digest(config_slice):
+        raise StaleResultError(
+            f"{path}: made from another configuration than this study; name the one it was made "
+            "from with --config and --overlay"
+        )
+
+
+def _both(multiplier: float, reference_cm2: float) -> str:
+    if np.isnan(multiplier):
+        return "none"
+    return f"{multiplier:.4g} × {reference_cm2:g} cm² = {multiplier * reference_cm2:.4g} cm²"
+
+
+def _events(toys: Toys | Mapping[str, Toys]) -> int:
+    members = toys.values() if isinstance(toys, Mapping) else [toys]
+    return sum(len(each.events) for each in members)
+
+
+def _filled(model: Model) -> str:
+    """Filled bins of each detector's signal template, and of its emptiest anchor."""
+    found = []
+    for templates in model.templates.values():
+        filled = (templates[model.signal].expected > 0).sum(axis=1)
+        nominal = int((templates[model.signal].nominal > 0).sum())
+        emptiest = "" if filled.min() == nominal else f" ({filled.min()} at the emptiest anchor)"
+        found.append(f"{nominal}{emptiest}")
+    return ", ".join(found)
+
+
+def _outsiders(
+    model: Model, density: NDArray[np.float64], toys: Toys | Mapping[str, Toys]
+) -> dict[str, str]:
+    """Where events without any density are."""
+    members = toys if isinstance(toys, Mapping) else {model.target: toys}
+    found, start = [], 0
+    for name in model.templates:
+        detector, events = model.study.detectors[name], members[name].events
+        bins = bin_index(detector.space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
+        outside = events[~(density[start + bins] > 0).any(axis=1)]
+        for cs1, cs2 in zip(outside["cs1"], outside["cs2"], strict=True):
+            found.append(f"{name} cS1 {cs1:.4g}, cS2 {cs2:.4g} {detector.area_unit}")
+        start += int(np.prod(detector.space.shape))
+    return {"events without density": "; ".join(found)} if found else {}
+
+
+def _title(model: Model, interval: Interval, row: Mapping[str, Any]) -> str:
+    level = float(row.get("confidence_level", model.study.confidence_level))
+    place = f"{model.study.title(model.target)}, {model.interaction.replace('_', ' ')}"
+    scan = f"scan {row['scan']}, " if "scan" in row else ""
+    origin = "asymptotic" if scan else labels.origin(interval, model.study.critical_values)
+    return (
+        f"{place}, {paths.number(model.mass_GeV)} GeV/c²: {scan}trial {row['trial']}\n"
+        f"{labels.claim(interval)}; {labels.level(level, [origin])}; {labels.halo(model.study)}"
+    )

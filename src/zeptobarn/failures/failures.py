@@ -1,0 +1,754 @@
+"""The failure study: when the conventional recipe finds no limit, why, and what ours finds.
+
+The recipe: a signal template from n recoils sampled from the spectrum, at every anchor, then
+`zeptobarn.failures.classical`. A trial has a sampled template and a background dataset; both
+finders set its limit. Backgrounds keep their precise templates, so that what fails is the signal's
+doing.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from zeptobarn.failures import classical
+from zeptobarn.failures.classical import Bracketed, no_bracketed, no_evidence
+from zeptobarn.failures.scans import Setting, failures_slice, failures_summary_slice, settings
+from zeptobarn.inference.asymptotics import one_sided
+from zeptobarn.inference.far import no_spans
+from zeptobarn.inference.intervals import Results, no_results, select
+from zeptobarn.inference.model import Model, make_model
+from zeptobarn.inference.problem import Data, Problem, solve
+from zeptobarn.inference.status import MESSAGES, Status
+from zeptobarn.physics.detector import Recoil
+from zeptobarn.study.study import Study
+from zeptobarn.summary.summary import GOOD
+from zeptobarn.support import paths
+from zeptobarn.support.streams import stream
+from zeptobarn.support.tables import read_parquet, write_csv, write_parquet
+from zeptobarn.templates.response import settings_at
+from zeptobarn.templates.templates import Template, events_per_rate, rate_above_cutoff, sample_bins
+from zeptobarn.templates.toys import Toys, throw
+
+# With this share of empty templates chance shows.
+_WORTH_COUNTING = 0.25
+_MOST_EVENTS = 5000
+# Numbers of trials over which a scan of many is counted as well.
+_FEWER_TRIALS = (10, 100, 1000)
+# Draws that share a random stream.
+_BLOCK = 100
+# Templates that a prediction of the statistic at the bound draws, the empty ones among them.
+_PREDICTIONS = 4000
+
+_SETTING_UNITS = {
+    "scan": "",
+    "detector": "",
+    "mass_GeV": "GeV/c²",
+    "interaction": "",
+    "sigma_ref_cm2": "cm²",
+    "n_events_for_pdf": "recoils",
+    "n_trials": "",
+    "shape_parameters": "",
+    "bound": "",
+    "confidence_level": "",
+    "seed": "",
+}
+_TRIAL_UNITS = {
+    **_SETTING_UNITS,
+    "trial": "",
+    "draw": "",
+    "dataset": "",
+    "finder": "",
+    "limit_rate_multiplier": "",
+    "best_fit_rate_multiplier": "",
+    "status": "",
+    "message": "",
+    "critical_value": "",
+    "statistic_low": "",
+    "statistic_high": "",
+    "expected_events": "events",
+    "filled_bins": "",
+    "event_cs1": "area",
+    "event_cs2": "area",
+    "predicted_fraction": "",
+    "predicted_no_crossing": "",
+    "difference": "",
+}
+_SUMMARY_UNITS = {
+    **_SETTING_UNITS,
+    "finder": "",
+    "status": "",
+    "n_with_status": "",
+    "n_failed": "",
+    "failure_fraction": "",
+    "failure_fraction_error": "",
+    "predicted_fraction": "",
+    "n_spurious": "",
+    "n_different": "",
+    "median_rate_multiplier": "",
+}
+_LAW_UNITS = {
+    "detector": "",
+    "mass_GeV": "GeV/c²",
+    "shape_parameters": "",
+    "n_points": "",
+    "chi2": "",
+    "degrees_of_freedom": "",
+    "p_value": "",
+}
+
+CLASSICAL_MESSAGES = {
+    Status.ok: "",
+    Status.no_crossing: "no change of sign between the best fit and the bound: the signal at the "
+    "bound is too small to be excluded; raise the bound",
+    Status.empty_template: "none of the sampled recoils passed the cuts, at one anchor or more: "
+    "there is no signal to exclude; simulate by energy, not from the spectrum",
+    Status.zero_density_event: "an event has no density in any template: a background is missing",
+    Status.not_converged: "the fit or the search did not converge",
+}
+# A sampled template that is empty at one anchor says nothing there, and counts as empty.
+ROBUST_MESSAGES = {**MESSAGES, Status.empty_template: CLASSICAL_MESSAGES[Status.empty_template]}
+_NEVER_FILLED = "the recipe fills this array at one mass only: its initial 0 is no limit"
+LEFT_NOMINAL = "the shape parameter was left nominal"
+
+
+def run(
+    study: Study,
+    detector: str,
+    scan: str,
+    templates: Mapping[str, Template],
+    spectra: Mapping[str, pd.DataFrame],
+) -> pd.DataFrame:
+    """Set the limits of all trials of a scan with both finders.
+
+    Parameters
+    ----------
+    templates
+        The precise templates of all backgrounds and of the scan's `sources`, by name.
+    spectra
+        Spectra of the scan's sources, by name.
+
+    Returns
+    -------
+    A row per trial and finder: ``classical`` and ``robust`` with the same sampled template, and in
+    the scan ``n_events`` ``precise``, our finder with the template that zeptobarn makes by default.
+    ``trial`` numbers the trials of the scan; ``draw`` those of a
+    setting: trials with the same recoils and the same draw share their template, whatever the
+    bound, the confidence level or the reference cross section. ``dataset`` is the study's trial
+    whose events are fitted. ``expected_events`` is that of the sampled template at rate multiplier
+    1, ``filled_bins`` that of its emptiest anchor. From the precise template are
+    ``predicted_fraction``, the probability of an empty one, and ``predicted_no_crossing``, that of
+    a statistic below the critical value at the bracket's upper end (see `_at_the_bound`; NaN with
+    profiled shapes). ``difference`` says why the two limits of a trial are not the same within
+    0.1 %.
+    """
+    drawn: dict[Any, Any] = {}
+    datasets: dict[int, tuple[Data, pd.DataFrame]] = {}
+    tables: list[pd.DataFrame] = []
+    for setting in settings(study, scan):
+        model = make_model(
+            study, detector, setting.mass_GeV, setting.interaction, {detector: templates}
+        )
+        n_datasets = min(setting.n_trials, study.trials)
+        if n_datasets not in datasets:
+            toys = throw(study, detector, templates, range(1, n_datasets + 1))
+            datasets[n_datasets] = model.data(toys), toys.events
+        table = _trials(model, setting, spectra[setting.source], *datasets[n_datasets], drawn)
+        before = sum(other["draw"].max() for other in tables)
+        tables.append(table.assign(trial=table["draw"] + before))
+    found = pd.concat(tables, ignore_index=True)
+    found = found.assign(scan=scan, detector=detector, seed=study.seed)
+    return found[list(_TRIAL_UNITS)]
+
+
+def summarise(tables: pd.DataFrame) -> pd.DataFrame:
+    """Count the statuses of each setting and finder.
+
+    Parameters
+    ----------
+    tables
+        Rows of `run`, of any scans and detectors.
+
+    Returns
+    -------
+    A row per setting, finder and status that occurred; ``empty_template`` is always there, with
+    its predicted fraction, and so is the recipe's ``no_crossing`` where it is predicted at all.
+    ``n_spurious`` counts trials in which the conventional recipe reports
+    a number where there is no limit, ``n_different`` those in which both finders have a limit but
+    not the same within 0.1 %; ``median_rate_multiplier`` is that of all numbers that the finder
+    reports at a setting. The scan ``n_trials`` is also counted over its first 10, 100 and 1000
+    trials.
+    """
+    keys = list(_SETTING_UNITS)
+    rows = []
+    for key, group in tables.groupby(keys, sort=False):
+        place: dict[str, Any] = dict(zip(keys, key, strict=True))
+        robust = group[group["finder"] == "robust"].set_index("draw")["status"]
+        no_limit = group["draw"].map(~robust.isin(GOOD))
+        many = place["scan"] == "n_trials"
+        numbers = [n for n in _FEWER_TRIALS if many and n < place["n_trials"]] + [place["n_trials"]]
+        for n, (finder, found) in product(numbers, group.groupby("finder", sort=False)):
+            first = found[found["draw"] <= n]
+            counts = first["status"].value_counts()
+            apart = first["difference"] != ""
+            spurious = first["status"].isin(GOOD) & no_limit[first.index]
+            spurious &= finder == "classical"
+            predicted = {"empty_template": first["predicted_fraction"].iloc[0]}
+            if finder == "classical" and first["predicted_no_crossing"].iloc[0] > 0:
+                predicted["no_crossing"] = first["predicted_no_crossing"].iloc[0]
+            for status in dict.fromkeys([*counts.index, *predicted]):
+                count = int(counts.get(status, 0))
+                failed = 0 if status in GOOD else count
+                share = failed / n
+                rows.append(
+                    {
+                        **place,
+                        "n_trials": n,
+                        "finder": finder,
+                        "status": status,
+                        "n_with_status": count,
+                        "n_failed": failed,
+                        "failure_fraction": share,
+                        "failure_fraction_error": (share * (1 - share) / n) ** 0.5,
+                        "predicted_fraction": predicted.get(status, np.nan),
+                        "n_spurious": int((spurious & (first["status"] == status)).sum()),
+                        "n_different": int((apart & (first["status"] == status)).sum()),
+                        "median_rate_multiplier": first["limit_rate_multiplier"].median(),
+                    }
+                )
+    return pd.DataFrame(rows)[list(_SUMMARY_UNITS)]
+
+
+def law(summary: pd.DataFrame) -> pd.DataFrame:
+    """Compare the measured shares of empty templates with the predicted ones: χ².
+
+    Parameters
+    ----------
+    summary
+        Rows of `summarise`; those of the scan ``n_events`` are used.
+
+    Returns
+    -------
+    A row per detector, mass and treatment of the shapes. Nothing is fitted; points where less
+    than 5 empty, or 5 filled, templates are expected are joined with their neighbours.
+    """
+    chosen = summary[
+        (summary["scan"] == "n_events")
+        & (summary["finder"] == "classical")
+        & (summary["status"] == "empty_template")
+    ]
+    rows: list[Any] = []
+    keys = ["detector", "mass_GeV", "shape_parameters"]
+    for key, group in chosen.groupby(keys, sort=False):
+        # Of each group of neighbouring points: trials, empty templates expected, variance, seen.
+        groups = [np.zeros(4)]
+        ordered = group.sort_values("n_events_for_pdf")
+        for n, p, k in zip(
+            ordered["n_trials"], ordered["predicted_fraction"], ordered["n_failed"], strict=True
+        ):
+            groups[-1] = groups[-1] + [n, n * p, n * p * (1 - p), k]
+            if min(groups[-1][1], groups[-1][0] - groups[-1][1]) >= _FEWEST_EXPECTED:
+                groups.append(np.zeros(4))
+        rest = groups.pop()
+        if groups:
+            groups[-1] = groups[-1] + rest
+        points = len(groups)
+        total = sum((seen - mean) ** 2 / variance for _, mean, variance, seen in groups)
+        p_value = float(chi2.sf(total, points)) if points else np.nan
+        rows.append((*key, points, total, points, p_value))
+    return pd.DataFrame(rows, columns=list(_LAW_UNITS))
+
+
+_FEWEST_EXPECTED = 5
+
+
+def answers(summary: pd.DataFrame) -> pd.DataFrame:
+    """Share of trials in which the conventional recipe has a number, by confidence level.
+
+    Parameters
+    ----------
+    summary
+        Rows of `summarise`; those of the scan ``confidence_level`` are used.
+
+    Returns
+    -------
+    A row per detector, mass, bound and level: ``n_trials, share, predicted_share``.
+    """
+    chosen = summary[(summary["scan"] == "confidence_level") & (summary["finder"] == "classical")]
+    keys = ["detector", "mass_GeV", "bound", "confidence_level"]
+    found = chosen.groupby(keys, sort=False).agg(
+        n_trials=("n_trials", "first"),
+        failed=("n_failed", "sum"),
+        predicted=("predicted_fraction", "sum"),
+    )
+    found["share"] = 1 - found["failed"] / found["n_trials"]
+    found["predicted_share"] = 1 - found["predicted"]
+    return found.reset_index()[[*keys, "n_trials", "share", "predicted_share"]]
+
+
+def window(levels: NDArray[np.float64], shares: NDArray[np.float64]) -> tuple[float, float]:
+    """Confidence levels around 0.5 between which at least half of the trials have an answer.
+
+    Parameters
+    ----------
+    levels, shares
+        Increasing levels and the share of trials at each, shape (n,); straight in between.
+
+    Returns
+    -------
+    low, high; NaN where the share stays above half up to the last level.
+
+    Examples
+    --------
+    >>> window(np.array([0.25, 0.5, 0.75, 1.0]), np.array([0.0, 1.0, 1.0, 0.0]))
+    (0.375, 0.875)
+    """
+    ends = []
+    for side in (levels <= _HALF, levels >= _HALF):
+        # From the middle outwards.
+        outwards = np.argsort(np.abs(levels[side] - _HALF))
+        x, y = levels[side][outwards], shares[side][outwards]
+        below = np.flatnonzero(y < _HALF)
+        if not len(below) or below[0] == 0:
+            ends.append(float(x[0]) if len(below) else np.nan)
+            continue
+        i = below[0]
+        ends.append(float(x[i] + (x[i - 1] - x[i]) * (_HALF - y[i]) / (y[i - 1] - y[i])))
+    return ends[0], ends[1]
+
+
+# Of the trials, and the confidence level at which the critical value is 0.
+_HALF = 0.5
+
+
+def write_trials(
+    study: Study, detector: str, scan: str, table: pd.DataFrame, path: str | Path
+) -> None:
+    """Write the trials of `run`."""
+    area = study.detectors[detector].area_unit
+    write_parquet(
+        table,
+        path,
+        units=_TRIAL_UNITS | {"event_cs1": area, "event_cs2": area},
+        config_slice=failures_slice(study, detector, scan),
+        seed=study.seed,
+    )
+
+
+def read_trials(study: Study, detector: str, scan: str, path: str | Path) -> pd.DataFrame:
+    """Read the trials of a scan of this study.
+
+    Raises
+    ------
+    StaleResultError
+        The file was made from another configuration.
+    """
+    return read_parquet(path, config_slice=failures_slice(study, detector, scan))[0]
+
+
+def write_summary(study: Study, tables: Iterable[pd.DataFrame], outputs: Mapping[str, str]) -> None:
+    """Write `summarise` and `law` of all scans' trials, each as Parquet and CSV.
+
+    Parameters
+    ----------
+    outputs
+        Files by ``summary_parquet``, ``summary_csv``, ``law_parquet`` and ``law_csv``.
+    """
+    summary = pd.concat(map(summarise, tables), ignore_index=True)
+    for name, table, units in (
+        ("summary", summary, _SUMMARY_UNITS),
+        ("law", law(summary), _LAW_UNITS),
+    ):
+        write_parquet(
+            table,
+            outputs[f"{name}_parquet"],
+            units=units,
+            config_slice=failures_summary_slice(study),
+            seed=study.seed,
+        )
+        write_csv(table, outputs[f"{name}_csv"])
+
+
+def rebuild(
+    study: Study,
+    detector: str,
+    trial: Mapping[str, Any],
+    templates: Mapping[str, Template],
+    spectrum: pd.DataFrame,
+) -> tuple[Model, Setting, Toys]:
+    """Give a trial's model, with its sampled template, its setting and its dataset.
+
+    The template is that at rate multiplier 1 of the trial's own reference cross section.
+
+    Parameters
+    ----------
+    trial
+        A row of `run`.
+    templates
+        The precise templates of all backgrounds and of the trial's signal, by name.
+    spectrum
+        The signal's spectrum.
+    """
+    names = ("mass_GeV", "interaction", "sigma_ref_cm2", "bound", "confidence_level")
+    wanted = {name: trial[name] for name in names}
+    setting = next(
+        s
+        for s in settings(study, str(trial["scan"]))
+        if all(getattr(s, name) == value for name, value in wanted.items())
+        and s.shape_parameters == trial["shape_parameters"]
+        and s.n_events in (0, trial["n_events_for_pdf"])
+    )
+    n, draw = int(trial["n_events_for_pdf"]), range(int(trial["draw"]) - 1, int(trial["draw"]))
+    found = study.detectors[detector]
+    weight = events_per_rate(study, detector, setting.source) / n
+    weight *= setting.sigma_ref_cm2 / study.reference_cross_section_cm2
+    weight *= rate_above_cutoff(found.settings, _recoil(study, detector, setting.source), spectrum)
+    rows = []
+    for values in _anchors(study, detector, setting):
+        _, bins = _sample(study, detector, setting.source, spectrum, n, values, draw)
+        counts = np.bincount(bins, minlength=int(np.prod(found.space.shape)))
+        rows.append(weight * counts * (setting.filled != "nothing"))
+    expected = np.array(rows, dtype=float)
+    sampled = _on_all_anchors(study, detector, setting, expected)
+    model = make_model(
+        study,
+        detector,
+        setting.mass_GeV,
+        setting.interaction,
+        {detector: {**templates, setting.source: sampled}},
+    )
+    return model, setting, throw(study, detector, templates, [int(trial["dataset"])])
+
+
+def _on_all_anchors(
+    study: Study, detector: str, setting: Setting, expected: NDArray[np.float64]
+) -> Template:
+    """Give a template with the same rows at all anchors of the shapes that are held."""
+    shapes = study.shapes_of(detector, study.recoil(detector, setting.source))
+    lengths = [1 if s.name in setting.interval.fixed else len(s.anchors) for s in shapes]
+    grid = expected.reshape([*lengths, -1])
+    whole = np.broadcast_to(grid, [*(len(s.anchors) for s in shapes), grid.shape[-1]])
+    values = tuple(study.anchors(detector, study.recoil(detector, setting.source)).values())
+    rows = whole.reshape(len(values), -1)
+    return Template(values, rows, np.zeros_like(rows))
+
+
+def _recoil(study: Study, detector: str, source: str) -> Recoil:
+    recoil = study.recoil(detector, source)
+    assert recoil is not None  # a signal is always of recoils
+    return recoil
+
+
+def _trials(
+    model: Model,
+    setting: Setting,
+    spectrum: pd.DataFrame,
+    data: Data,
+    events: pd.DataFrame,
+    drawn: dict[Any, Any],
+) -> pd.DataFrame:
+    """Both finders on the trials of a setting."""
+    study, detector = model.study, model.target
+    problem = model.problem(setting.interval)
+    anchors = _anchors(study, detector, setting)
+    nominal = next((r for r, values in enumerate(anchors) if not any(values.values())), 0)
+    scale = events_per_rate(study, detector, setting.source)
+    scale *= setting.sigma_ref_cm2 / study.reference_cross_section_cm2
+    cutoff_rate = rate_above_cutoff(
+        study.detectors[detector].settings, _recoil(study, detector, setting.source), spectrum
+    )
+    accepted = problem.structure.expected[: len(anchors)] * model.signal_events
+    acceptance = accepted / (cutoff_rate * events_per_rate(study, detector, setting.source))
+    n = setting.n_events or _events_worth_counting(acceptance[nominal])
+    samples = []
+    for values in anchors:
+        key = setting.source, n, setting.n_trials, tuple(values.items())
+        if key not in drawn:
+            drawn[key] = _sample(
+                study, detector, setting.source, spectrum, n, values, range(setting.n_trials)
+            )
+        samples.append(drawn[key])
+    counts = np.array([len(bins) for _, bins in samples])
+    starts = np.array([first for first, _ in samples]) + (np.cumsum(counts) - counts)[:, np.newaxis]
+    if setting.filled == "nothing":
+        starts[:] = 0
+    chosen = np.arange(setting.n_trials) % len(data.first)
+    level = setting.confidence_level
+    critical = classical.critical_value(level)
+    weight = cutoff_rate * scale / n
+    statistic = np.array([np.nan])
+    if len(anchors) == 1 and setting.filled == "own":
+        at_bound = "bound", setting.source, n, weight, setting.bound, tuple(anchors[0].items())
+        if at_bound not in drawn:
+            rng = stream(study.seed, "bound", detector, setting.source, n)
+            drawn[at_bound] = _at_the_bound(
+                problem, data, n, acceptance[0], weight, setting.bound, rng
+            )
+        statistic = drawn[at_bound]
+    empty = 1.0 if setting.filled == "nothing" else 1 - np.prod(1 - (1 - acceptance) ** n)
+    answered = one_sided(level) > 0
+    n_trials = setting.n_trials
+    evidence, conventional = no_evidence(n_trials), no_bracketed(n_trials)
+    by_table = _unanswered((1, n_trials), problem)
+    classical.both(
+        problem.structure._replace(spans=no_spans(1)),  # its templates are sampled
+        np.concatenate([bins for _, bins in samples]),
+        starts,
+        nominal,
+        weight,
+        data.bins,
+        data.weights,
+        data.first[chosen],
+        data.exposure[chosen],
+        data.centres_of(problem)[chosen],
+        critical,
+        setting.bound,
+        study.search_bound_rate_multiplier,
+        answered,
+        evidence,
+        conventional,
+        by_table,
+    )
+    robust = select(by_table, 0)
+    if setting.filled == "limits":
+        conventional = drawn["limits", setting.source]
+    elif not any(setting.interval.fixed.values()):
+        drawn["limits", setting.source] = conventional
+    differences = _differences(conventional, robust, evidence.at_best)
+    if setting.filled == "limits":
+        differences[differences != ""] = LEFT_NOMINAL
+    common: dict[str, Any] = {
+        "mass_GeV": float(setting.mass_GeV),
+        "interaction": setting.interaction,
+        "sigma_ref_cm2": setting.sigma_ref_cm2,
+        "n_events_for_pdf": n,
+        "n_trials": n_trials,
+        "shape_parameters": setting.shape_parameters,
+        "bound": setting.bound,
+        "confidence_level": level,
+        "draw": np.arange(1, n_trials + 1),
+        "dataset": chosen + 1,
+        "critical_value": critical,
+        "expected_events": evidence.expected,
+        "filled_bins": evidence.filled_bins,
+        **_coordinates(
+            events,
+            np.where(evidence.missing < 0, np.nan, data.first[chosen, 0] + evidence.missing),
+        ),
+        "predicted_fraction": empty,
+        "predicted_no_crossing": np.nan
+        if np.isnan(statistic).all()
+        else (1 - empty) * np.mean(statistic < critical),
+    }
+    table = pd.concat(
+        [
+            _finder(common, "classical", conventional, CLASSICAL_MESSAGES),
+            _finder(common, "robust", robust, ROBUST_MESSAGES),
+        ],
+        ignore_index=True,
+    )
+    table["difference"] = np.tile(differences, 2)
+    if setting.precise:
+        precise = select(_precise(model, problem, setting, data, drawn), chosen)
+        bins = problem.structure.density[:, : len(anchors)] > 0
+        common |= {
+            "expected_events": model.signal_events
+            * setting.sigma_ref_cm2
+            / study.reference_cross_section_cm2,
+            "filled_bins": bins.sum(axis=0).min(),
+            "predicted_fraction": 0.0,
+            "predicted_no_crossing": np.nan,
+            "difference": "",
+        }
+        table = pd.concat([table, _finder(common, "precise", precise, MESSAGES)], ignore_index=True)
+    if setting.filled == "nothing":
+        # The recipe does not even ask: its array of limits began with zeros.
+        at = table["finder"] == "classical"
+        table.loc[at, "limit_rate_multiplier"] = 0.0
+        table.loc[at, ["status", "message"]] = "ok", _NEVER_FILLED
+    return table
+
+
+def _precise(
+    model: Model, problem: Problem, setting: Setting, data: Data, drawn: dict[Any, Any]
+) -> Results:
+    """Our limits of all datasets with the precise template, with signals as rate multipliers."""
+    level, study = setting.confidence_level, model.study
+    key = "precise", setting.source, setting.interval.name, setting.sigma_ref_cm2, level
+    if key not in drawn:
+        events = model.signal_events * setting.sigma_ref_cm2 / study.reference_cross_section_cm2
+        found = _unanswered((len(data.first),), problem)
+        if (critical := one_sided(level)) > 0:
+            bound = study.search_bound_rate_multiplier * events
+            (found,) = solve(problem, data, [np.array([[0.0, critical]])], False, bound)
+            found.limit[:], found.best_fit[:] = found.limit / events, found.best_fit / events
+        drawn[key] = found
+    return cast("Results", drawn[key])
+
+
+def _unanswered(datasets: tuple[int, ...], problem: Problem) -> Results:
+    """Results of limits that are not asked for, since the critical value is 0."""
+    found = no_results(datasets, len(problem.parameters))
+    found.status[:] = Status.critical_value_zero
+    return found
+
+
+def _at_the_bound(
+    problem: Problem,
+    data: Data,
+    n_events: int,
+    acceptance: float,
+    weight: float,
+    bound: float,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """The statistic at the bracket's upper end, without a scan: templates from the precise one.
+
+    Of the n recoils of a template a binomial number pass, and fall where the precise template has
+    them; no recoil is simulated, and no limit is set.
+
+    Parameters
+    ----------
+    problem
+        With the precise template, which has a single row: no shape is profiled.
+    acceptance
+        Probability that a recoil passes.
+    weight
+        Expected events of a sampled recoil at rate multiplier 1.
+
+    Returns
+    -------
+    t̃ at the bound of templates that are not empty, each with a dataset.
+    """
+    numbers = rng.binomial(n_events, acceptance, _PREDICTIONS)
+    numbers = numbers[numbers > 0]
+    if not len(numbers):
+        return np.array([np.nan])
+    cumulative = np.cumsum(problem.structure.density[:, 0])
+    bins = np.searchsorted(cumulative, cumulative[-1] * rng.random(numbers.sum()), side="right")
+    chosen = np.arange(len(numbers)) % len(data.first)
+    found = no_bracketed(len(numbers))
+    classical.both(
+        problem.structure,
+        bins,
+        np.append(0, np.cumsum(numbers))[np.newaxis],
+        0,
+        weight,
+        data.bins,
+        data.weights,
+        data.first[chosen],
+        data.exposure[chosen],
+        data.centres_of(problem)[chosen],
+        np.inf,  # never crossed: both ends are looked at, and nothing between
+        bound,
+        0.0,
+        False,
+        no_evidence(len(numbers)),
+        found,
+        no_results((1, len(numbers)), len(problem.parameters)),
+    )
+    return found.statistic_high
+
+
+def _events_worth_counting(acceptance: float) -> int:
+    """Recoils that leave a quarter of the templates empty, within reason."""
+    if acceptance <= 0:
+        return _MOST_EVENTS
+    return min(int(np.ceil(np.log(_WORTH_COUNTING) / np.log1p(-acceptance))), _MOST_EVENTS)
+
+
+def _finder(
+    common: Mapping[str, Any],
+    finder: str,
+    results: Bracketed | Results,
+    messages: Mapping[Status, str],
+) -> pd.DataFrame:
+    names = np.array([s.name for s in Status], dtype=object)
+    texts = np.array([messages.get(s, "") for s in Status], dtype=object)
+    ends = np.full((2, len(results.status)), np.nan)
+    if isinstance(results, Bracketed):
+        ends = np.stack([results.statistic_low, results.statistic_high])
+    return pd.DataFrame(
+        {
+            **common,
+            "finder": finder,
+            "limit_rate_multiplier": results.limit,
+            "best_fit_rate_multiplier": results.best_fit,
+            "status": names[results.status],
+            "message": texts[results.status],
+            "statistic_low": ends[0],
+            "statistic_high": ends[1],
+        }
+    )
+
+
+def _differences(
+    conventional: Bracketed, robust: Results, at_best: NDArray[np.float64]
+) -> NDArray[np.object_]:
+    """Say why two limits of a trial differ by more than 0.1 %; empty where they do not."""
+    limit, other = conventional.limit, robust.limit
+    found = np.full(len(limit), "", dtype=object)
+    apart = np.abs(limit - other) > _SAME * other
+    found[apart] = "unexplained"
+    found[apart & (robust.status == Status.multiple_crossings)] = "several crossings"
+    found[apart & (at_best < -_HIGHER)] = "the conventional best fit is a local maximum"
+    found[apart & (limit < conventional.best_fit)] = "the bound is below the best fit"
+    return found
+
+
+# Limits that differ by less (relative) are the same; −2 ln L that is lower by more is lower.
+_SAME, _HIGHER = 1e-3, 1e-6
+
+
+def _coordinates(events: pd.DataFrame, rows: NDArray[np.float64]) -> dict[str, Any]:
+    """Where the first event without density is; NaN where all have one."""
+    found = {}
+    for axis in ("cs1", "cs2"):
+        values = np.append(events[axis].to_numpy(), np.nan)
+        found[f"event_{axis}"] = values[np.where(np.isnan(rows), -1, rows).astype(np.int64)]
+    return found
+
+
+def _anchors(study: Study, detector: str, setting: Setting) -> list[dict[str, float]]:
+    """Shape values of each row of the signal."""
+    fixed = setting.interval.fixed
+    shapes = study.shapes_of(detector, study.recoil(detector, setting.source))
+    grid = product(*((fixed[s.name],) if s.name in fixed else s.anchors for s in shapes))
+    return [dict(zip((s.name for s in shapes), values, strict=True)) for values in grid]
+
+
+def _sample(
+    study: Study,
+    detector: str,
+    source: str,
+    spectrum: pd.DataFrame,
+    n_events: int,
+    shape_values: Mapping[str, float],
+    draws: range,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sample a template of ``n_events`` recoils for each draw.
+
+    Returns
+    -------
+    first, bins
+        Bins of the recoils that passed, draw after draw, and where each draw begins and the last
+        ends, shape (draws + 1,). A draw does not depend on which others are asked for.
+    """
+    recoil = _recoil(study, detector, source)
+    space = study.detectors[detector].space
+    changed, nuisances = settings_at(study, detector, shape_values)
+    address = "failures", detector, source, n_events, paths.anchor_name(shape_values)
+    counts, bins = [], []
+    for block in range(draws[0] // _BLOCK, draws[-1] // _BLOCK + 1):
+        rng = stream(study.seed, *address, block)
+        drawn = sample_bins(changed, recoil, space, spectrum, _BLOCK * n_events, rng, nuisances)
+        wanted = slice(max(draws[0] - block * _BLOCK, 0), draws[-1] + 1 - block * _BLOCK)
+        kept = drawn.reshape(_BLOCK, n_events)[wanted]
+        counts.append((kept >= 0).sum(axis=1))
+        bins.append(kept[kept >= 0])
+    return np.append(0, np.cumsum(np.concatenate(counts))), np.concatenate(bins)

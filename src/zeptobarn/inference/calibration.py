@@ -1,0 +1,432 @@
+"""Critical values from toys (Neyman's construction), and how often intervals hold the truth."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from math import exp, log, nan, sqrt
+
+import numpy as np
+import pandas as pd
+
+from zeptobarn.inference.construction import (
+    Ensemble,
+    Nodes,
+    critical_values,
+    plan,
+    tabulated_signals,
+)
+from zeptobarn.inference.fit import allocate
+from zeptobarn.inference.intervals import SLACK, scan_one
+from zeptobarn.inference.problem import Data, Problem, asimov, predict, reaching, scan
+from zeptobarn.inference.structure import Structure, gather, make_room
+from zeptobarn.inference.terms import LOG_NORMAL, UNCONSTRAINED
+from zeptobarn.study.study import Interval, Study
+from zeptobarn.support.jit import Floats, Ints, inner_kernel, kernel
+from zeptobarn.support.streams import stream
+
+# Toys that share a random stream: how many jobs or threads there are changes nothing.
+BLOCK = 500
+
+# A critical value that fewer effective toys decide is refused.
+LEAST_EFFECTIVE = 2000
+
+
+def calibrate(
+    study: Study,
+    problem: Problem,
+    intervals: Sequence[Interval],
+    address: Sequence[str],
+    threads: int = 1,
+    data: Data | None = None,
+) -> list[pd.DataFrame]:
+    """Critical values of intervals that treat the nuisances alike, from the same toys.
+
+    Toys are thrown at the study's calibration signals, with the nuisances that fit a dataset best
+    there (see `best_nuisances`), and serve all signals in between; see
+    `zeptobarn.inference.construction`.
+
+    Parameters
+    ----------
+    intervals
+        None of them ``central``.
+    address
+        Whose calibration it is: it names the random streams.
+    data
+        A dataset whose nuisances the toys get; the background-only Asimov one if none.
+
+    Returns
+    -------
+    Of each interval, a row per signal: ``signal`` (expected events at nominal shape),
+    ``critical_value``, the same one standard deviation of the toys lower and higher
+    (``critical_value_low``, ``critical_value_high``), the effective number of toys
+    (``n_effective``), and how many were thrown in all and of these had no fit (their statistic
+    counts as infinite).
+
+    Raises
+    ------
+    ValueError
+        Somewhere fewer than `LEAST_EFFECTIVE` toys would decide.
+    """
+    thrown = np.array(study.calibration.expected_events) / problem.signal_efficiency
+    toys = throw(
+        problem,
+        study.constraint_centres,
+        plan(thrown, problem.signal_efficiency, any(interval.cls for interval in intervals)),
+        study.calibration.toys,
+        [
+            _streams(study, study.calibration.toys, "calibration", *address, k)
+            for k in range(len(thrown))
+        ],
+        threads,
+        data,
+    )
+    signals = tabulated_signals(float(thrown[-1]), problem.signal_efficiency)
+    tables = []
+    for interval in intervals:
+        values = critical_values(
+            toys,
+            signals,
+            study.confidence_level,
+            interval.kind == "upper",
+            interval.cls,
+            threads,
+        )
+        table = pd.DataFrame(
+            values,
+            columns=["critical_value", "critical_value_low", "critical_value_high", "n_effective"],
+        ).assign(signal=signals, n_toys=toys.best.size, n_failed=int(np.isnan(toys.best).sum()))
+        # Of an upper limit, 0 is never above: there is nothing to calibrate.
+        table = table[table["signal"] > 0] if interval.kind == "upper" else table
+        worst = table.sort_values("n_effective").iloc[0]
+        if worst["n_effective"] < LEAST_EFFECTIVE:
+            raise ValueError(
+                f"calibration: {worst['n_effective']:.0f} effective toys at "
+                f"{worst['signal'] * problem.signal_efficiency:.3g} expected events; needed: "
+                f"{LEAST_EFFECTIVE}: raise calibration.toys, or add signals to "
+                "calibration.expected_events there"
+            )
+        tables.append(table.reset_index(drop=True))
+    return tables
+
+
+def covered(
+    study: Study,
+    problem: Problem,
+    interval: Interval,
+    critical: Mapping[str, Floats],
+    address: Sequence[str],
+    threads: int = 1,
+) -> pd.DataFrame:
+    """How often intervals hold the truth, over toys of their own at each true signal.
+
+    A signal is in the interval where its statistic is at most the critical value.
+
+    Parameters
+    ----------
+    critical
+        Critical values by kind of calibration: rows of signal and value.
+
+    Returns
+    -------
+    A row per calibration and true signal: ``calibration, signal, n_trials, n_covered,
+    n_failed`` (failed fits do not cover).
+    """
+    n = study.coverage.toys
+    signals = np.array(study.coverage.expected_events) / problem.signal_efficiency
+    truths = best_nuisances(problem, signals)
+    rows = []
+    for k, signal in enumerate(signals):
+        streams = _streams(study, n, "coverage", *address, k)
+        best, found = throw_and_scan(
+            problem, truths[k], study.constraint_centres, signals[[k]], n, streams, threads
+        )
+        values = _statistic(interval, best, signals[[k]], found)[:, 0]
+        for name, table in critical.items():
+            cut = np.interp(signal, table[:, 0], table[:, 1])
+            inside = int((values <= cut + SLACK).sum())
+            rows.append((name, signal, n, inside, int(np.isnan(values).sum())))
+    return pd.DataFrame(
+        rows, columns=["calibration", "signal", "n_trials", "n_covered", "n_failed"]
+    )
+
+
+def best_nuisances(problem: Problem, signals: Floats, data: Data | None = None) -> Floats:
+    """Parameters that are best at each signal; of the background-only Asimov dataset, if none.
+
+    Returns
+    -------
+    Shape (signals, F + P), the signal's rate first.
+    """
+    if data is None:
+        data = asimov(problem, np.append(0.0, problem.nominal[1:]))
+    return np.ascontiguousarray(scan(problem, data, signals)[1][0, :, 1:])
+
+
+def throw(
+    problem: Problem,
+    constraint_centres: str,
+    nodes: Nodes,
+    n_toys: int,
+    streams: Sequence[Sequence[np.random.Generator]],
+    threads: int = 1,
+    data: Data | None = None,
+) -> Ensemble:
+    """Throw toys at signals, and take statistic and density of each at the nodes around its own.
+
+    Parameters
+    ----------
+    constraint_centres
+        See `throw_and_scan`.
+    streams
+        Of each signal, a random generator for every `BLOCK` toys.
+    data
+        See `best_nuisances`.
+    """
+    n_signals, n_nodes = len(nodes.thrown), len(nodes.nodes)
+    truths = best_nuisances(problem, nodes.nodes, data)
+    most = int((nodes.last - nodes.first).max())
+    found = Ensemble(
+        nodes.nodes,
+        nodes.thrown,
+        nodes.first,
+        np.full((n_signals, n_toys), np.nan),
+        np.full((n_signals, n_toys, most), np.nan),
+        np.full((n_signals, n_toys, most), np.nan),
+        np.zeros((n_signals, n_toys, n_nodes)),
+    )
+    for k in range(n_signals):
+        here = slice(nodes.first[k], nodes.last[k])
+        n = here.stop - here.start
+        statistic, slope = np.full((2, n_toys, n), np.nan)
+        _throw(
+            problem,
+            truths[nodes.thrown[k]],
+            constraint_centres,
+            nodes.nodes[here],
+            streams[k],
+            truths,
+            found.best[k],
+            statistic,
+            slope,
+            found.log_density[k],
+            threads,
+        )
+        found.statistic[k, :, :n] = statistic
+        found.slope[k, :, :n] = slope * nodes.nodes[here]
+        found.log_density[k] -= found.log_density[k, :, [nodes.thrown[k]]].T
+    return found
+
+
+def throw_and_scan(
+    problem: Problem,
+    truth: Floats,
+    constraint_centres: str,
+    signals: Floats,
+    n_toys: int,
+    streams: Sequence[np.random.Generator],
+    threads: int = 1,
+) -> tuple[Floats, Floats]:
+    """Throw toys and take their t̃ at some signals.
+
+    Parameters
+    ----------
+    truth
+        True values of the parameters, the signal's first; shape (F + P,).
+    constraint_centres
+        ``redrawn``: each toy draws where its constraints are centred, around the true values;
+        ``fixed``: they are centred on the nominal ones.
+    signals
+        Signals (expected events) at which t̃ is taken, shape (n,).
+    streams
+        A random generator for every `BLOCK` toys.
+
+    Returns
+    -------
+    best, statistics
+        Best-fit signals, shape (toys,), and t̃, shape (toys, n); NaN where a fit failed.
+    """
+    best = np.full(n_toys, np.nan)
+    found, slopes = np.full((2, n_toys, len(signals)), np.nan)
+    nowhere = np.empty((0, len(truth)))
+    densities = np.empty((n_toys, 0))
+    _throw(
+        problem,
+        truth,
+        constraint_centres,
+        signals,
+        streams,
+        nowhere,
+        best,
+        found,
+        slopes,
+        densities,
+        threads,
+    )
+    return best, found
+
+
+def _throw(
+    problem: Problem,
+    truth: Floats,
+    constraint_centres: str,
+    signals: Floats,
+    streams: Sequence[np.random.Generator],
+    others: Floats,
+    best: Floats,
+    found: Floats,
+    slopes: Floats,
+    densities: Floats,
+    threads: int,
+) -> None:
+    """Fill best fits, t̃ and its slopes at signals, and ln of the density at ``others``."""
+    expected = predict(problem, truth)
+    tables = [alias_table(bins) for bins in expected]
+    share = np.concatenate([table[0] for table in tables])
+    other = np.concatenate([table[1] for table in tables])
+    means = np.array([bins.sum() for bins in expected])
+    redrawn = constraint_centres == "redrawn"
+    totals, logs = np.empty(len(others)), np.empty((len(share), len(others)))
+    for k, at in enumerate(others):
+        bins = np.concatenate(predict(problem, at))
+        totals[k] = bins.sum()
+        with np.errstate(divide="ignore"):
+            logs[:, k] = np.log(bins)
+
+    structure = reaching(problem, float(np.max(signals, initial=0.0)))
+
+    def fill(i: int) -> None:
+        rows = slice(i * BLOCK, min((i + 1) * BLOCK, len(best)))
+        _toys(
+            streams[i],
+            structure,
+            means,
+            problem.first_bin,
+            share,
+            other,
+            truth,
+            problem.nominal,
+            redrawn,
+            signals,
+            others,
+            totals,
+            logs,
+            best[rows],
+            found[rows],
+            slopes[rows],
+            densities[rows],
+        )
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(fill, range(len(streams))))
+
+
+def _streams(study: Study, n_toys: int, *address: str | int) -> list[np.random.Generator]:
+    return [stream(study.seed, *address, block) for block in range(-(-n_toys // BLOCK))]
+
+
+def _statistic(interval: Interval, best: Floats, signals: Floats, found: Floats) -> Floats:
+    """q̃ or t̃ of toys, as the interval needs it."""
+    if interval.kind != "upper":
+        return found
+    return np.where(best[:, np.newaxis] > signals, 0.0 * found, found)
+
+
+def alias_table(weights: Floats) -> tuple[Floats, Ints]:
+    """Walker's table for drawing an index in proportion to weights, two numbers a draw.
+
+    Returns
+    -------
+    share, other
+        The index i of a uniform draw stays with probability share[i], else it is other[i].
+    """
+    n = len(weights)
+    share = np.asarray(weights, dtype=float) * (n / max(weights.sum(), 1e-300))
+    other = np.arange(n)
+    low = [i for i in range(n) if share[i] < 1]
+    high = [i for i in range(n) if share[i] >= 1]
+    while low and high:
+        i, j = low.pop(), high[-1]
+        other[i] = j
+        share[j] -= 1 - share[i]
+        if share[j] < 1:
+            low.append(high.pop())
+    for i in low + high:
+        share[i] = 1.0
+    return share, other
+
+
+@inner_kernel(_nrt=False)
+def _add(factor: float, values: Floats, to: Floats) -> None:
+    for k in range(len(values)):
+        to[k] += factor * values[k]
+
+
+@kernel()
+def _toys(
+    rng: np.random.Generator,
+    structure: Structure,
+    means: Floats,
+    starts: Ints,
+    share: Floats,
+    other: Ints,
+    truth: Floats,
+    nominal: Floats,
+    redrawn: bool,
+    signals: Floats,
+    others: Floats,
+    totals: Floats,
+    logs: Floats,
+    best: Floats,
+    found: Floats,
+    slopes: Floats,
+    densities: Floats,
+) -> None:
+    datasets, size = len(means), len(truth)
+    drawn, exposure = nominal.copy().reshape(1, size), np.ones((1, datasets))
+    first = np.zeros((1, datasets + 1), dtype=np.int64)
+    table = np.empty((len(signals), 1 + size))
+    for d in range(datasets):
+        first[0, d + 1] = first[0, d] + int(means[d] + 6.0 * sqrt(means[d])) + 10
+    room = make_room(structure, first)
+    weights, scratch = np.ones(first[0, datasets]), allocate(room.terms)
+    most = first[0].copy()
+    for toy in range(len(best)):
+        fits = True
+        for d in range(datasets):
+            n = rng.poisson(means[d])
+            first[0, d + 1] = first[0, d] + n
+            fits = fits and n <= most[d + 1] - most[d]
+        if not fits:
+            room = make_room(structure, first)
+            weights, scratch = np.ones(first[0, datasets]), allocate(room.terms)
+            most = first[0].copy()
+        bins = np.empty(first[0, datasets], dtype=np.int64)
+        for d in range(datasets):
+            n = starts[d + 1] - starts[d]
+            for i in range(first[0, d], first[0, d + 1]):
+                at = rng.random() * n
+                k = min(int(at), n - 1)
+                b = starts[d] + k
+                bins[i] = b if at - k < share[b] else starts[d] + other[b]
+        for p in range(1, size):
+            kind, width = int(structure.constraints[p, 0]), structure.constraints[p, 1]
+            if redrawn and kind != UNCONSTRAINED:
+                pull = width * rng.standard_normal()
+                drawn[0, p] = truth[p] * exp(pull) if kind == LOG_NORMAL else truth[p] + pull
+        best[toy] = nan
+        found[toy] = nan
+        if gather(structure, room, bins, weights, first[0], exposure[0], drawn[0]) == -1:
+            best[toy] = scan_one(room.terms, scratch, signals, table, slopes[toy])
+            found[toy] = table[:, 0]
+        density = densities[toy]
+        for k in range(len(others)):
+            density[k] = -totals[k]
+        for i in range(room.ends[datasets]):
+            _add(room.masses[i], logs[room.distinct[i]], density)
+        for k in range(len(others)):
+            for p in range(1, size):
+                kind, width = int(structure.constraints[p, 0]), structure.constraints[p, 1]
+                if redrawn and kind != UNCONSTRAINED:
+                    ahead = drawn[0, p] - others[k, p]
+                    if kind == LOG_NORMAL:
+                        ahead = log(drawn[0, p] / others[k, p])
+                    density[k] -= 0.5 * (ahead / width) ** 2

@@ -1,0 +1,457 @@
+"""Neyman's construction at every signal, from toys thrown at a few of them.
+
+A critical value is needed wherever an interval may end, and with few events it jumps from signal
+to signal: a table of thrown signals must not be interpolated. Here a toy serves all signals near
+the one it was thrown at. For a signal μ the toys of the nearest thrown signals are one sample of
+the mixture of their distributions, and each counts with the likelihood ratio
+
+w = p(toy | μ) / mean over the nearest thrown signals of p(toy | signal)
+
+(the balance heuristic of multiple importance sampling; Veach and Guibas, SIGGRAPH 1995, 419),
+where p is the density of all that was thrown: the number of events, the events, and the redrawn
+centres of the constraints, at the nuisances that belong to each signal. A toy's statistic at μ
+comes from that at the *nodes* around it, where it was fitted, by Hermite's cubic in ln μ: with
+it, n events without background, 2 μ − 2 n ln μ, are exact but for μ.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from math import exp, inf, log, nan, sqrt
+from typing import NamedTuple
+
+import numpy as np
+
+from zeptobarn.inference.intervals import SLACK
+from zeptobarn.support.jit import Floats, Ints, inner_kernel, kernel
+
+# The first signal above 0 that is tested (expected events).
+LOWEST = 0.01
+# Largest distance of the signals that are tested: in events, and beyond that relative.
+_STEP, _RELATIVE_STEP = 0.005, 0.003
+# Largest distance of the nodes in ln μ: that at one expected event, and at any signal.
+_NODE_STEP, _LARGEST_NODE_STEP = 0.36, 0.4
+# What a critical value is raised by before data are compared with it: the statistic of toys lies on
+# a cubic through nodes, and data with the same events must not fall outside by its error.
+TIES = 1e-3
+# How far from the last signal's critical value the next is looked for first.
+_WINDOW = 0.1
+# How many of the nearest thrown signals serve a signal.
+NEAREST = 6
+
+
+class Ensemble(NamedTuple):
+    """Toys thrown at several signals: S signals, n toys at each, N nodes.
+
+    Attributes
+    ----------
+    nodes
+        Signals at which statistics and densities were taken, from 0, shape (N,).
+    thrown
+        The node that each signal is, shape (S,).
+    first
+        First node at which the toys of a signal have their statistic, shape (S,).
+    best
+        Best-fit signals, shape (S, n); NaN where a fit failed.
+    statistic, slope
+        t̃ and its derivative in ln μ, from node ``first`` on, shape (S, n, most nodes); NaN
+        where a fit failed.
+    log_density
+        ln p of each toy at every node, less that at its own signal, shape (S, n, N).
+    """
+
+    nodes: Floats
+    thrown: Ints
+    first: Ints
+    best: Floats
+    statistic: Floats
+    slope: Floats
+    log_density: Floats
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Where the toys of each thrown signal are fitted: up to the node before ``last``.
+
+    The other attributes are those of `Ensemble`.
+    """
+
+    nodes: Floats
+    thrown: Ints
+    first: Ints
+    last: Ints
+
+
+def plan(thrown: Floats, efficiency: float, everywhere: bool) -> Nodes:
+    """Choose the nodes for toys thrown at some signals.
+
+    Parameters
+    ----------
+    thrown
+        The signals, from 0, increasing, shape (S,).
+    efficiency
+        Expected events of a signal of 1.
+    everywhere
+        Whether the toys that stand for no signal are fitted at all nodes, as CLs needs it.
+    """
+    # The cubic's error for n events is of the order of the step to the power 4, times μ or n.
+    corners = np.unique(np.append(thrown[1:], LOWEST / efficiency))
+    steps = np.minimum(_NODE_STEP * (corners[1:] * efficiency) ** -0.25, _LARGEST_NODE_STEP)
+    numbers = np.ceil(np.log(corners[1:] / corners[:-1]) / steps).astype(int)
+    parts = [
+        np.geomspace(low, high, number, endpoint=False)
+        for (low, high), number in zip(pairwise(corners), numbers, strict=True)
+    ]
+    nodes = np.concatenate([[0.0], *parts, corners[-1:]])
+    places = np.searchsorted(nodes, thrown)
+    first = np.full(len(thrown), len(nodes))
+    last = np.zeros(len(thrown), dtype=np.int64)
+    for i in range(len(thrown) - 1):
+        for s in _nearest(i, len(thrown)):
+            first[s] = min(first[s], places[i])
+            last[s] = max(last[s], places[i + 1] + 1)
+    if everywhere:
+        last[_nearest(0, len(thrown))] = len(nodes)
+    return Nodes(nodes, places, first, last)
+
+
+def tabulated_signals(last: float, efficiency: float) -> Floats:
+    """Signals at which critical values are tabulated, from 0 to the last thrown one.
+
+    Parameters
+    ----------
+    efficiency
+        Expected events of a signal of 1.
+    """
+    end, turn = last * efficiency, min(_STEP / _RELATIVE_STEP, last * efficiency)
+    even = np.arange(LOWEST, turn, _STEP)
+    steps = int(np.ceil(np.log(end / turn) / _RELATIVE_STEP))
+    events = np.concatenate([[0.0], even, np.geomspace(turn, end, steps + 1)])
+    return np.minimum(events / efficiency, last)
+
+
+def critical_values(
+    ensemble: Ensemble,
+    signals: Floats,
+    confidence_level: float,
+    upper: bool,
+    cls: bool,
+    threads: int = 1,
+) -> Floats:
+    """Critical values at signals, with their errors.
+
+    Parameters
+    ----------
+    signals
+        Increasing, within the ensemble's nodes; 0, and none between 0 and the next node.
+    upper
+        Whether the statistic is q̃, 0 below the best fit, instead of t̃.
+    cls
+        Whether the p-value is divided by the background's; the ensemble's first toys must have
+        been fitted at all nodes.
+
+    Returns
+    -------
+    Rows of the critical value (the smallest c with P(t ≤ c) ≥ CL; for CLs the largest value that
+    is not excluded), its lower and upper end one standard deviation of the toys away, and the
+    effective number of toys (Σw)²/Σw²; shape (n, 4).
+    """
+    found = np.full((len(signals), 4), np.nan)
+    thrown = ensemble.nodes[ensemble.thrown]
+    segment = np.clip(np.searchsorted(thrown, signals, side="right") - 1, 0, len(thrown) - 2)
+
+    def fill(i: int) -> None:
+        rows = np.flatnonzero(segment == i)
+        node, share, spline = _interpolation(ensemble.nodes, signals[rows])
+        values = np.empty((len(rows), 4))
+        _segment(
+            ensemble,
+            signals[rows],
+            node,
+            share,
+            spline,
+            _nearest(i, len(thrown)),
+            _nearest(0, len(thrown)),
+            confidence_level,
+            upper,
+            cls,
+            values,
+        )
+        found[rows] = values
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(fill, np.unique(segment)))
+    return found
+
+
+def acceptance(signals: Floats, values: Floats) -> Floats:
+    """What data are compared with, as `zeptobarn.inference.intervals.interval` takes it.
+
+    Parameters
+    ----------
+    signals, values
+        As tabulated, shape (n,) each.
+
+    Returns
+    -------
+    Rows of signal, the critical value raised by `TIES`, and how close to it statistics are taken
+    for the same; shape (n, 3).
+    """
+    return np.column_stack([signals, values + TIES, np.full(len(values), 3 * TIES)])
+
+
+def _nearest(i: int, number: int) -> Ints:
+    """The thrown signals that serve what lies between the i-th and the next."""
+    few = min(NEAREST, number)
+    low = min(max(i + 1 - few // 2, 0), number - few)
+    return np.arange(low, low + few)
+
+
+def _interpolation(nodes: Floats, signals: Floats) -> tuple[Ints, Floats, Floats]:
+    """Node below each signal, the share of the way to the next in ln μ, and weights.
+
+    The weights are those of the nodes from one before that node to two behind it, for a curve
+    through the nodes whose slopes are those of parabolas through three of them (Hermite's cubic).
+    """
+    x = np.log(np.maximum(nodes, 1e-300))
+    node = np.clip(np.searchsorted(nodes, signals, side="right") - 1, 0, len(nodes) - 2)
+    share, weights = np.zeros(len(signals)), np.zeros((len(signals), 4))
+    for r, (k, signal) in enumerate(zip(node.tolist(), signals.tolist(), strict=True)):
+        if k == 0:
+            weights[r, 1] = 1.0
+            continue
+        width = x[k + 1] - x[k]
+        share[r] = s = (log(signal) - x[k]) / width
+        value, slope = _hermite(s)
+        weights[r, 1], weights[r, 2] = value, 1 - value
+        for at, basis in ((k, slope), (k + 1, -_hermite(1 - s)[1])):
+            low, high = max(at - 1, 1), min(at + 1, len(nodes) - 1)
+            for node_at, share_of_slope in _slope(x, low, at, high):
+                weights[r, node_at - k + 1] += width * basis * share_of_slope
+    return node, share, weights
+
+
+def _slope(x: Floats, low: int, at: int, high: int) -> Sequence[tuple[int, float]]:
+    """Weights of nodes in the slope at one of them."""
+    if low == at or at == high:
+        width = float(x[high] - x[low])
+        return [(low, -1 / width), (high, 1 / width)]
+    before, behind = float(x[at] - x[low]), float(x[high] - x[at])
+    both = before + behind
+    return [
+        (low, -behind / (before * both)),
+        (at, (behind - before) / (before * behind)),
+        (high, before / (behind * both)),
+    ]
+
+
+def _hermite(s: float) -> tuple[float, float]:
+    """Weights of value and slope at the beginning of a unit interval."""
+    return (1 + 2 * s) * (1 - s) ** 2, s * (1 - s) ** 2
+
+
+@kernel()
+def _segment(
+    ensemble: Ensemble,
+    signals: Floats,
+    node: Ints,
+    share: Floats,
+    spline: Floats,
+    nearest: Ints,
+    lowest: Ints,
+    level: float,
+    upper: bool,
+    cls: bool,
+    found: Floats,
+) -> None:
+    """Fill critical values of signals that the same thrown signals serve."""
+    toys = ensemble.best.shape[1]
+    mixture = _mixture(ensemble, nearest)
+    t, w = np.empty(len(nearest) * toys), np.empty(len(nearest) * toys)
+    low = lowest if cls else lowest[:0]
+    background_mixture = _mixture(ensemble, low)
+    t0, w0 = np.empty(len(low) * toys), np.empty(len(low) * toys)
+    if cls:
+        for j in range(len(low)):
+            for i in range(toys):
+                w0[j * toys + i] = exp(
+                    ensemble.log_density[low[j], i, 0] - background_mixture[j, i]
+                )
+    for r in range(len(signals)):
+        _statistics(ensemble, nearest, signals[r], node[r], share[r], upper, t)
+        _weights(ensemble, nearest, node[r], spline[r], mixture, w)
+        total, squares = 0.0, 0.0
+        for i in range(len(w)):
+            total += w[i]
+            squares += w[i] * w[i]
+        found[r, 3] = total * total / squares
+        if cls:
+            _statistics(ensemble, low, signals[r], node[r], share[r], upper, t0)
+            _cls_quantiles(t, w, t0, w0, level, found[r])
+        else:
+            _quantiles(t, w, total, level, found[r - 1, 0] if r > 0 else nan, found[r])
+
+
+@inner_kernel()
+def _mixture(ensemble: Ensemble, nearest: Ints) -> Floats:
+    """ln of the mean density of each toy at the thrown signals that serve."""
+    toys = ensemble.best.shape[1]
+    found = np.empty((len(nearest), toys))
+    for j in range(len(nearest)):
+        for i in range(toys):
+            largest, total = -inf, 0.0
+            for k in nearest:
+                largest = max(largest, ensemble.log_density[nearest[j], i, ensemble.thrown[k]])
+            for k in nearest:
+                total += exp(ensemble.log_density[nearest[j], i, ensemble.thrown[k]] - largest)
+            found[j, i] = largest + log(total / len(nearest))
+    return found
+
+
+@inner_kernel()
+def _weights(
+    ensemble: Ensemble, nearest: Ints, node: int, spline: Floats, mixture: Floats, w: Floats
+) -> None:
+    toys = ensemble.best.shape[1]
+    for j in range(len(nearest)):
+        for i in range(toys):
+            at = ensemble.log_density[nearest[j], i]
+            value = 0.0
+            for m in range(4):
+                if spline[m] != 0.0:
+                    value += spline[m] * at[node - 1 + m]
+            if not value > -inf or not value < inf:  # nodes that a toy is impossible at
+                value = at[node] if spline[1] > spline[2] else at[node + 1]
+            w[j * toys + i] = exp(value - mixture[j, i])
+
+
+@inner_kernel()
+def _statistics(
+    ensemble: Ensemble,
+    nearest: Ints,
+    signal: float,
+    node: int,
+    share: float,
+    upper: bool,
+    t: Floats,
+) -> None:
+    """t̃ or q̃ of toys at a signal; infinite where a fit failed."""
+    toys = ensemble.best.shape[1]
+    s, rest = share, 1.0 - share
+    width = log(ensemble.nodes[node + 1] / ensemble.nodes[node]) if node > 0 else 0.0
+    value = (1.0 + 2.0 * s) * rest * rest
+    rise, fall = width * s * rest * rest, width * rest * s * s
+    for j in range(len(nearest)):
+        k = node - ensemble.first[nearest[j]]
+        for i in range(toys):
+            at = ensemble.statistic[nearest[j], i]
+            if upper and ensemble.best[nearest[j], i] > signal:
+                found = 0.0
+            elif s == 0.0:
+                found = at[k]
+            else:
+                slope = ensemble.slope[nearest[j], i]
+                found = value * at[k] + (1.0 - value) * at[k + 1]
+                found += rise * slope[k] - fall * slope[k + 1]
+            t[j * toys + i] = inf if np.isnan(found) else max(found, 0.0)
+
+
+@inner_kernel()
+def _quantiles(
+    t: Floats, w: Floats, total: float, level: float, near: float, found: Floats
+) -> None:
+    """Fill the quantile and its ends, which are looked for near a value first."""
+    for reach in (_WINDOW, inf):
+        low, high = near - reach, near + reach
+        if reach == inf:
+            low, high = -inf, inf
+        before, order = _between(t, w, low, high)
+        found[0] = _quantile(t, w, order, before, level * total)
+        variance = 0.0
+        for i in range(len(t)):
+            excess = (1.0 if t[i] <= found[0] else 0.0) - level
+            variance += (w[i] * excess) ** 2
+        error = sqrt(variance)
+        found[1] = _quantile(t, w, order, before, level * total - error)
+        found[2] = _quantile(t, w, order, before, min(level * total + error, total))
+        if not np.isnan(found[0] + found[1] + found[2]):
+            break
+
+
+@inner_kernel()
+def _between(t: Floats, w: Floats, low: float, high: float) -> tuple[float, Ints]:
+    """Weight of what lies below an interval, and what lies in it, in ascending order."""
+    before, n = 0.0, 0
+    for i in range(len(t)):
+        if t[i] < low:
+            before += w[i]
+        elif t[i] <= high:
+            n += 1
+    inside = np.empty(n, dtype=np.int64)
+    n = 0
+    for i in range(len(t)):
+        if low <= t[i] <= high:
+            inside[n] = i
+            n += 1
+    return before, inside[np.argsort(t[inside])]
+
+
+@inner_kernel(inline="always")
+def _quantile(t: Floats, w: Floats, order: Ints, before: float, needed: float) -> float:
+    """Smallest t up to which the weights add up to what is needed; NaN if that is not in order."""
+    total = before
+    if before > 0.0 and before >= needed:
+        return nan
+    for i in order:
+        total += w[i]
+        if total >= needed * (1.0 - 1e-9):
+            return float(t[i])
+    return nan
+
+
+@inner_kernel()
+def _cls_quantiles(
+    t: Floats, w: Floats, t0: Floats, w0: Floats, level: float, found: Floats
+) -> None:
+    order, order0 = np.argsort(t), np.argsort(t0)
+    total, total0 = w.sum(), w0.sum()
+    found[0] = _cls_quantile(t, w, order, t0, w0, order0, (1.0 - level) * total / total0)
+    # The error of the ratio of the two p-values at the critical value.
+    above, squares, above0, squares0 = 0.0, 0.0, 0.0, 0.0
+    for i in range(len(t)):
+        above += w[i] if t[i] >= found[0] else 0.0
+    for i in range(len(t0)):
+        above0 += w0[i] if t0[i] >= found[0] else 0.0
+    p, p0 = above / total, above0 / total0
+    for i in range(len(t)):
+        squares += (w[i] * ((1.0 if t[i] >= found[0] else 0.0) - p)) ** 2
+    for i in range(len(t0)):
+        squares0 += (w0[i] * ((1.0 if t0[i] >= found[0] else 0.0) - p0)) ** 2
+    error = sqrt(squares / above**2 + squares0 / above0**2)
+    for k, factor in ((1, 1.0 + error), (2, max(1.0 - error, 0.0))):
+        ratio = (1.0 - level) * factor * total / total0
+        found[k] = _cls_quantile(t, w, order, t0, w0, order0, ratio)
+
+
+@inner_kernel()
+def _cls_quantile(
+    t: Floats, w: Floats, order: Ints, t0: Floats, w0: Floats, order0: Ints, ratio: float
+) -> float:
+    """Largest t at which the weight of toys at or above it exceeds a multiple of the background's.
+
+    From the largest t down; toys that tie are taken together.
+    """
+    i, j = len(t) - 1, len(t0) - 1
+    above, above0 = 0.0, 0.0
+    while i >= 0:
+        value = t[order[i]]
+        while i >= 0 and t[order[i]] >= value - SLACK:
+            above += w[order[i]]
+            i -= 1
+        while j >= 0 and t0[order0[j]] >= value - SLACK:
+            above0 += w0[order0[j]]
+            j -= 1
+        if above > ratio * above0:
+            return float(value)
+    return 0.0

@@ -1,0 +1,814 @@
+"""A WIMP mass in a detector, or in several: likelihood and limits, as a notebook holds them."""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from zeptobarn.inference.asymptotics import asymptotic, one_sided, two_sided
+from zeptobarn.inference.calibration import calibrate, covered
+from zeptobarn.inference.construction import acceptance
+from zeptobarn.inference.intervals import Results, no_results
+from zeptobarn.inference.problem import Data, Problem, asimov, assemble, scan, solve
+from zeptobarn.inference.status import MESSAGES, Status
+from zeptobarn.physics.detector import Recoil
+from zeptobarn.physics.reach import smallest_anywhere
+from zeptobarn.study import labels
+from zeptobarn.study.study import Interval, Study, calibration_slice, coverage_slice, limits_slice
+from zeptobarn.support import paths
+from zeptobarn.support.tables import StaleResultError, read_parquet, write_parquet
+from zeptobarn.templates.density import bin_index
+from zeptobarn.templates.response import Response, compute_response
+from zeptobarn.templates.spectra import source_spectrum
+from zeptobarn.templates.templates import Template, bin_name, build, read_template
+from zeptobarn.templates.toys import Toys, bins_of, check_events, read_events, throw
+
+Events = pd.DataFrame | str | Path
+
+CALIBRATION_UNITS = {
+    "interval": "",
+    "confidence_level": "",
+    "test_statistic": "",
+    "rate_multiplier": "",
+    "critical_value": "",
+    "critical_value_low": "",
+    "critical_value_high": "",
+    "n_effective": "",
+    "n_toys": "",
+    "n_failed": "",
+}
+COVERAGE_UNITS = {
+    "interval": "",
+    "calibration": "",
+    "expected_events": "events",
+    "true_rate_multiplier": "",
+    "n_trials": "",
+    "n_covered": "",
+    "n_failed": "",
+}
+# Columns of a calibration: the critical value, and one standard deviation of its toys off.
+_CRITICAL_VALUES = ("critical_value", "critical_value_low", "critical_value_high")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A confidence interval, or the reason why there is none.
+
+    Attributes
+    ----------
+    cm2
+        The upper end of the cross section (cm²); NaN where there is none.
+    low_cm2
+        The lower end of a two-sided interval (cm²); NaN for upper limits.
+    rate_multiplier
+        The upper end, relative to the study's reference cross section.
+    best_fit
+        Best-fit signal rate multiplier, background rates and shape parameters, by name.
+    calibration_error_cm2
+        Standard deviation of ``cm2`` from the finite number of toys that its critical value was
+        calibrated with; NaN where it is asymptotic.
+    status, message
+        ``ok``, a warning, or a failure, and what to do about it.
+    statistic, treatment
+        What the interval is and how it treats the shape parameters, in words; see
+        `zeptobarn.study.labels`.
+    critical_values
+        Where the critical value comes from: ``asymptotic`` or ``toys``.
+    inside, outside
+        Events in each detector's analysis space, by its name, and outside it: not used.
+    """
+
+    cm2: float
+    low_cm2: float
+    rate_multiplier: float
+    calibration_error_cm2: float
+    best_fit: dict[str, float]
+    status: str
+    message: str
+    interval: str
+    statistic: str
+    treatment: str
+    critical_values: str
+    confidence_level: float
+    inside: Mapping[str, int]
+    outside: Mapping[str, int]
+
+    @property
+    def n_events(self) -> int:
+        """Events used, all detectors."""
+        return sum(self.inside.values())
+
+    @property
+    def n_outside(self) -> int:
+        """Events outside the analysis space of their detector."""
+        return sum(self.outside.values())
+
+    def __str__(self) -> str:
+        used = _used(self.inside, self.outside)
+        claim = f"{self.statistic}, {self.treatment}"
+        if np.isnan(self.cm2):
+            return f"no {claim}: {self.status}: {self.message} [{used}]"
+        warning = "" if self.status == "ok" else f" ({self.status}: {self.message})"
+        range_ = f"σ < {self.cm2:.3g} cm²"
+        if not np.isnan(self.low_cm2):
+            range_ = f"{self.low_cm2:.3g} cm² ≤ σ ≤ {self.cm2:.3g} cm²"
+        level = labels.level(self.confidence_level, [self.critical_values])
+        return f"{range_} at {level} [{claim}, {used}]{warning}"
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """Test of the background-only hypothesis: q₀, its significance Z = √q₀ and p = Φ(−Z).
+
+    ``inside`` and ``outside`` are those of `Limit`.
+    """
+
+    q0: float
+    significance: float
+    p_value: float
+    inside: Mapping[str, int]
+    outside: Mapping[str, int]
+
+    def __str__(self) -> str:
+        return (
+            f"q₀ = {self.q0:.3g}, Z = {self.significance:.3g}, p = {self.p_value:.3g} "
+            f"[{_used(self.inside, self.outside)}]"
+        )
+
+
+@dataclass(frozen=True)
+class Model:
+    """A signal and the backgrounds of a detector or a combination; make one with `load_model`.
+
+    Attributes
+    ----------
+    target
+        The detector or the combination.
+    templates
+        Templates by detector and source.
+    critical_values
+        Calibrated critical values, where the study asks for them: a row per interval and
+        signal, see `zeptobarn.inference.calibration.calibrate`.
+    """
+
+    study: Study
+    target: str
+    interaction: str
+    mass_GeV: float
+    templates: Mapping[str, Mapping[str, Template]]
+    critical_values: pd.DataFrame | None = None
+
+    def __repr__(self) -> str:
+        backgrounds = ", ".join(
+            f"{name if len(self.templates) == 1 else f'{detector} {name}'} "
+            f"{template.nominal.sum():.3g}"
+            for detector, templates in self.templates.items()
+            for name, template in templates.items()
+            if name != self.signal
+        )
+        return (
+            f"<{self.target}, WIMP {self.interaction} {self.mass_GeV:g} GeV/c²: expects "
+            f"{self.signal_events:.3g} events at {self.study.reference_cross_section_cm2:g} cm²; "
+            f"backgrounds: {backgrounds}>"
+        )
+
+    @property
+    def signal(self) -> str:
+        """Name of the signal source."""
+        return paths.wimp_source(self.interaction, self.mass_GeV)
+
+    @property
+    def signal_events(self) -> float:
+        """Expected signal events at rate multiplier 1 and nominal shape, all detectors."""
+        return float(sum(t[self.signal].nominal.sum() for t in self.templates.values()))
+
+    def toy(self, seed: int) -> pd.DataFrame | dict[str, pd.DataFrame]:
+        """Throw one background-only dataset: ``cs1``, ``cs2``, ``source``.
+
+        Of a combination: one for each detector, by name.
+        """
+        found = {
+            name: throw(self.study, name, templates, [seed]).events.drop(columns="trial")
+            for name, templates in self.templates.items()
+        }
+        return found if len(found) > 1 else found[self.target]
+
+    def limit(
+        self,
+        data: Events | Mapping[str, Events],
+        interval: str = "profiled",
+        livetime_day: float | Mapping[str, float] | None = None,
+    ) -> Limit:
+        """Set a limit on observed data.
+
+        Parameters
+        ----------
+        data
+            Events with ``cs1`` and ``cs2`` (the detector's area unit), or a CSV file of them;
+            of a combination, one for each detector, by name.
+        interval
+            Name of one of the study's intervals.
+        livetime_day
+            The data's own livetime (days), where it is not the detector's.
+
+        Raises
+        ------
+        ConfigError
+            Events that cannot be right, or all events of a detector outside its analysis space;
+            see `zeptobarn.templates.toys.check_events` and `zeptobarn.templates.toys.bins_of`.
+        """
+        chosen = self.interval(interval)
+        dataset, inside, outside = self._observed(data, livetime_day)
+        row = self._table(dataset, np.array([1]), chosen, 1).iloc[0]
+        reference = self.study.reference_cross_section_cm2
+        return Limit(
+            cm2=float(row["limit_cm2"]),
+            low_cm2=float(row["limit_low_rate_multiplier"]) * reference,
+            rate_multiplier=float(row["limit_rate_multiplier"]),
+            calibration_error_cm2=float(row["calibration_error_cm2"]),
+            best_fit={
+                str(name).removeprefix("best_fit_"): float(row[name])
+                for name in row.index
+                if str(name).startswith("best_fit_")
+            },
+            status=str(row["status"]),
+            message=str(row["message"]),
+            interval=interval,
+            statistic=labels.statistic(chosen),
+            treatment=labels.treatment(chosen),
+            critical_values=labels.origin(chosen, self.study.critical_values),
+            confidence_level=self.study.confidence_level,
+            inside=inside,
+            outside=outside,
+        )
+
+    def discovery(
+        self,
+        data: Events | Mapping[str, Events],
+        interval: str = "profiled",
+        livetime_day: float | Mapping[str, float] | None = None,
+    ) -> Discovery:
+        """Test observed data for a signal, with the asymptotic distribution of q₀.
+
+        Parameters
+        ----------
+        data, livetime_day
+            See `limit`.
+        interval
+            The interval whose treatment of the nuisances is used.
+
+        Raises
+        ------
+        ValueError
+            There is no answer: an event that no source explains, or a fault in the templates; or
+            what `limit` refuses.
+        """
+        problem = self.problem(self.interval(interval))
+        dataset, inside, outside = self._observed(data, livetime_day)
+        best, found = scan(problem, dataset, np.zeros(1))
+        q0 = found[0, 0, 0] if best[0] > 0 else 0 * best[0]
+        if problem.fault or np.isnan(q0):
+            raise ValueError(problem.fault or self.limit(data, interval, livetime_day).message)
+        significance = float(q0) ** 0.5
+        return Discovery(float(q0), significance, float(ndtr(-significance)), inside, outside)
+
+    def limits(self, toys: Toys | Mapping[str, Toys], threads: int = 1) -> pd.DataFrame:
+        """Set all of the study's limits on many datasets.
+
+        Parameters
+        ----------
+        toys
+            Datasets; of a combination, those of the same trials for each detector, by name.
+
+        Returns
+        -------
+        A row per trial and interval; the columns stand in DESIGN.md's contract: the limits as
+        rate multiplier and in cm², the best fit, the status with its message, and the number of
+        likelihood evaluations.
+        """
+        datasets: dict[str, Toys] = self._by_detector("toys", toys)
+        return self.study_limits(dict.fromkeys(self.study.truths, datasets), threads)
+
+    def study_limits(
+        self, datasets: Mapping[str, Mapping[str, Toys]], threads: int = 1
+    ) -> pd.DataFrame:
+        """Set all of the study's limits, each on the datasets that belong to it; see `limits`.
+
+        Parameters
+        ----------
+        datasets
+            By name of `Study.truths`, and by detector.
+        """
+        truth_of = self.study.truth_of
+        return pd.concat(
+            [
+                self.interval_limits(
+                    datasets[paths.anchor_name(truth_of(interval))], interval.name, threads
+                )
+                for interval in self.study.intervals
+            ],
+            ignore_index=True,
+        ).sort_values(["trial"], kind="stable", ignore_index=True)
+
+    def interval_limits(
+        self, toys: Toys | Mapping[str, Toys], interval: str, threads: int = 1
+    ) -> pd.DataFrame:
+        """Set one of the study's limits on many datasets; see `limits`."""
+        members: dict[str, Toys] = self._by_detector("toys", toys)
+        trials = next(iter(members.values())).trials
+        return self._table(self.data(members), trials, self.interval(interval), threads)
+
+    def data(self, toys: Toys | Mapping[str, Toys]) -> Data:
+        """Sort datasets into bins; of a combination, trial i joins trial i of each detector."""
+        members: dict[str, Toys] = self._by_detector("toys", toys)
+        trials = members[next(iter(self.templates))].trials
+        if any(not np.array_equal(other.trials, trials) for other in members.values()):
+            raise ValueError("toys: the detectors of a combination hold different trials")
+        all_bins, all_trials, counts, start = [], [], [], 0
+        centres: dict[str, NDArray[np.float64]] = {}
+        for name in self.templates:
+            space, toys = self.study.detectors[name].space, members[name]
+            events = toys.events
+            found = bin_index(space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
+            if found.min(initial=0) < 0:
+                raise ValueError(
+                    f"toys: {(found < 0).sum()} of {len(found)} events lie outside the analysis "
+                    f"space of {name}; allowed: none"
+                )
+            found += start
+            all_bins.append(found)
+            all_trials.append(events["trial"].to_numpy())
+            ends = np.searchsorted(all_trials[-1], trials, side="right")
+            counts.append(ends - np.searchsorted(all_trials[-1], trials, side="left"))
+            start += int(np.prod(space.shape))
+            prefix = f"{name}_" if len(self.templates) > 1 else ""
+            for source in self.study.detectors[name].sources:
+                if source.rate in ("normal", "log_normal"):
+                    rate = f"{source.name}_rate"
+                    centres[prefix + rate] = toys.constraint_centres(rate)
+            for shape in self.study.target_shapes(name):
+                centres[shape.name] = toys.constraint_centres(shape.name)
+        bins = all_bins[0]
+        if len(all_bins) > 1:
+            order = np.argsort(np.concatenate(all_trials), kind="stable")
+            bins = np.concatenate(all_bins)[order]
+        last = np.cumsum(np.stack(counts, axis=1)).reshape(len(trials), -1)
+        first = np.column_stack([np.append(0, last[:-1, -1]), last])
+        exposure = np.ones((len(trials), len(all_bins)))
+        return Data(bins, np.ones(len(bins)), first, exposure, centres)
+
+    def asimov(self, signal: float = 0.0) -> Data:
+        """Give the Asimov dataset: in each bin what is expected, all nuisances nominal.
+
+        Parameters
+        ----------
+        signal
+            The true signal (expected events).
+        """
+        nominal = Interval("nominal", {s.name: 0.0 for s in self.study.shapes}, ())
+        problem = self.problem(nominal)
+        return asimov(problem, np.append(signal, problem.nominal[1:]))
+
+    def problem(self, interval: Interval) -> Problem:
+        """Build the likelihood of an interval."""
+        return assemble(self.study, self.target, self.signal, self.templates, interval)
+
+    def interval(self, name: str) -> Interval:
+        """Give one of the study's intervals."""
+        known = {interval.name: interval for interval in self.study.intervals}
+        if name not in known:
+            raise ValueError(f"interval: found {name!r}; allowed: {', '.join(known)}")
+        return known[name]
+
+    def calibrate(
+        self, threads: int = 1, data: Events | Mapping[str, Events] | None = None
+    ) -> pd.DataFrame:
+        """Critical values of the study's intervals from toys (a ``central`` one has none).
+
+        Parameters
+        ----------
+        data
+            Observed data, see `limit`: toys are thrown with the nuisances that fit them best at
+            each signal, as a limit on them should have it; with those of the average
+            background-only dataset if none are given, as for all trials of a study.
+
+        Returns
+        -------
+        A row per interval and signal: ``interval, confidence_level, test_statistic,
+        rate_multiplier, critical_value, critical_value_low, critical_value_high, n_effective,
+        n_toys, n_failed``; see `zeptobarn.inference.calibration.calibrate`. Intervals that treat
+        the nuisances alike share their toys.
+        """
+        alike: dict[str, list[Interval]] = {}
+        for interval in self.study.intervals:
+            if interval.kind != "central" and self._answers(interval, self.problem(interval)):
+                alike.setdefault(interval.treatment, []).append(interval)
+        tables = {
+            interval.name: table
+            for treatment, members in alike.items()
+            for interval, table in zip(
+                members,
+                calibrate(
+                    self.study,
+                    self.problem(members[0]),
+                    members,
+                    [self.target, self.signal, treatment],
+                    threads,
+                    None if data is None else self._observed(data, None)[0],
+                ),
+                strict=True,
+            )
+        }
+        statistic = {"upper": "q_tilde", "unified": "t_tilde"}
+        found = [
+            table.assign(
+                interval=interval.name,
+                confidence_level=self.study.confidence_level,
+                test_statistic="cls" if interval.cls else statistic[interval.kind],
+                rate_multiplier=table["signal"] / self.signal_events,
+            )
+            for interval in self.study.intervals
+            if (table := tables.get(interval.name)) is not None
+        ]
+        return _joined(found, CALIBRATION_UNITS)
+
+    def coverage(self, threads: int = 1) -> pd.DataFrame:
+        """How often the study's intervals hold the truth, at the study's coverage signals.
+
+        Returns
+        -------
+        A row per interval, kind of critical value and true signal: ``interval, calibration,
+        expected_events, true_rate_multiplier, n_trials, n_covered, n_failed``.
+        """
+        found = []
+        kinds = ["asymptotic"] + (["toys"] if self.critical_values is not None else [])
+        for interval in self.study.intervals:
+            problem = self.problem(interval)
+            if not self._answers(interval, problem):
+                continue
+            critical = {kind: self.critical(interval, problem, kind) for kind in kinds}
+            address = [self.target, self.signal, interval.name]
+            table = covered(self.study, problem, interval, critical, address, threads)
+            found.append(
+                table.assign(
+                    interval=interval.name,
+                    expected_events=table["signal"] * problem.signal_efficiency,
+                    true_rate_multiplier=table["signal"] / self.signal_events,
+                )
+            )
+        return _joined(found, COVERAGE_UNITS)
+
+    def critical(
+        self,
+        interval: Interval,
+        problem: Problem,
+        kind: str | None = None,
+        exposure: NDArray[np.float64] | None = None,
+        column: str = "critical_value",
+    ) -> NDArray[np.float64]:
+        """Critical values of an interval: rows of signal (expected events) and value.
+
+        Parameters
+        ----------
+        kind
+            ``asymptotic`` or ``toys``; the study's own when not given.
+        exposure
+            Factor on each detector's livetime, shape (detectors,).
+        column
+            Of the calibration: ``critical_value``, or one standard deviation of its toys off.
+
+        Raises
+        ------
+        ValueError
+            The study calibrates with toys, and the calibration is not there.
+        """
+        level = self.study.confidence_level
+        if interval.kind == "central":
+            return np.array([[0.0, two_sided(level)]])
+        if (kind or self.study.critical_values) == "asymptotic":
+            if interval.kind == "upper" and not interval.cls:
+                return np.array([[0.0, one_sided(level)]])
+            return asymptotic(problem, interval, level, exposure)
+        if exposure is not None and not (exposure == 1).all():
+            raise ValueError(
+                "livetime_day: the critical values are calibrated for the detector's livetime; "
+                "write the data's livetime into the detector file and calibrate again"
+            )
+        if self.critical_values is None:
+            raise ValueError(
+                f"critical_values: toys, but {self.target} at {self.mass_GeV:g} GeV/c² is not "
+                "calibrated: run the workflow"
+            )
+        rows = self.critical_values[self.critical_values["interval"] == interval.name]
+        return acceptance(
+            rows["rate_multiplier"].to_numpy() * self.signal_events,
+            rows[column].to_numpy(),
+        )
+
+    def _answers(self, interval: Interval, problem: Problem) -> bool:
+        """Whether there is a signal to look for and a critical value above 0."""
+        beyond = interval.kind != "upper" or one_sided(self.study.confidence_level) > 0
+        return problem.signal_efficiency > 0 and not problem.fault and beyond
+
+    def _observed(
+        self,
+        data: Events | Mapping[str, Events],
+        livetime_day: float | Mapping[str, float] | None,
+    ) -> tuple[Data, dict[str, int], dict[str, int]]:
+        """Sort one observation into bins; also, each detector's events inside and outside."""
+        by_detector: dict[str, Events] = self._by_detector("data", data)
+        livetimes = (
+            {name: self.study.detectors[name].livetime_day for name in self.templates}
+            if livetime_day is None
+            else self._by_detector("livetime_day", livetime_day)
+        )
+        bins, exposure, start, outside = [], [], 0, {}
+        for name in self.templates:
+            detector, given = self.study.detectors[name], by_detector[name]
+            if isinstance(given, pd.DataFrame):
+                origin = "data" if len(self.templates) == 1 else f"data of {name}"
+                events = check_events(given, origin)
+            else:
+                origin = str(given)
+                events = read_events(given)
+            found = bins_of(detector, events, origin)
+            outside[name] = int((found < 0).sum())
+            bins.append(start + found[found >= 0])
+            exposure.append(livetimes[name] / detector.livetime_day)
+            start += int(np.prod(detector.space.shape))
+        ends = np.cumsum([0] + [len(b) for b in bins])
+        everything = np.concatenate(bins)
+        ones = np.ones(len(everything))
+        inside = dict(zip(self.templates, map(len, bins), strict=True))
+        found_data = Data(everything, ones, ends[np.newaxis], np.array([exposure]), {})
+        return found_data, inside, outside
+
+    def _by_detector(self, what: str, given: T | Mapping[str, T]) -> dict[str, T]:
+        members = dict(given) if isinstance(given, Mapping) else {self.target: given}
+        if set(members) != set(self.templates):
+            raise ValueError(
+                f"{what}: found {', '.join(members)}; needed, by name: {', '.join(self.templates)}"
+            )
+        return members
+
+    def _table(
+        self, data: Data, trials: NDArray[np.int64], interval: Interval, threads: int
+    ) -> pd.DataFrame:
+        problem = self.problem(interval)
+        error = np.full(len(trials), np.nan)
+        if self._answers(interval, problem):
+            calibrated = self.study.critical_values == "toys" and interval.kind != "central"
+            columns = _CRITICAL_VALUES if calibrated else _CRITICAL_VALUES[:1]
+            found = solve(
+                problem,
+                data,
+                [self.critical(interval, problem, None, data.exposure[0], c) for c in columns]
+                + [self.critical(interval, problem, "asymptotic", data.exposure[0])] * calibrated,
+                interval.kind != "upper",
+                self.study.search_bound_rate_multiplier * self.signal_events,
+                threads,
+            )
+            results, simple = found[0], found[-1]
+            if calibrated:
+                error = 0.5 * (found[2].limit - found[1].limit)
+                error[~np.isnan(results.limit) & np.isnan(error)] = np.inf
+        else:
+            results = simple = no_results((len(trials),), len(problem.parameters))
+            if not problem.fault:
+                empty = not problem.signal_efficiency > 0
+                results.status[:] = Status.empty_template if empty else Status.critical_value_zero
+        per_event = 1 / self.signal_events if self.signal_events > 0 else np.nan
+        multiplier = results.limit * per_event
+        nuisances = dict(zip(problem.parameters, results.nuisances.T, strict=True))
+        for shape in self.study.target_shapes(self.target):
+            if shape.name in interval.fixed:
+                nuisances[shape.name] = np.full(len(trials), interval.fixed[shape.name])
+        reference = self.study.reference_cross_section_cm2
+        return pd.DataFrame(
+            {
+                "detector": self.target,
+                "interaction": self.interaction,
+                "mass_GeV": float(self.mass_GeV),
+                "trial": trials,
+                "interval": interval.name,
+                "kind": interval.kind,
+                "confidence_level": self.study.confidence_level,
+                "limit_rate_multiplier": multiplier,
+                "limit_cm2": multiplier * reference,
+                "calibration_error_cm2": error * per_event * reference,
+                "asymptotic_limit_cm2": simple.limit * per_event * reference,
+                "limit_low_rate_multiplier": results.low * per_event,
+                "best_fit_rate_multiplier": results.best_fit * per_event,
+                **{f"best_fit_{name}": values for name, values in nuisances.items()},
+                "status": np.array([s.name for s in Status], dtype=object)[results.status],
+                "message": self._messages(results, data, problem),
+                "n_evaluations": results.evaluations,
+            }
+        )
+
+    def _messages(self, results: Results, data: Data, problem: Problem) -> NDArray[np.object_]:
+        texts = np.array([MESSAGES[s] for s in Status], dtype=object)[results.status]
+        for i in np.flatnonzero(results.status == Status.zero_density_event):
+            event = int(results.evidence[i])
+            d = int(np.searchsorted(data.first[i, 1:] - data.first[i, 0], event, side="right"))
+            name = list(self.templates)[d]
+            number = event - int(data.first[i, d] - data.first[i, 0])
+            found = self.study.detectors[name]
+            at = int(data.bins[data.first[i, 0] + event] - problem.first_bin[d])
+            _, high = divmod(at, found.space.shape[1])
+            texts[i] = texts[i].format(event=number, detector=name)
+            texts[i] += f"; it lies at {bin_name(found, at)}"
+            smallest = smallest_anywhere(found.settings)[1]
+            if found.space.cs2_edges[high + 1] <= smallest:
+                texts[i] += (
+                    f", and at no position does a cS2 below {smallest:.4g} {found.area_unit} pass "
+                    "the S2 threshold: its corrections differ from the detector's, or it should "
+                    "have been cut"
+                )
+        if problem.fault:
+            texts[:] = f"{problem.fault}: make the templates again"
+        return texts
+
+
+def _used(inside: Mapping[str, int], outside: Mapping[str, int]) -> str:
+    """How many events were used, and how many of each detector were not."""
+    dropped = [
+        f"{n} of {n + inside[name]} ({100 * n / (n + inside[name]):.3g} %)"
+        + (f" in {name}" if len(outside) > 1 else "")
+        for name, n in outside.items()
+        if n
+    ]
+    where = f"; outside the analysis space: {', '.join(dropped)}" if dropped else ""
+    return f"{sum(inside.values())} events{where}"
+
+
+def _joined(tables: list[pd.DataFrame], units: Mapping[str, str]) -> pd.DataFrame:
+    if not tables:
+        return pd.DataFrame(columns=list(units))
+    return pd.concat(tables, ignore_index=True)[list(units)]
+
+
+def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "SI") -> Model:
+    """Make the model of a WIMP mass in a detector or a combination.
+
+    Templates are read from the study's results where they are there and of this configuration;
+    otherwise they are built in memory (about half a minute). So are calibrated critical values,
+    where the study asks for them.
+
+    Parameters
+    ----------
+    study
+        From `zeptobarn.load_study`.
+    target
+        One of the study's detectors or combinations.
+    mass_GeV
+        One of the study's masses (GeV/c²).
+    interaction
+        One of the study's interactions.
+
+    Raises
+    ------
+    ValueError
+        The study has no such detector, mass or interaction.
+    """
+    for key, found, allowed in (
+        ("detector", target, list(study.targets)),
+        ("mass_GeV", mass_GeV, list(study.masses_GeV)),
+        ("interaction", interaction, list(study.interactions)),
+    ):
+        if found not in allowed:
+            raise ValueError(f"{key}: found {found!r}; the study has {allowed}")
+    templates = {}
+    for detector in study.targets[target]:
+        sources = [
+            s for d, s in study.model_sources(target, interaction, mass_GeV) if d == detector
+        ]
+        templates[detector] = load_templates(study, detector, sources)
+    model = make_model(study, target, mass_GeV, interaction, templates)
+    if study.critical_values != "toys":
+        return model
+    values = {"detector": target, "interaction": interaction, "mass": paths.number(mass_GeV)}
+    file = study.path(paths.CALIBRATION, **values)
+    try:
+        return dataclasses.replace(model, critical_values=read_calibration(model, file))
+    except (FileNotFoundError, StaleResultError):
+        return dataclasses.replace(model, critical_values=model.calibrate(os.cpu_count() or 1))
+
+
+def read_model(
+    study: Study, target: str, mass_GeV: float, interaction: str, files: Sequence[str | Path]
+) -> Model:
+    """Make a model from template files, in the order of `Study.model_sources`."""
+    templates: dict[str, dict[str, Template]] = {}
+    sources = study.model_sources(target, interaction, mass_GeV)
+    for (detector, source), file in zip(sources, files, strict=True):
+        template = read_template(study, detector, source, Path(file))
+        templates.setdefault(detector, {})[source] = template
+    return make_model(study, target, mass_GeV, interaction, templates)
+
+
+def load_templates(study: Study, detector: str, sources: list[str]) -> dict[str, Template]:
+    """Read templates from the study's results, or compute all where one is missing or stale."""
+    files = {s: study.path(paths.TEMPLATE, detector=detector, source=s) for s in sources}
+    try:
+        return {s: read_template(study, detector, s, files[s]) for s in sources}
+    except (FileNotFoundError, StaleResultError):
+        return build_templates(study, detector, sources)
+
+
+def build_templates(study: Study, detector: str, sources: list[str]) -> dict[str, Template]:
+    """Compute a detector's responses and the templates of some sources, all in memory."""
+    threads = os.cpu_count() or 1
+    recoils = {s: study.recoil(detector, s) for s in sources}
+    responses: dict[Recoil | None, dict[str, Response]] = {None: {}}
+    for recoil in recoils.values():
+        if recoil is not None and recoil not in responses:
+            responses[recoil] = {
+                anchor: compute_response(study, detector, recoil, anchor, threads)
+                for anchor in study.anchors(detector, recoil)
+            }
+    return {
+        source: build(
+            study, detector, source, source_spectrum(study, detector, source), responses[recoil]
+        )
+        for source, recoil in recoils.items()
+    }
+
+
+def make_model(
+    study: Study,
+    target: str,
+    mass_GeV: float,
+    interaction: str,
+    templates: Mapping[str, Mapping[str, Template]],
+) -> Model:
+    """Make a model from the templates of a signal and of all backgrounds.
+
+    Parameters
+    ----------
+    templates
+        By detector and source name; sources that the model does not have are left out.
+    """
+    kept: dict[str, dict[str, Template]] = {}
+    for detector, source in study.model_sources(target, interaction, mass_GeV):
+        kept.setdefault(detector, {})[source] = templates[detector][source]
+    return Model(study, target, interaction, mass_GeV, kept)
+
+
+def write_limits(model: Model, limits: pd.DataFrame, path: Path) -> None:
+    """Write limits of `Model.limits`."""
+    units = dict.fromkeys(limits.columns, "")
+    units |= {"mass_GeV": "GeV/c²"}
+    units |= dict.fromkeys(("limit_cm2", "calibration_error_cm2", "asymptotic_limit_cm2"), "cm²")
+    units |= {f"best_fit_{shape.name}": "standard deviations" for shape in model.study.shapes}
+    write_parquet(
+        limits,
+        path,
+        units=units,
+        config_slice=limits_slice(model.study, model.target, model.interaction, model.mass_GeV),
+        seed=model.study.seed,
+    )
+
+
+def write_calibration(model: Model, table: pd.DataFrame, path: Path) -> None:
+    """Write critical values of `Model.calibrate`."""
+    place = model.study, model.target, model.interaction, model.mass_GeV
+    write_parquet(
+        table,
+        path,
+        units=CALIBRATION_UNITS,
+        config_slice=calibration_slice(*place),
+        seed=model.study.seed,
+    )
+
+
+def read_calibration(model: Model, path: Path) -> pd.DataFrame:
+    """Read the critical values of a model.
+
+    Raises
+    ------
+    StaleResultError
+        The file was made from another configuration.
+    """
+    place = model.study, model.target, model.interaction, model.mass_GeV
+    return read_parquet(path, config_slice=calibration_slice(*place))[0]
+
+
+def write_coverage(model: Model, table: pd.DataFrame, path: Path) -> None:
+    """Write a table of `Model.coverage`."""
+    place = model.study, model.target, model.interaction, model.mass_GeV
+    write_parquet(
+        table,
+        path,
+        units=COVERAGE_UNITS,
+        config_slice=coverage_slice(*place),
+        seed=model.study.seed,
+    )

@@ -1,0 +1,315 @@
+"""From templates and events to a likelihood: densities and data as the kernels take them."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise, product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zeptobarn.inference import intervals
+from zeptobarn.inference.far import spans
+from zeptobarn.inference.intervals import Results, no_results, select
+from zeptobarn.inference.structure import Structure
+from zeptobarn.inference.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED
+from zeptobarn.study.study import Interval, Shape, Study
+from zeptobarn.templates.templates import Template, cell_of, fix_shapes
+
+_CONSTRAINTS = {"free": UNCONSTRAINED, "normal": NORMAL, "log_normal": LOG_NORMAL}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The likelihood of an interval.
+
+    Attributes
+    ----------
+    structure
+        The signal's rate is in expected events at the nominal shape.
+    parameters
+        Names of the free rates without the signal's, then of the profiled shapes.
+    nominal
+        Nominal values of all parameters, the signal's first (1: one event), shape (F + P,).
+    first_bin
+        Where each detector's bins begin, and the end of the last, shape (detectors + 1,).
+    signal_efficiency
+        Expected events of a signal of rate 1 at this interval's fixed shapes, the profiled
+        ones nominal.
+    fault
+        What is wrong with the templates; empty if nothing is.
+    """
+
+    structure: Structure
+    parameters: tuple[str, ...]
+    nominal: NDArray[np.float64]
+    first_bin: NDArray[np.int64]
+    signal_efficiency: float
+    fault: str
+
+
+@dataclass(frozen=True)
+class Data:
+    """Datasets as the kernels take them; see `zeptobarn.inference.intervals.gather`.
+
+    ``centres`` holds what the constrained parameters were measured to be, by name.
+    """
+
+    bins: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    first: NDArray[np.int64]
+    exposure: NDArray[np.float64]
+    centres: Mapping[str, NDArray[np.float64]]
+
+    def centres_of(self, problem: Problem) -> NDArray[np.float64]:
+        """Centres of a problem's parameters, shape (datasets, F + P); nominal where unknown."""
+        found = np.tile(problem.nominal, (len(self.first), 1))
+        for p, name in enumerate(problem.parameters, start=1):
+            if name in self.centres:
+                known = self.centres[name]
+                found[:, p] = np.where(np.isnan(known), problem.nominal[p], known)
+        return found
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Sources of a detector that share a rate: expected events per anchor and bin."""
+
+    detector: int
+    rate: int
+    touched: tuple[Shape, ...]
+    rows: NDArray[np.float64]
+
+    def row(self, values: Mapping[str, float]) -> NDArray[np.float64]:
+        """Give the row at an anchor."""
+        at = [shape.anchors.index(values[shape.name]) for shape in self.touched]
+        lengths = [len(shape.anchors) for shape in self.touched]
+        return np.asarray(self.rows[np.ravel_multi_index(at, lengths) if at else 0])
+
+
+def assemble(
+    study: Study,
+    target: str,
+    signal: str,
+    templates: Mapping[str, Mapping[str, Template]],
+    interval: Interval,
+) -> Problem:
+    """Build the likelihood of an interval.
+
+    Parameters
+    ----------
+    target
+        A detector or a combination.
+    signal
+        Name of the signal source.
+    templates
+        Templates by detector and source.
+    interval
+        Its fixed shapes are interpolated away.
+    """
+    shapes = [s for s in study.target_shapes(target) if s.name not in interval.fixed]
+    scale = 1 / (sum(t[signal].nominal.sum() for t in templates.values()) or 1.0)
+    names: list[str] = []
+    constraints = [(UNCONSTRAINED, 1.0)]
+    parts: list[_Part] = []
+    for d, (detector, sources) in enumerate(templates.items()):
+        touched, rows = fix_shapes(study, detector, signal, sources[signal], interval.fixed)
+        parts.append(_Part(d, 0, touched, scale * rows))
+        fixed: dict[tuple[Shape, ...], NDArray[np.float64]] = {}
+        for source in study.detectors[detector].sources:
+            touched, rows = fix_shapes(
+                study, detector, source.name, sources[source.name], interval.fixed
+            )
+            if source.free:
+                prefix = f"{detector}_" if len(templates) > 1 else ""
+                names.append(f"{prefix}{source.name}_rate")
+                constraints.append((_CONSTRAINTS[source.rate], source.rate_width or 1.0))
+                parts.append(_Part(d, len(names), touched, rows))
+            else:
+                fixed[touched] = fixed.get(touched, 0.0) + rows
+        parts += [_Part(d, -1, touched, rows) for touched, rows in fixed.items()]
+    constraints += [(NORMAL if s.constrained else UNCONSTRAINED, 1.0) for s in shapes]
+    nominal = dict.fromkeys((s.name for s in shapes), 0.0)
+    return Problem(
+        _structure(parts, len(templates), shapes, constraints),
+        (*names, *nominal),
+        np.array([1.0] * (1 + len(names)) + [0.0] * len(shapes)),
+        np.cumsum([0] + [part.rows.shape[1] for part in parts if part.rate == 0]),
+        float(sum(part.row(nominal).sum() for part in parts if part.rate == 0)),
+        _fault(templates),
+    )
+
+
+def predict(problem: Problem, parameters: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Expected events per bin of each detector.
+
+    Parameters
+    ----------
+    parameters
+        Values of all parameters, the signal's rate first, shape (F + P,).
+    """
+    s = problem.structure
+    n_shapes = len(s.cells)
+    rates, shapes = np.split(np.asarray(parameters, dtype=float), [len(parameters) - n_shapes])
+    cell, position = np.zeros(n_shapes, dtype=int), np.zeros(n_shapes)
+    for p, value in enumerate(shapes):
+        anchors = s.anchors[p, : s.cells[p] + 1]
+        cell[p], position[p] = cell_of(anchors, value)
+    found = [
+        np.zeros(last - first)
+        for first, last in zip(problem.first_bin[:-1], problem.first_bin[1:], strict=True)
+    ]
+    for d, rate, row, *strides in s.sources:
+        bins = slice(problem.first_bin[d], problem.first_bin[d + 1])
+        touched = [p for p in range(n_shapes) if strides[p]]
+        for ups in product((0, 1), repeat=len(touched)):
+            at, weight = row - s.rows[d], rates[rate] if rate >= 0 else 1.0
+            for p, up in zip(touched, ups, strict=True):
+                at += strides[p] * (cell[p] + up)
+                weight *= position[p] if up else 1 - position[p]
+            found[d] += weight * s.density[bins, at]
+    return found
+
+
+def solve(
+    problem: Problem,
+    data: Data,
+    critical: Sequence[NDArray[np.float64]],
+    two_sided: bool,
+    bound: float,
+    threads: int = 1,
+) -> list[Results]:
+    """Set the intervals of many datasets by tables of critical values.
+
+    Parameters
+    ----------
+    critical
+        Tables of two columns, or three where the values are statistics of toys; see
+        `zeptobarn.inference.intervals.interval`, also for the other parameters.
+
+    Returns
+    -------
+    Of each table, `zeptobarn.inference.intervals.Results` of the datasets, without the first axis.
+    """
+    n, centres = len(data.first), data.centres_of(problem)
+    tables = np.cumsum([0, *map(len, critical)])
+    rows = np.full((tables[-1], 3), np.nan)
+    for table, first, last in zip(critical, tables[:-1], tables[1:], strict=True):
+        rows[first:last, : table.shape[1]] = table
+    results = no_results((len(critical), n), len(problem.parameters))
+
+    def part(chosen: slice) -> None:
+        intervals.intervals(
+            problem.structure,
+            data.bins,
+            data.weights,
+            data.first[chosen],
+            data.exposure[chosen],
+            centres[chosen],
+            rows,
+            tables,
+            two_sided,
+            bound,
+            select(results, (slice(None), chosen)),
+        )
+
+    ends = np.linspace(0, n, min(threads, n) + 1, dtype=int).tolist() if n else [0]
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(part, [slice(low, high) for low, high in pairwise(ends)]))
+    return [select(results, t) for t in range(len(critical))]
+
+
+def scan(
+    problem: Problem, data: Data, signals: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Best fits and t̃ at signals (expected events); see `zeptobarn.inference.intervals.scans`."""
+    best = np.empty(len(data.first))
+    found = np.empty((len(best), len(signals), 1 + len(problem.nominal)))
+    intervals.scans(
+        reaching(problem, float(np.max(signals, initial=0.0))),
+        data.bins,
+        data.weights,
+        data.first,
+        data.exposure,
+        data.centres_of(problem),
+        np.asarray(signals, dtype=float),
+        best,
+        found,
+        np.empty(found.shape[:2]),
+    )
+    return best, found
+
+
+def reaching(problem: Problem, signal: float) -> Structure:
+    """Give the structure for likelihoods at signals up to one (expected events)."""
+    s = problem.structure
+    parts = s.density, problem.first_bin, s.rows, s.sources, s.constraints
+    return s._replace(spans=spans(*parts, signal))
+
+
+def asimov(
+    problem: Problem,
+    parameters: NDArray[np.float64],
+    exposure: NDArray[np.float64] | None = None,
+) -> Data:
+    """Give the Asimov dataset at values of a problem's parameters.
+
+    Parameters
+    ----------
+    parameters
+        See `predict`.
+    exposure
+        Factor on each detector's livetime, shape (detectors,).
+    """
+    factors = np.ones(len(problem.first_bin) - 1) if exposure is None else exposure
+    found = predict(problem, parameters)
+    weights = np.concatenate([f * bins for f, bins in zip(factors, found, strict=True)])
+    filled = np.flatnonzero(weights > 0)
+    first = np.searchsorted(filled, problem.first_bin)
+    return Data(filled, weights[filled], first[np.newaxis], factors[np.newaxis], {})
+
+
+def _structure(
+    parts: list[_Part], n_detectors: int, shapes: list[Shape], constraints: list[tuple[int, float]]
+) -> Structure:
+    sources, blocks, rows = [], [], [0]
+    for d in range(n_detectors):
+        mine = [part for part in parts if part.detector == d]
+        first = rows[-1]
+        for part in mine:
+            strides = dict.fromkeys((shape.name for shape in shapes), 0)
+            stride = 1
+            for shape in reversed(part.touched):
+                strides[shape.name] = stride
+                stride *= len(shape.anchors)
+            sources.append([d, part.rate, first, *strides.values()])
+            first += len(part.rows)
+        rows.append(first)
+        blocks.append(np.concatenate([part.rows for part in mine]))
+    most = max(len(block) for block in blocks)
+    anchors = np.full((len(shapes), max([len(s.anchors) for s in shapes], default=1)), np.nan)
+    for p, shape in enumerate(shapes):
+        anchors[p, : len(shape.anchors)] = shape.anchors
+    padded = [np.pad(b.T, [(0, 0), (0, most - len(b))]) for b in blocks]
+    density = np.ascontiguousarray(np.concatenate(padded))  # events look up a bin's rows together
+    first_bin = np.cumsum([0] + [block.shape[1] for block in blocks])
+    common = np.array(rows), np.array(sources, dtype=np.int64), np.array(constraints, dtype=float)
+    return Structure(
+        density=density,
+        rows=common[0],
+        expected=np.concatenate([block.sum(axis=1) for block in blocks]),
+        sources=common[1],
+        anchors=anchors,
+        cells=np.array([len(shape.anchors) - 1 for shape in shapes], dtype=np.int64),
+        constraints=common[2],
+        spans=spans(density, first_bin, *common),
+    )
+
+
+def _fault(templates: Mapping[str, Mapping[str, Template]]) -> str:
+    for detector, sources in templates.items():
+        for name, template in sources.items():
+            bad = int((~(np.isfinite(template.expected) & (template.expected >= 0))).sum())
+            if bad:
+                return f"the template of {name} in {detector} has {bad} values that are not ≥ 0"
+    return ""

@@ -1,0 +1,6 @@
+"""Xenon, detectors and dark matter: arrays and small dataclasses in, arrays out.
+
+The halo and recoil rates, yields, a detector's numbers and light maps, recoils simulated one by one
+or integrated, backgrounds that are formulas, and which signals can occur at all. Nothing here knows
+a study or where its results lie.
+"""

@@ -1,0 +1,378 @@
+"""Yield models: recoil energy and drift field → mean photons and electrons, and their spread."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import exp, log, pi, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import erf
+
+# Mean quanta per keV if nothing is lost to heat (Lenardo et al., IEEE TNS 62 (2015) 3387).
+QUANTA_PER_KEV = 73.0
+# Models by recoil type.
+MODELS: Mapping[str, tuple[str, ...]] = {
+    "nr": ("lenardo2015", "nest"),
+    "er": ("er_polynomial", "nest_beta", "nest_gamma"),
+}
+# Variance of the number of quanta over its mean, where heat and charge are split off at once.
+FANO = 0.03
+
+_XENON_Z = 54
+
+# Mean half-width of the band of the relative scintillation yield against energy (keV):
+# XENON1T sensitivity paper, JCAP 04 (2016) 027; constant below 3 and above 50 keV.
+_LEFF_ENERGY_KEV = (3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0)
+_LEFF_WIDTH = (0.135, 0.113, 0.095, 0.075, 0.058, 0.065, 0.065, 0.062, 0.048)
+
+
+# Lindhard's k in `lenardo2015`.
+_LINDHARD_K = 0.1394
+
+# Principal components of the ER charge yield's uncertainty in XENON1T's published toy model.
+_ER_MEAN = (32.5070584, -27.69486517, 15.0427901)
+_ER_BEFORE = (0.289709323, 1.027015330, 3.239578508)
+_ER_COMPONENTS = (
+    (0.693707206, -0.398337247, -0.600081452),
+    (-0.0368675868, -0.851694742, 0.522739750),
+    (0.71931293, 0.340504777, 0.60551251),
+)
+_ER_AFTER = (1.32333778, 0.973308940, 0.549041719)
+
+
+@dataclass(frozen=True)
+class Nuisances:
+    """Uncertain numbers of the yields, at their nominal values unless given.
+
+    Attributes
+    ----------
+    leff
+        Relative scintillation yield of nuclear recoils, in standard deviations; multiplies the
+        photons and leaves the electrons.
+    leff_low_energy
+        ``constant``: the 3 keV uncertainty below 3 keV; ``zero_below_2keV``: negative values
+        mean no light below 2 keV.
+    lindhard_k
+        Factor on Lindhard's k of nuclear recoils.
+    er_components
+        Principal components of the charge yield of `er_polynomial`, in standard deviations.
+    """
+
+    leff: float = 0.0
+    leff_low_energy: str = "constant"
+    lindhard_k: float = 1.0
+    er_components: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+NOMINAL = Nuisances()
+
+
+@dataclass(frozen=True)
+class Split:
+    """Fluctuations of the older models: heat and charge take shares of the quanta at once.
+
+    The number of quanta is normal around 73/keV with a Fano factor of 0.03; each quantum is heat
+    or not, and what is not heat is an electron with a probability that varies from event to event.
+
+    Attributes
+    ----------
+    electron_probability_width
+        Standard deviation of that probability (normal, cut at 0 and 1).
+    """
+
+    electron_probability_width: float
+
+
+@dataclass(frozen=True)
+class Recombination:
+    """Fluctuations of NEST: ions and excitons are made, and some of the ions recombine.
+
+    Ions and excitons of nuclear recoils are two independent normal numbers; for electronic
+    recoils their sum is normal and each quantum is an ion or not. Of N ions,
+    electrons remain by a skew-normal number with mean (1 − r) N and variance
+    r (1 − r) N + ω² N²; every other quantum is a photon. Numbers are rounded and kept between 0
+    and what there is.
+
+    Attributes
+    ----------
+    ions, excitons
+        Means, shape of the energies.
+    recombination
+        Probability r that an ion recombines, shape of the energies.
+    omega
+        Relative width ω of its fluctuation beyond the binomial, shape of the energies.
+    skewness
+        Parameter α of the skew-normal distribution, shape of the energies.
+    fano
+        Variance over mean: of ions and of excitons (nuclear recoils) or of their sum
+        (electronic recoils), shape of the energies.
+    separate
+        Whether ions and excitons fluctuate independently: nuclear recoils.
+    """
+
+    ions: NDArray[np.float64]
+    excitons: NDArray[np.float64]
+    recombination: NDArray[np.float64]
+    omega: NDArray[np.float64]
+    skewness: NDArray[np.float64]
+    fano: NDArray[np.float64]
+    separate: bool
+
+
+@dataclass(frozen=True)
+class Yields:
+    """Mean quanta, shape of the energies, and how they fluctuate."""
+
+    photons: NDArray[np.float64]
+    electrons: NDArray[np.float64]
+    fluctuations: Split | Recombination
+
+
+def mean_yields(
+    model: str,
+    energies_keV: ArrayLike,
+    field_V_per_cm: float,
+    nuisances: Nuisances = NOMINAL,
+    density_g_per_cm3: float = 2.9,
+) -> Yields:
+    """Mean photons and electrons of recoils, and their fluctuations.
+
+    Parameters
+    ----------
+    model
+        ``lenardo2015`` or ``nest`` (nuclear recoils), ``er_polynomial``, ``nest_beta`` or
+        ``nest_gamma`` (electronic recoils).
+    energies_keV
+        Recoil energies (keV).
+    field_V_per_cm
+        Drift field (V/cm).
+    nuisances
+        Those of another model or recoil type change nothing.
+    density_g_per_cm3
+        Density of the liquid (g/cm³); only NEST's yields depend on it.
+
+    Examples
+    --------
+    >>> y = mean_yields("lenardo2015", 10.0, 117)
+    >>> round(float(y.photons), 2), round(float(y.electrons), 2)
+    (77.69, 51.91)
+    """
+    energies = np.asarray(energies_keV, dtype=float)
+    if model in _NEST_SPECIES:
+        return nest(model, energies, field_V_per_cm, nuisances, density_g_per_cm3)
+    return _MODELS[model](energies, field_V_per_cm, nuisances)
+
+
+def detector_yields(
+    settings: Mapping[str, Any],
+    recoil: str,
+    energies_keV: ArrayLike,
+    nuisances: Nuisances = NOMINAL,
+) -> Yields:
+    """Give the yields of a recoil type in a detector.
+
+    Parameters
+    ----------
+    settings
+        `zeptobarn.physics.detector.Detector.settings`; their ``er_recombination_width`` multiplies
+        the fluctuation of electronic recoils beyond the binomial.
+    recoil
+        ``nr`` or ``er``.
+    energies_keV
+        Recoil energies (keV).
+    """
+    found = mean_yields(
+        settings["yields"][recoil],
+        energies_keV,
+        settings["drift_field_V_per_cm"],
+        nuisances,
+        settings["liquid_density_g_per_cm3"],
+    )
+    factor = settings["er_recombination_width"] if recoil == "er" else 1.0
+    return found if factor == 1 else replace(found, fluctuations=_widened(found, factor))
+
+
+def _widened(yields: Yields, factor: float) -> Split | Recombination:
+    fluctuations = yields.fluctuations
+    if isinstance(fluctuations, Recombination):
+        return replace(fluctuations, omega=factor * fluctuations.omega)
+    width = factor * fluctuations.electron_probability_width
+    return replace(fluctuations, electron_probability_width=width)
+
+
+def light_factor(energies_keV: NDArray[np.float64], nuisances: Nuisances) -> NDArray[np.float64]:
+    """Factor on the photons of nuclear recoils that leff stands for, shape of the energies."""
+    factor = 1 + nuisances.leff * np.interp(energies_keV, _LEFF_ENERGY_KEV, _LEFF_WIDTH)
+    if nuisances.leff_low_energy == "zero_below_2keV" and nuisances.leff < 0:
+        factor = np.where(energies_keV < 2, 0.0, factor)
+    return np.asarray(factor)
+
+
+def lenardo2015(
+    energies_keV: NDArray[np.float64], field_V_per_cm: float, nuisances: Nuisances = NOMINAL
+) -> Yields:
+    """Nuclear recoils: Lenardo et al., IEEE TNS 62 (2015) 3387.
+
+    Lindhard quenching, an exciton-to-ion ratio and Thomas-Imel recombination that depend on the
+    drift field, and Penning quenching of the light.
+    """
+    k = _LINDHARD_K * nuisances.lindhard_k
+    alpha, zeta, beta = 1.24, 0.0472, 239.0
+    gamma, delta, eta, lam = 0.01385, 0.0620, 3.3, 1.14
+    eps = 11.5 * energies_keV * _XENON_Z ** (-7 / 3)
+    g = 3 * eps**0.15 + 0.7 * eps**0.6 + eps
+    quanta = QUANTA_PER_KEV * energies_keV * k * g / (1 + k * g)
+    excitons_per_ion = alpha * field_V_per_cm**-zeta * -np.expm1(-beta * eps)
+    ions = quanta / (1 + excitons_per_ion)
+    thomas_imel = ions * gamma * field_V_per_cm**-delta
+    electrons = ions * np.log1p(thomas_imel) / thomas_imel
+    photons = (quanta - electrons) / (1 + eta * eps**lam) * light_factor(energies_keV, nuisances)
+    return Yields(photons, electrons, Split(electron_probability_width=0.02))
+
+
+def er_polynomial(
+    energies_keV: NDArray[np.float64], field_V_per_cm: float, nuisances: Nuisances = NOMINAL
+) -> Yields:
+    """Electronic recoils of XENON1T's published toy model of its first science run.
+
+    The charge yield is a parabola in log10(E / 5 keV), constant above 12 keV and at most all
+    quanta; the drift field does not enter.
+    """
+    components = np.array(nuisances.er_components) * _ER_AFTER
+    coefficients = components @ np.array(_ER_COMPONENTS) * _ER_BEFORE + _ER_MEAN
+    x = np.log10(np.minimum(energies_keV, 12.0) / 5.0)
+    charge_yield = np.clip(np.polynomial.polynomial.polyval(x, coefficients), 0, QUANTA_PER_KEV)
+    return Yields(
+        (QUANTA_PER_KEV - charge_yield) * energies_keV,
+        charge_yield * energies_keV,
+        Split(electron_probability_width=0.045),
+    )
+
+
+def nest(
+    model: str,
+    energies_keV: NDArray[np.float64],
+    field_V_per_cm: float,
+    nuisances: Nuisances = NOMINAL,
+    density_g_per_cm3: float = 2.9,
+) -> Yields:
+    """Yields of the NEST collaboration (arXiv:2211.10726), from its package nestpy.
+
+    Means and the exciton-to-ion ratio are nestpy's own, tabulated in steps of 0.2 % in energy
+    and interpolated; below 0.01 keV there is no signal. The fluctuations
+    follow NEST 2.4's default parameters; their skewness is LUX's (PRD 102 (2020) 112002).
+
+    leff changes the photons of nuclear recoils through the number of excitons: ions and
+    recombination, and so the electrons, stay.
+
+    Parameters
+    ----------
+    model
+        ``nest``, ``nest_beta`` or ``nest_gamma``.
+
+    Raises
+    ------
+    ValueError
+        An energy is above 300 keV, where NEST has no data on nuclear recoils.
+    """
+    if np.max(energies_keV, initial=0.0) > _NEST_ENERGIES_KEV[-1]:
+        raise ValueError(f"{model}: found {np.max(energies_keV):g} keV; allowed: ≤ 300 keV")
+    energy, photons, electrons, ratio = _nest_means(model, float(field_V_per_cm), density_g_per_cm3)
+
+    def interpolate(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.interp(energies_keV, energy, values, left=0.0))
+
+    photons, electrons = interpolate(photons), interpolate(electrons)
+    ratio, quanta = interpolate(ratio), photons + electrons
+    share = electrons / np.maximum(quanta, 1e-300)
+    ions = quanta / (1 + ratio)
+    excitons = quanta - ions
+    recombination = np.clip(1 - (1 + ratio) * share, 0, 1)
+    if model == "nest":
+        changed = photons * light_factor(energies_keV, nuisances)
+        excitons = excitons + changed - photons
+        # Light that would need fewer excitons than none takes it from recombination.
+        short = excitons < 0
+        ions = np.where(short, electrons + changed, ions)
+        recombination = np.where(short, changed / np.maximum(ions, 1e-300), recombination)
+        excitons = np.maximum(excitons, 0)
+        photons = changed
+        omega = _NR_OMEGA[0] * np.exp(-0.5 * ((share - _NR_OMEGA[1]) / _NR_OMEGA[2]) ** 2)
+        fano = np.full_like(share, _NR_FANO)
+        skewness = np.full_like(share, _NR_SKEWNESS)
+    else:
+        omega = _er_omega(field_V_per_cm, share)
+        fano = _er_fano(field_V_per_cm, quanta, density_g_per_cm3)
+        skewness = _er_skewness(field_V_per_cm, energies_keV)
+    # Without recombination nothing fluctuates either.
+    omega = np.where(recombination > 0, omega, 0.0)
+    if not 50 <= field_V_per_cm <= 4000:
+        skewness = np.zeros_like(share)
+    skewness = np.where(quanta > 1e4, 0.0, skewness)
+    return Yields(
+        photons,
+        electrons,
+        Recombination(
+            ions, excitons, recombination, omega, skewness, fano, separate=model == "nest"
+        ),
+    )
+
+
+_MODELS: Mapping[str, Callable[[NDArray[np.float64], float, Nuisances], Yields]] = {
+    "lenardo2015": lenardo2015,
+    "er_polynomial": er_polynomial,
+}
+
+# Defaults of NEST 2.4 (`nestpy.default_nr_er_width_parameters`): nuclear recoils' Fano factor of
+# ions and excitons, amplitude, centre and width of ω against the electrons' share of the quanta,
+# and the skew-normal parameter.
+_NR_FANO = 0.4
+_NR_OMEGA = (0.04, 0.5, 0.19)
+_NR_SKEWNESS = 2.25
+# Electronic recoils: ω's amplitude at low and at high field, its centre, width and skew.
+_ER_OMEGA = (0.046452, 0.07, 0.45, 0.205, -0.2)
+_ER_FANO_PER_ROOT = 0.001
+
+_NEST_SPECIES = {"nest": "NR", "nest_beta": "beta", "nest_gamma": "gammaRay"}
+_NEST_ENERGIES_KEV = np.geomspace(0.01, 300, 5155)
+
+
+@lru_cache(maxsize=16)
+def _nest_means(model: str, field: float, density: float) -> NDArray[np.float64]:
+    """Rows: energy (keV), photons, electrons, excitons per ion."""
+    import nestpy
+
+    calculator = nestpy.NESTcalc(nestpy.detectors.VDetector())
+    species = getattr(nestpy.interactions, _NEST_SPECIES[model])
+    found = [calculator.GetYields(species, e, density, field) for e in _NEST_ENERGIES_KEV]
+    table = [(y.PhotonYield, y.ElectronYield, max(y.ExcitonRatio, 0.0)) for y in found]
+    return np.vstack([_NEST_ENERGIES_KEV, np.array(table).T])
+
+
+def _er_omega(field: float, share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A skewed bell of the electrons' share, whose largest value grows with the field."""
+    low, high, centre, width, skew = _ER_OMEGA
+    # (F/295.2)^251.6 would overflow.
+    steep = 251.6 * log(field / 295.2)
+    amplitude = high + (low - high) * exp(-0.0069114 * float(np.logaddexp(0.0, steep)))
+    mode = sqrt(2 / pi) * skew * width / sqrt(1 + skew**2)
+
+    def bell(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.exp(-0.5 * (x / width) ** 2) * (1 + erf(skew * x / (width * sqrt(2)))))
+
+    return np.asarray(amplitude * bell(share - centre) / bell(np.array(mode)))
+
+
+def _er_fano(field: float, quanta: NDArray[np.float64], density: float) -> NDArray[np.float64]:
+    at_zero_field = 0.12707 - 0.029623 * density - 0.0057042 * density**2 + 0.0015957 * density**3
+    return np.asarray(at_zero_field + _ER_FANO_PER_ROOT * np.sqrt(quanta * field))
+
+
+def _er_skewness(field: float, energies_keV: NDArray[np.float64]) -> NDArray[np.float64]:
+    """LUX's skewness of recombination, PRD 102 (2020) 112002."""
+    high = 1 / (1 + np.exp(-np.clip((energies_keV - 26.7) / 6.4, -500, 500)))
+    at_low = 1.39 + 4.0 * exp(-field / 225) * -np.expm1(-energies_keV / 7.7)
+    at_high = 22.1 * np.exp(-energies_keV / 54) * exp(-sqrt(field / 71))
+    return np.asarray((1 - high) * at_low + high * at_high)

@@ -1,0 +1,100 @@
+"""One dataset, a signal to put into it, and the models of several masses for it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from zeptobarn.inference.model import Model, read_calibration, read_model
+from zeptobarn.study.study import Study
+from zeptobarn.support import paths
+from zeptobarn.support.streams import stream
+from zeptobarn.templates.templates import Template
+from zeptobarn.templates.toys import Toys, place, read_toys
+
+# Rate multipliers of the signals that pictures put into datasets.
+RATE_MULTIPLIERS = (0, 1, 10)
+
+
+def read_models(
+    study: Study,
+    target: str,
+    interaction: str,
+    masses_GeV: Sequence[float],
+    templates: Sequence[str | Path],
+    calibrations: Sequence[str | Path] = (),
+) -> list[Model]:
+    """Make the models of several masses.
+
+    Parameters
+    ----------
+    templates
+        Files of each mass in the order of `Study.model_sources`, mass after mass.
+    calibrations
+        A file of critical values per mass, where the study calibrates with toys.
+    """
+    left = iter(templates)
+    models = []
+    for mass in masses_GeV:
+        n = len(study.model_sources(target, interaction, mass))
+        models.append(read_model(study, target, mass, interaction, list(islice(left, n))))
+    if not calibrations:
+        return models
+    return [
+        replace(model, critical_values=read_calibration(model, Path(file)))
+        for model, file in zip(models, calibrations, strict=True)
+    ]
+
+
+def first_dataset(
+    study: Study, target: str, events: Sequence[str | Path], truth: Sequence[str | Path]
+) -> dict[str, Toys]:
+    """Read the first trial's dataset of each detector.
+
+    Parameters
+    ----------
+    events, truth
+        Files of `zeptobarn.templates.toys.write_toys`, one of each detector.
+    """
+    files = zip(study.targets[target], events, truth, strict=True)
+    toys = {name: read_toys(study, name, Path(e), Path(t)) for name, e, t in files}
+    return one_trial(toys, int(next(iter(toys.values())).trials[0]))
+
+
+def one_trial(toys: Mapping[str, Toys], trial: int) -> dict[str, Toys]:
+    """Pick a trial's dataset of each detector."""
+    return {
+        name: Toys(
+            found.events[found.events["trial"] == trial].reset_index(drop=True),
+            found.truth[found.truth["trial"] == trial].reset_index(drop=True),
+        )
+        for name, found in toys.items()
+    }
+
+
+def throw_signal(
+    study: Study,
+    detector: str,
+    source: str,
+    template: Template,
+    rate_multiplier: float,
+    *trial: int,
+) -> pd.DataFrame:
+    """Throw the signal events of one dataset, from the nominal template.
+
+    The random numbers depend on the seed, the names, the multiplier, and the trial if there is one.
+
+    Returns
+    -------
+    ``cs1, cs2`` (the detector's area unit), a row per event.
+    """
+    rng = stream(study.seed, "signal", detector, source, paths.number(rate_multiplier), *trial)
+    expected = template.nominal
+    n = rng.poisson(rate_multiplier * expected.sum())
+    shares = expected / (expected.sum() or 1.0)
+    bins = rng.choice(len(shares), size=n, p=shares) if n else np.empty(0, dtype=np.int64)
+    cs1, cs2 = place(study.detectors[detector].space, bins, rng)
+    return pd.DataFrame({"cs1": cs1, "cs2": cs2})

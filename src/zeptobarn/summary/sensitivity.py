@@ -1,0 +1,317 @@
+"""Median limit and bands without toys (Asimov), and the templates' error on the limit."""
+
+import dataclasses
+from collections.abc import Mapping
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.sparse import csr_array
+
+from zeptobarn.inference.asymptotics import cls, one_sided, two_sided, unified
+from zeptobarn.inference.model import Model, make_model, read_calibration, read_model
+from zeptobarn.inference.problem import Data, Problem, asimov, solve
+from zeptobarn.physics.detector import Recoil
+from zeptobarn.study.study import Interval, Study, sensitivity_slice
+from zeptobarn.support import paths
+from zeptobarn.support.streams import stream
+from zeptobarn.support.tables import write_parquet
+from zeptobarn.templates.response import Response, read_response
+from zeptobarn.templates.spectra import read_spectrum
+from zeptobarn.templates.templates import Template, Widths, build, kernel_widths, smoothed
+
+# Best fits of the Asimov bands, in standard deviations of the signal.
+BANDS = {
+    "asimov_cm2": 0.0,
+    "asimov_minus2sigma_cm2": -2.0,
+    "asimov_minus1sigma_cm2": -1.0,
+    "asimov_plus1sigma_cm2": 1.0,
+    "asimov_plus2sigma_cm2": 2.0,
+}
+
+_UNITS = {
+    "interaction": "",
+    "mass_GeV": "GeV/c²",
+    "interval": "",
+    **dict.fromkeys([*BANDS, "template_error_cm2", "template_bias_cm2"], "cm²"),
+}
+
+
+def asimov_limits(model: Model, interval: Interval) -> dict[str, float]:
+    """Upper ends for the background-only Asimov dataset, and for best fits ±1σ, ±2σ off (cm²).
+
+    Asymptotic: with σ from the Asimov dataset and x = μ/σ, a best fit of Nσ has the statistic
+    (x − N)² or, where N < 0, x² − 2xN (EPJC 71 (2011) 1554); the limit is where that is the
+    asymptotic critical value at x. With toy-calibrated critical values, the Asimov dataset's own
+    limit uses these, and there are no bands (NaN).
+    """
+    problem = model.problem(interval)
+    per_event = model.study.reference_cross_section_cm2 / (model.signal_events or np.nan)
+    level, data = model.study.confidence_level, _asimov(model, problem)
+    if problem.fault or not problem.signal_efficiency > 0 or _critical(interval, level, 1.0) <= 0:
+        return dict.fromkeys(BANDS, np.nan)
+    if model.study.critical_values == "toys":
+        found = _limit(problem, data, model.critical(interval, problem))
+        return dict.fromkeys(BANDS, np.nan) | {"asimov_cm2": found * per_event}
+    return {
+        name: per_event
+        * _limit(problem, data, np.array([[0.0, _reach(interval, level, best) ** 2]]))
+        for name, best in BANDS.items()
+    }
+
+
+def replica(response: Response, normal: NDArray[np.float64]) -> Response:
+    """Vary a response within its simulation error: each probability by a log-normal factor.
+
+    Parameters
+    ----------
+    normal
+        Standard normal numbers, shape (energy bins, cS1 bins × cS2 bins). Anchors of a response
+        share them, for they were simulated with the same random numbers.
+    """
+    filled = response.probability.tocoo()
+    squared = np.asarray(response.variance[filled.row, filled.col]).ravel() / filled.data**2
+    width = np.sqrt(np.log1p(squared))
+    factor = np.exp(width * normal[filled.row, filled.col] - 0.5 * width**2)
+    varied = csr_array((filled.data * factor, (filled.row, filled.col)), shape=filled.shape)
+    return Response(response.energy_edges_keV, varied, response.variance)
+
+
+def replica_templates(
+    study: Study,
+    detector: str,
+    spectra: Mapping[str, pd.DataFrame | None],
+    responses: Mapping[Recoil, Mapping[str, Response]],
+    number: int,
+    widths: Mapping[str, Widths],
+) -> dict[str, Template]:
+    """Fold the spectra of all sources with one replica of the responses.
+
+    Parameters
+    ----------
+    spectra
+        By source; None for a template from a formula.
+    responses
+        By recoil type and anchor.
+    number
+        Which replica.
+    widths
+        Of the kernel, by source, where the study asks for one. They stay those of the simulated
+        templates: a replica is noisier than a simulation, and would ask for others.
+    """
+    varied: dict[Recoil | None, dict[str, Response]] = {None: {}}
+    for recoil, anchors in responses.items():
+        rng = stream(study.seed, "replica", detector, recoil, number)
+        normal = rng.standard_normal(next(iter(anchors.values())).probability.shape)
+        varied[recoil] = {name: replica(found, normal) for name, found in anchors.items()}
+    return {
+        source: build(
+            study,
+            detector,
+            source,
+            table,
+            varied[study.recoil(detector, source)],
+            widths.get(source),
+        )
+        for source, table in spectra.items()
+    }
+
+
+def source_widths(
+    study: Study,
+    detector: str,
+    spectra: Mapping[str, pd.DataFrame | None],
+    responses: Mapping[Recoil, Mapping[str, Response]],
+) -> dict[str, Widths]:
+    """Widths of the kernel of each source that is simulated, as `smoothed` takes them.
+
+    Parameters
+    ----------
+    spectra, responses
+        See `replica_templates`.
+    """
+    plain = dataclasses.replace(study, density="histogram")
+    space = study.detectors[detector].space
+    return {
+        source: kernel_widths(build(plain, detector, source, table, responses[recoil]), space)
+        for source, table in spectra.items()
+        if (recoil := study.recoil(detector, source)) is not None
+    }
+
+
+def template_bias(
+    model: Model, interval: Interval, widths: Mapping[str, Mapping[str, Widths]]
+) -> float:
+    """How far the asymptotic Asimov limit is off because templates are simulated (cm²), roughly.
+
+    Of histograms it is the limit less that with the same templates smoothed: where no simulated
+    recoil fell, a signal costs nothing, and the limit comes out too low. Of kernel estimates it
+    is the limit with the templates smoothed once more less the limit: what the kernel does to the
+    estimate is about what it did to the truth (the bootstrap estimate of a kernel's bias, Taylor,
+    Biometrika 76 (1989) 705). It is rather too large, for the estimate has noise to smooth, too.
+
+    Parameters
+    ----------
+    widths
+        Of the kernel, by detector and source: `source_widths`.
+    """
+    templates = {
+        name: {
+            source: smoothed(template, model.study.detectors[name].space, widths[name][source])
+            if source in widths[name]
+            else template
+            for source, template in found.items()
+        }
+        for name, found in model.templates.items()
+    }
+    again = _replica_limit(dataclasses.replace(model, templates=templates), interval)
+    shift = again - _replica_limit(model, interval)
+    return shift if model.study.smoothed else -shift
+
+
+def sensitivity(study: Study, target: str) -> pd.DataFrame:
+    """Asimov limits of a detector or combination, and what finite simulation does to them.
+
+    Reads templates and calibrations from the study's results, and for error and bias of a
+    simulation spectra and responses.
+
+    Returns
+    -------
+    A row per interaction, mass and interval: `BANDS`; ``template_error_cm2``, the standard
+    deviation of the Asimov limit over replicas of the responses; and ``template_bias_cm2``, see
+    `template_bias`. Both are 0 for quadrature.
+    """
+    n = study.replicas
+    exact = 0.0 if study.response_method == "quadrature" else np.nan
+    inputs = {name: _inputs(study, name) for name in study.targets[target]} if n else {}
+    widths = {name: source_widths(study, name, *found) for name, found in inputs.items()}
+    replicas = [
+        {
+            name: replica_templates(study, name, *found, i, widths[name])
+            for name, found in inputs.items()
+        }
+        for i in range(n)
+    ]
+    rows = []
+    for interaction, mass in product(study.interactions, study.masses_GeV):
+        model = _read_model(study, target, mass, interaction)
+        varied = [make_model(study, target, mass, interaction, each) for each in replicas]
+        for interval in study.intervals:
+            found = asimov_limits(model, interval)
+            answered = not np.isnan(found["asimov_cm2"])
+            others = [_replica_limit(other, interval) for other in varied if answered]
+            error = float(np.std(others, ddof=1)) if len(others) > 1 else exact
+            bias = template_bias(model, interval, widths) if widths and answered else exact
+            rows.append(
+                {
+                    "interaction": interaction,
+                    "mass_GeV": float(mass),
+                    "interval": interval.name,
+                    **found,
+                    "template_error_cm2": error if answered else np.nan,
+                    "template_bias_cm2": bias if answered else np.nan,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _read_model(study: Study, target: str, mass_GeV: float, interaction: str) -> Model:
+    """Read a model from the study's results; a file that is missing or stale is an error."""
+    sources = study.model_sources(target, interaction, mass_GeV)
+    files = [study.path(paths.TEMPLATE, detector=d, source=s) for d, s in sources]
+    model = read_model(study, target, mass_GeV, interaction, files)
+    if study.critical_values != "toys":
+        return model
+    place = {"detector": target, "interaction": interaction, "mass": paths.number(mass_GeV)}
+    values = read_calibration(model, study.path(paths.CALIBRATION, **place))
+    return dataclasses.replace(model, critical_values=values)
+
+
+def _inputs(
+    study: Study, detector: str
+) -> tuple[dict[str, pd.DataFrame | None], dict[Recoil, dict[str, Response]]]:
+    """Read the spectra of all sources, and the responses that they need."""
+    sources = [*study.signals(), *(s.name for s in study.detectors[detector].sources)]
+    spectra: dict[str, pd.DataFrame | None] = {}
+    responses: dict[Recoil, dict[str, Response]] = {}
+    for source in sources:
+        recoil, name = study.recoil(detector, source), study.spectrum_name(detector, source)
+        if recoil is None or name is None:
+            spectra[source] = None
+            continue
+        spectra[source] = read_spectrum(study.path(paths.SPECTRUM, spectrum=name))
+        if recoil not in responses:
+            place = {"detector": detector, "recoil": recoil}
+            responses[recoil] = {
+                anchor: read_response(
+                    study,
+                    detector,
+                    recoil,
+                    anchor,
+                    study.path(paths.RESPONSE, **place, anchor=anchor),
+                )
+                for anchor in study.anchors(detector, recoil)
+            }
+    return spectra, responses
+
+
+def write_sensitivity(study: Study, target: str, table: pd.DataFrame, path: Path) -> None:
+    """Write a table of `sensitivity`."""
+    write_parquet(
+        table,
+        path,
+        units=_UNITS,
+        config_slice=sensitivity_slice(study, target),
+        seed=study.seed,
+    )
+
+
+def _replica_limit(model: Model, interval: Interval) -> float:
+    """Asymptotic Asimov limit (cm²)."""
+    problem = model.problem(interval)
+    if not problem.signal_efficiency > 0:
+        return np.nan
+    reach = _reach(interval, model.study.confidence_level, 0.0)
+    found = _limit(problem, _asimov(model, problem), np.array([[0.0, reach**2]]))
+    return found / model.signal_events * model.study.reference_cross_section_cm2
+
+
+def _asimov(model: Model, problem: Problem) -> Data:
+    """The background-only Asimov dataset of what the interval's datasets are thrown at.
+
+    Only where this interval's sources have a density: with nominal datasets and shapes fixed
+    elsewhere, a few bins at the rim may hold nothing; toys hardly ever hit them.
+    """
+    if model.study.datasets == "own":
+        return asimov(problem, np.append(0.0, problem.nominal[1:]))
+    data = model.asimov()
+    kept = problem.structure.density[data.bins].max(axis=1) > 0
+    first = np.append(0, np.cumsum(kept))[data.first]
+    return dataclasses.replace(data, bins=data.bins[kept], weights=data.weights[kept], first=first)
+
+
+def _limit(problem: Problem, data: Data, critical: NDArray[np.float64]) -> float:
+    (found,) = solve(problem, data, [critical], False, 1e300)
+    return float(found.limit[0])
+
+
+def _critical(interval: Interval, level: float, x: float) -> float:
+    """Asymptotic critical value at μ/σ = x."""
+    if interval.kind == "unified":
+        return unified(level, x)
+    if interval.kind == "central":
+        return two_sided(level)
+    return cls(level, x) if interval.cls and level > 0.5 else one_sided(level)
+
+
+def _reach(interval: Interval, level: float, best: float) -> float:
+    """μ/σ at the upper end, for a best fit of ``best`` standard deviations."""
+
+    def excess(x: float) -> float:
+        statistic = (x - best) ** 2 if best >= 0 else x * x - 2 * x * best
+        return statistic - _critical(interval, level, x)
+
+    return float(brentq(excess, max(best, 0.0) + 1e-6, max(best, 0.0) + 20, xtol=1e-10))

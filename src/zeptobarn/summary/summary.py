@@ -1,0 +1,265 @@
+"""Medians and bands over trials."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from zeptobarn.inference.status import Status
+from zeptobarn.study import labels
+from zeptobarn.study.study import Study, limits_slice, sensitivity_slice, summary_slice
+from zeptobarn.support import paths
+from zeptobarn.support.tables import read_parquet, write_csv, write_parquet
+
+# Quantiles of the standard normal distribution at 0, ±1 and ±2 standard deviations.
+QUANTILES = {
+    "median_cm2": 0.5,
+    "minus2sigma_cm2": 0.022750131948179212,
+    "minus1sigma_cm2": 0.15865525393145707,
+    "plus1sigma_cm2": 0.8413447460685429,
+    "plus2sigma_cm2": 0.9772498680518208,
+}
+
+# Columns of their Monte Carlo errors.
+ERRORS = {name: name.replace("_cm2", "_error_cm2") for name in QUANTILES}
+
+# Columns that come from `zeptobarn.summary.sensitivity`.
+ASIMOV = (
+    "asimov_cm2",
+    "asimov_minus2sigma_cm2",
+    "asimov_minus1sigma_cm2",
+    "asimov_plus1sigma_cm2",
+    "asimov_plus2sigma_cm2",
+    "template_error_cm2",
+    "template_bias_cm2",
+)
+
+# Above this share of failures other than `no_crossing`, quantiles would be biased.
+_MAX_FAILURES = 0.01
+
+# Statuses that come with a limit.
+GOOD = tuple(status.name for status in Status if status < Status.no_crossing)
+
+_UNITS = {
+    "detector": "",
+    "interaction": "",
+    "mass_GeV": "GeV/c²",
+    "interval": "",
+    "n_trials": "",
+    "n_failed": "",
+    "n_warnings": "",
+    "n_all_signals_excluded": "",
+    **dict.fromkeys(QUANTILES, "cm²"),
+    **dict.fromkeys(ERRORS.values(), "cm²"),
+    "calibration_error_cm2": "cm²",
+    "asymptotic_median_cm2": "cm²",
+    "power_constraint_cm2": "cm²",
+    "power_constrained_median_cm2": "cm²",
+    **dict.fromkeys(ASIMOV, "cm²"),
+}
+
+
+def limit_files(study: Study) -> list[str]:
+    """Paths of a study's limit files, relative to its results, in the order of its keys."""
+    return [
+        paths.fill(
+            paths.LIMITS,
+            detector=detector,
+            interaction=interaction,
+            mass=paths.number(mass),
+            batch=batch,
+        )
+        for detector in study.targets
+        for interaction in study.interactions
+        for mass in study.masses_GeV
+        for batch in study.batches
+    ]
+
+
+def read_limits(study: Study, detector: str, interaction: str, mass_GeV: float) -> pd.DataFrame:
+    """Read all batches of a mass's limits.
+
+    Raises
+    ------
+    StaleResultError
+        A file was made from another configuration.
+    """
+    config_slice = limits_slice(study, detector, interaction, mass_GeV)
+    place = {"detector": detector, "interaction": interaction, "mass": paths.number(mass_GeV)}
+    return pd.concat(
+        [
+            read_parquet(study.path(paths.LIMITS, **place, batch=batch), config_slice=config_slice)[
+                0
+            ]
+            for batch in study.batches
+        ],
+        ignore_index=True,
+    )
+
+
+def summarise(
+    limits: pd.DataFrame, power_constraint: float = 0.16, asimov: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Median limit and ±1σ, ±2σ quantiles over trials.
+
+    A trial without a crossing counts as an infinite limit. Where more than 1 % of the trials
+    failed for another reason, the quantiles are withheld (NaN): the trials left are not a fair
+    sample.
+
+    Parameters
+    ----------
+    limits
+        Rows of `zeptobarn.inference.model.Model.limits`.
+    power_constraint
+        Quantile of the limits that a power-constrained limit is at least.
+    asimov
+        Tables of `zeptobarn.summary.sensitivity` with a column ``detector``, to join; NaN without.
+
+    Returns
+    -------
+    A row per detector, interaction, mass and interval, in order of appearance, with
+    ``n_trials``, ``n_failed``, ``n_warnings``, ``n_all_signals_excluded`` (limits that are the
+    smallest signal that was tested, no warnings), the quantiles (cm²) with their Monte Carlo
+    errors, the median with asymptotic critical values (that of the trials that have a limit with
+    the study's), and the power constraint with the median of the limits under it. The quantiles are
+    those of the raw limits. An error has two parts, added in quadrature: that of `quantile_error`,
+    and of calibrated limits half the distance of the quantile with critical values one standard
+    deviation of their toys higher and lower, which all trials share; of the median the latter
+    stands in ``calibration_error_cm2``.
+    """
+    keys = ["detector", "interaction", "mass_GeV", "interval"]
+    rows = [
+        {**dict(zip(keys, key, strict=True)), **_summary(group, power_constraint)}
+        for key, group in limits.groupby(keys, sort=False)
+    ]
+    table = pd.DataFrame(rows)
+    if asimov is None:
+        return table.reindex(columns=list(_UNITS))
+    return table.merge(asimov, how="left", on=keys)[list(_UNITS)]
+
+
+def quantile(values: NDArray[np.float64], probability: float) -> float:
+    """Quantile of values that may be infinite, interpolated between neighbours.
+
+    Examples
+    --------
+    >>> quantile(np.array([1.0, 2.0, np.inf]), 0.5), quantile(np.array([1.0, np.inf]), 0.5)
+    (2.0, inf)
+    """
+    ordered = np.sort(values)
+    place = probability * (len(ordered) - 1)
+    i = int(place)
+    low, high = ordered[i], ordered[min(i + 1, len(ordered) - 1)]
+    share = place - i
+    return float(low if share == 0 or low == high else low + share * (high - low))
+
+
+def quantile_error(values: NDArray[np.float64], probability: float) -> float:
+    """Monte Carlo error of a quantile, in the unit of the values, which may be infinite.
+
+    Of n values, the number below the true quantile is binomial with mean n p and variance
+    n p (1 − p), whatever they are distributed like. The order statistics n p ± √(n p (1 − p))
+    therefore enclose it in two of three samples, as one standard deviation does (David and
+    Nagaraja, Order Statistics, chapter 7); the error is half the distance between them. They end
+    at the smallest and the largest value: of few values, the error of a far quantile is too small.
+
+    Returns
+    -------
+    The error; infinite where the upper order statistic is, NaN where both are.
+
+    Examples
+    --------
+    Of 400 evenly spaced values, the median lies between the 190th and the 210th.
+
+    >>> round(quantile_error(np.arange(1.0, 401.0), 0.5), 1)
+    10.0
+    """
+    half = float(np.sqrt(probability * (1 - probability) / len(values)))
+    low = quantile(values, max(probability - half, 0.0))
+    high = quantile(values, min(probability + half, 1.0))
+    return (high - low) / 2
+
+
+def fair_sample(limits: pd.DataFrame) -> NDArray[np.float64]:
+    """Limits (cm²) that quantiles over trials are taken of; a trial without a crossing is infinite.
+
+    Where more than 1 % of the trials failed for another reason, the trials left are not a fair
+    sample, and a single NaN stands for them.
+
+    Parameters
+    ----------
+    limits
+        Rows of `zeptobarn.inference.model.Model.limits` of one detector, interaction, mass and
+        interval.
+    """
+    open_end = limits["status"] == "no_crossing"
+    kept = limits["status"].isin(GOOD) | open_end
+    values = np.where(open_end, np.inf, limits["limit_cm2"])[kept]
+    return np.array([np.nan]) if (~kept).mean() > _MAX_FAILURES or not len(values) else values
+
+
+def write_summary(study: Study, parquet_path: Path, csv_path: Path) -> pd.DataFrame:
+    """Summarise a study's limits, and its Asimov limits, into a Parquet and a CSV file."""
+    limits = pd.concat(
+        [
+            read_limits(study, detector, interaction, mass)
+            for detector in study.targets
+            for interaction in study.interactions
+            for mass in study.masses_GeV
+        ],
+        ignore_index=True,
+    )
+    asimov = pd.concat([_read_sensitivity(study, target) for target in study.targets])
+    table = summarise(limits, study.power_constraint, asimov)
+    write_parquet(
+        table,
+        parquet_path,
+        units=_UNITS,
+        config_slice=summary_slice(study),
+        seed=study.seed,
+        extra={"limit_files": limit_files(study), "words": labels.table_words(study)},
+    )
+    write_csv(table, csv_path)
+    return table
+
+
+def _read_sensitivity(study: Study, target: str) -> pd.DataFrame:
+    file = study.path(paths.SENSITIVITY, detector=target)
+    table, _ = read_parquet(file, config_slice=sensitivity_slice(study, target))
+    return table.assign(detector=target)
+
+
+def _summary(group: pd.DataFrame, power_constraint: float) -> dict[str, Any]:
+    good = group["status"].isin(GOOD)
+    excluded = group["status"] == Status.all_signals_excluded.name
+    values = fair_sample(group)
+    floor = quantile(values, power_constraint)
+    shift = group["calibration_error_cm2"].fillna(0.0)
+    low, high = (
+        fair_sample(group.assign(limit_cm2=group["limit_cm2"] + sign * shift)) for sign in (-1, 1)
+    )
+    calibration = {
+        name: 0.5 * (quantile(high, probability) - quantile(low, probability))
+        for name, probability in QUANTILES.items()
+    }
+    return {
+        "n_trials": len(group),
+        "n_failed": int((~good).sum()),
+        "n_warnings": int((good & ~excluded & (group["status"] != "ok")).sum()),
+        "n_all_signals_excluded": int(excluded.sum()),
+        **{name: quantile(values, probability) for name, probability in QUANTILES.items()},
+        **{
+            ERRORS[name]: float(np.hypot(quantile_error(values, probability), calibration[name]))
+            for name, probability in QUANTILES.items()
+        },
+        "calibration_error_cm2": (
+            calibration["median_cm2"] if group["calibration_error_cm2"].notna().any() else np.nan
+        ),
+        "asymptotic_median_cm2": quantile(
+            fair_sample(group.assign(limit_cm2=group["asymptotic_limit_cm2"])), 0.5
+        ),
+        "power_constraint_cm2": floor,
+        "power_constrained_median_cm2": quantile(np.maximum(values, floor), 0.5),
+    }

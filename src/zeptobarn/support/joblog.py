@@ -1,0 +1,53 @@
+"""The log of a workflow job: what it cost, or why it failed."""
+
+import atexit
+import resource
+import sys
+import time
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+from zeptobarn.support.config import ConfigError
+from zeptobarn.support.tables import StaleResultError
+
+
+def keep_log(path: str | Path) -> None:
+    """Write this process's cost into a file when it ends, and the traceback if it fails.
+
+    What went wrong still goes to standard error: a mistake of the user's as one message, anything
+    else with its traceback.
+
+    Parameters
+    ----------
+    path
+        The log file; its folder is made.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("")
+    start = time.perf_counter()
+
+    def add(text: str) -> None:
+        with path.open("a", encoding="utf-8") as log:
+            log.write(text)
+
+    def on_end() -> None:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        add(
+            f"{time.perf_counter() - start:.1f} s, "
+            f"{usage.ru_utime + usage.ru_stime:.1f} s of CPU with imports, "
+            f"{usage.ru_maxrss / 1024:.0f} MB at most\n"
+        )
+
+    def on_error(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        add("".join(traceback.format_exception(kind, error, trace)))
+        if isinstance(error, ConfigError | StaleResultError):
+            print(f"{kind.__name__}: {error}", file=sys.stderr)
+        else:
+            sys.__excepthook__(kind, error, trace)
+
+    atexit.register(on_end)
+    sys.excepthook = on_error

@@ -1,0 +1,256 @@
+"""Result files: Parquet and CSV, written whole or not at all, with their provenance."""
+
+import csv
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from zeptobarn.support.config import ConfigError
+
+_METADATA_KEY = b"zeptobarn"
+# nestpy calls itself 0.0.0; the package does not.
+_VERSIONS = ("zeptobarn", "numpy", "numba", "wimprates", "nestpy")
+
+
+class StaleResultError(RuntimeError):
+    """A result file was made from another configuration than the one in use."""
+
+
+def digest(config_slice: Any) -> str:
+    """Hash a piece of configuration (anything JSON can hold); equal pieces, equal hashes.
+
+    Examples
+    --------
+    >>> digest({"a": 1, "b": [2.0]}) == digest({"b": [2.0], "a": 1})
+    True
+    """
+    text = json.dumps(config_slice, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def write_parquet(
+    table: pd.DataFrame,
+    path: str | Path,
+    *,
+    units: Mapping[str, str],
+    config_slice: Any,
+    seed: int | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a table with its provenance in the schema metadata.
+
+    Parameters
+    ----------
+    table
+        Its columns must all have an entry in ``units``.
+    path
+        Target; written under a temporary name first and renamed when complete.
+    units
+        Unit of each column (``""`` for pure numbers and names).
+    config_slice
+        The configuration that the table depends on; its hash is stored.
+    seed
+        The study's seed, where random numbers were used.
+    extra
+        Further metadata that JSON can hold, e.g. bin edges.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if missing := [name for name in table.columns if name not in units]:
+        raise ValueError(f"{path}: columns without a unit: {', '.join(map(str, missing))}")
+    metadata = {
+        "units": {name: units[name] for name in table.columns},
+        "config_hash": digest(config_slice),
+        "seed": seed,
+        "versions": {name: version(name) for name in _VERSIONS},
+        **(extra or {}),
+    }
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    arrow = arrow.replace_schema_metadata({_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+    _write_whole(path, lambda temporary: pq.write_table(arrow, temporary, compression="zstd"))
+
+
+def read_parquet(
+    path: str | Path, *, config_slice: Any = None, columns: Sequence[str] | None = None
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Read a table and its metadata, and check where it comes from.
+
+    Parameters
+    ----------
+    path
+        A file written by `write_parquet`.
+    config_slice
+        The configuration it must have been made from; ``None`` checks nothing.
+    columns
+        Read these columns alone.
+
+    Returns
+    -------
+    table, metadata
+
+    Raises
+    ------
+    StaleResultError
+        The file's configuration hash is another.
+    """
+    import pyarrow.parquet as pq
+
+    arrow = pq.read_table(path, columns=None if columns is None else list(columns))
+    raw = (arrow.schema.metadata or {}).get(_METADATA_KEY)
+    if raw is None:
+        raise StaleResultError(f"{path}: not a result file of zeptobarn (no metadata)")
+    metadata: dict[str, Any] = json.loads(raw)
+    if config_slice is not None and metadata["config_hash"] != digest(config_slice):
+        raise StaleResultError(
+            f"{path}: made from another configuration (hash {metadata['config_hash']}, "
+            f"this study has {digest(config_slice)}); delete it and run again"
+        )
+    return arrow.replace_schema_metadata(None).to_pandas(), metadata
+
+
+def read_csv(path: str | Path) -> pd.DataFrame:
+    """Read a user's CSV: a header of names, then rows of as many values, all between commas.
+
+    Every value stands under the name above it. (`pandas.read_csv` takes the first values of rows
+    that are longer than the header for an index, and moves all others to the left.) Spaces around
+    names and values, quotes, blank lines, a byte-order mark and the line ends of any system change
+    nothing, nor does a comma at the end of every line, the header included.
+
+    Returns
+    -------
+    The values as text, see `numbers`; the index is the line of each row in the file.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing or is no CSV in UTF-8, holds a comment, a name twice, or a row of
+        another length than the header; the message names the row.
+    """
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, skipinitialspace=True, strict=True)
+            rows = {}
+            for fields in reader:
+                rows[reader.line_num] = [field.strip() for field in fields]
+    except OSError as error:
+        raise ConfigError(f"{path}: {_why(error)}") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a CSV file: {error}") from None
+    rows = {line: fields for line, fields in rows.items() if fields not in ([], [""])}
+    if not rows:
+        raise ConfigError(f"{path}: not a CSV file: there is no header")
+    for line, fields in rows.items():
+        if fields[0].startswith("#"):
+            raise ConfigError(
+                f"{path}: row {line}: found a comment, {','.join(fields)!r}; allowed: the names of "
+                "the columns, then their values"
+            )
+    if all(len(fields) > 1 and not fields[-1] for fields in rows.values()):
+        rows = {line: fields[:-1] for line, fields in rows.items()}
+    (_, names), *values = rows.items()
+    if len(set(names)) < len(names):
+        raise ConfigError(
+            f"{path}: found columns {', '.join(map(repr, names))}; allowed: each name once"
+        )
+    for line, fields in values:
+        if len(fields) != len(names):
+            raise ConfigError(
+                f"{path}: row {line}: found {len(fields)} value{'s' * (len(fields) > 1)}; allowed: "
+                f"{len(names)}, one for each column of the header ({', '.join(names)})"
+            )
+    return pd.DataFrame([fields for _, fields in values], [line for line, _ in values], names, str)
+
+
+def numbers(table: pd.DataFrame, columns: Sequence[str], origin: str) -> pd.DataFrame:
+    """Give columns of a table as numbers.
+
+    Parameters
+    ----------
+    origin
+        What a message calls the table.
+
+    Raises
+    ------
+    ConfigError
+        A value is no finite number; the message names the row by the table's index.
+    """
+    found = pd.DataFrame(
+        {name: pd.to_numeric(table[name], errors="coerce") for name in columns}, dtype=float
+    )
+    bad = ~np.isfinite(found.to_numpy()).all(axis=1)
+    refuse_rows(table[list(columns)], bad, origin, "finite numbers")
+    return found
+
+
+def refuse_rows(table: pd.DataFrame, bad: NDArray[np.bool_], origin: str, allowed: str) -> None:
+    """Refuse a table that has bad rows, marked in an array of shape (rows,).
+
+    Raises
+    ------
+    ConfigError
+        There is one; the message names the first by the table's index, and what it holds.
+    """
+    if bad.any():
+        row = int(np.argmax(bad))
+        values = ((name, str(table[name].iloc[row])) for name in table.columns)
+        found = ", ".join(f"{name}={value or '(empty)'}" for name, value in values)
+        raise ConfigError(f"{origin}: row {table.index[row]}: found {found}; allowed: {allowed}")
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a user's table: Parquet where the name says so, else CSV.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing or is no such file.
+    """
+    if Path(path).suffix != ".parquet":
+        return read_csv(path)
+    import pyarrow as pa
+
+    try:
+        return pd.read_parquet(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: {_why(error)}") from None
+    except pa.ArrowInvalid as error:
+        raise ConfigError(f"{path}: not a Parquet file: {error}") from None
+
+
+def _why(error: OSError) -> str:
+    return "no such file" if isinstance(error, FileNotFoundError) else f"not readable: {error}"
+
+
+def write_csv(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a CSV under a temporary name and rename it when complete."""
+    _write_whole(path, lambda temporary: table.to_csv(temporary, index=False))
+
+
+def _write_whole(path: str | Path, write: Callable[[str], Any]) -> None:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        write(temporary)
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink()
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

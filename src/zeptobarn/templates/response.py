@@ -1,0 +1,200 @@
+"""Response matrices: recoil energy → (cS1, cS2), computed once for all spectra."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from zeptobarn.physics.detector import Recoil
+from zeptobarn.study.study import Study, response_slice
+from zeptobarn.support.config import ConfigError
+from zeptobarn.support.streams import stream
+from zeptobarn.support.tables import read_parquet, write_parquet
+
+if TYPE_CHECKING:
+    from zeptobarn.physics.yields import Nuisances
+
+_UNITS = {"energy_bin": "", "cs1_bin": "", "cs2_bin": "", "probability": "", "variance": ""}
+
+# Acceptances and spectra change fast below this energy and slowly above.
+_FINE_BELOW_KEV = 5.0
+_COARSE_FACTOR = 4
+
+# Probabilities of a recoil that quadrature need not keep.
+_NEGLIGIBLE = 1e-14
+
+
+@dataclass(frozen=True)
+class Response:
+    """Probability that a recoil of an energy bin lands in a bin of the analysis space.
+
+    Attributes
+    ----------
+    energy_edges_keV
+        Shape (n + 1,).
+    probability, variance
+        Shape (n, cS1 bins × cS2 bins), sparse; the variance is that of finite simulation, 0 where
+        nothing was simulated.
+    """
+
+    energy_edges_keV: NDArray[np.float64]
+    probability: csr_array
+    variance: csr_array
+
+    @property
+    def acceptance(self) -> NDArray[np.float64]:
+        """Probability to land anywhere in the analysis space, shape (n,)."""
+        return np.asarray(self.probability.sum(axis=1)).ravel()
+
+
+def energy_edges(low_keV: float, high_keV: float, width_log: float) -> NDArray[np.float64]:
+    """Edges of the energy bins: at most ``width_log`` in ln E below 5 keV, four times that above.
+
+    Examples
+    --------
+    >>> energy_edges(1, 10, 0.5).round(2)
+    array([ 1.  ,  1.5 ,  2.24,  3.34,  5.  , 10.  ])
+    """
+    split = float(np.clip(_FINE_BELOW_KEV, low_keV, high_keV))
+    fine = _log_grid(low_keV, split, width_log)
+    coarse = _log_grid(split, high_keV, _COARSE_FACTOR * width_log)
+    return np.concatenate([fine[:-1], coarse])
+
+
+def settings_at(
+    study: Study, detector: str, shape_values: Mapping[str, float]
+) -> tuple[Mapping[str, Any], "Nuisances"]:
+    """Give detector settings and yield nuisances at values of the shape parameters.
+
+    cS2 stays corrected with the nominal electron lifetime, as in an analysis that does not
+    know better.
+    """
+    from zeptobarn.physics.yields import Nuisances
+
+    settings = dict(study.detectors[detector].settings)
+    changes: dict[str, Any] = {}
+    components = [0.0, 0.0, 0.0]
+    for shape in study.shapes:
+        value = shape_values.get(shape.name, 0.0)
+        factor = 1 + value * shape.relative_width
+        if shape.parameter == "leff":
+            changes |= {"leff": value, "leff_low_energy": shape.low_energy}
+        elif shape.parameter == "lindhard_k":
+            changes["lindhard_k"] = factor
+        elif shape.parameter.startswith("er_component"):
+            components[int(shape.parameter[-1]) - 1] = value
+        elif value:
+            settings.setdefault("correction_lifetime_us", settings["electron_lifetime_us"])
+            settings[shape.parameter] = settings[shape.parameter] * factor
+    c1, c2, c3 = components
+    return settings, Nuisances(er_components=(c1, c2, c3), **changes)
+
+
+def compute_response(
+    study: Study, detector: str, recoil: Recoil, anchor: str, threads: int = 1
+) -> Response:
+    """Compute the response of a detector to a recoil type at an anchor.
+
+    The study's method says how: ``quadrature`` or ``simulation``. The random numbers of a
+    simulation depend on the seed, the detector's name, the recoil type and the energy bin: they
+    are the same at all anchors.
+
+    Raises
+    ------
+    ConfigError
+        Recoils at the upper end of the energy range are still accepted.
+    """
+    found = study.detectors[detector]
+    edges = energy_edges(
+        found.settings["response_cutoff_keV"][recoil],
+        found.settings["response_max_keV"][recoil],
+        study.energy_bin_width_log,
+    )
+    settings, nuisances = settings_at(study, detector, study.anchors(detector, recoil)[anchor])
+    if study.response_method == "quadrature":
+        from zeptobarn.physics import quadrature
+
+        probability = quadrature.response(settings, recoil, found.space, edges, nuisances, threads)
+        probability[probability < _NEGLIGIBLE] = 0.0
+        variance = np.zeros_like(probability)
+    else:
+        from zeptobarn.physics.simulate import histogram
+
+        probability, variance, _ = histogram(
+            settings,
+            recoil,
+            found.space,
+            edges,
+            study.events_per_energy_bin,
+            [stream(study.seed, "response", detector, recoil, i) for i in range(len(edges) - 1)],
+            nuisances,
+            threads,
+        )
+    response = Response(edges, csr_array(probability), csr_array(variance))
+    last, largest = response.acceptance[-1], response.acceptance.max()
+    if last > 1e-3 * largest:
+        raise ConfigError(
+            f"config/detectors/{detector}.yaml: response_max_keV.{recoil}: found {edges[-1]:g}; "
+            f"recoils of that energy are still accepted with probability {last:.2g}: raise it"
+        )
+    return response
+
+
+def write_response(
+    study: Study, detector: str, recoil: Recoil, anchor: str, response: Response, path: Path
+) -> None:
+    """Write a response as a row per filled (energy bin, cS1 bin, cS2 bin)."""
+    filled = response.probability.tocoo()
+    n2 = study.detectors[detector].space.shape[1]
+    table = pd.DataFrame(
+        {
+            "energy_bin": filled.row.astype(np.int32),
+            "cs1_bin": (filled.col // n2).astype(np.int32),
+            "cs2_bin": (filled.col % n2).astype(np.int32),
+            "probability": filled.data,
+            "variance": np.asarray(response.variance[filled.row, filled.col]).ravel(),
+        }
+    )
+    space = study.detectors[detector].space
+    write_parquet(
+        table,
+        path,
+        units=_UNITS,
+        config_slice=response_slice(study, detector, recoil, anchor),
+        seed=study.seed,
+        extra={
+            "energy_edges_keV": response.energy_edges_keV.tolist(),
+            "cs1_edges": space.cs1_edges.tolist(),
+            "cs2_edges": space.cs2_edges.tolist(),
+        },
+    )
+
+
+def read_response(study: Study, detector: str, recoil: Recoil, anchor: str, path: Path) -> Response:
+    """Read a response of this study.
+
+    Raises
+    ------
+    StaleResultError
+        The file was made from another configuration.
+    """
+    table, metadata = read_parquet(
+        path, config_slice=response_slice(study, detector, recoil, anchor)
+    )
+    edges = np.array(metadata["energy_edges_keV"])
+    n1, n2 = study.detectors[detector].space.shape
+    place = table["energy_bin"], table["cs1_bin"] * n2 + table["cs2_bin"]
+
+    def matrix(column: str) -> Any:
+        return csr_array((table[column], place), shape=(len(edges) - 1, n1 * n2))
+
+    return Response(edges, matrix("probability"), matrix("variance"))
+
+
+def _log_grid(low: float, high: float, width_log: float) -> NDArray[np.float64]:
+    return np.geomspace(low, high, int(np.ceil(np.log(high / low) / width_log - 1e-9)) + 1)

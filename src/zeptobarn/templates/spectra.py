@@ -1,0 +1,213 @@
+"""Recoil spectra: differential rates against recoil energy, and their integrals.
+
+A spectrum is a DataFrame with the columns ``recoil_energy_keV`` (increasing) and
+``rate_per_kg_day_keV``. Between two rows the rate is exponential in energy (linear where one of
+them is zero), outside the rows it is zero.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from zeptobarn.physics.halo import HALOS
+from zeptobarn.physics.rates import wimp_rate
+from zeptobarn.study.study import Study, largest_energy_keV, signal_recoil
+from zeptobarn.support.config import ConfigError
+from zeptobarn.support.tables import numbers, read_csv
+
+COLUMNS = ["recoil_energy_keV", "rate_per_kg_day_keV"]
+
+# Cross section of the WIMP spectra in the results folder: one zeptobarn, in cm².
+CROSS_SECTION_CM2 = 1.0e-45
+
+# Lower end of the WIMP spectra: below this no light is seen in either recoil type.
+_LOWEST_KEV = 0.05
+_GRID_STEP_LOG = 0.01
+# Of electrons and photons: the rate jumps where a shell of the atom opens.
+_FINE_STEP_LOG = 0.002
+
+
+def spectrum(study: Study, name: str) -> pd.DataFrame:
+    """Compute a study's spectrum by name, a signal's or a background's."""
+    if signal := study.signal(name):
+        return wimp_spectrum(signal[1], signal[0], study.halo)
+    return background_spectrum(study.spectra()[name])
+
+
+def source_spectrum(study: Study, detector: str, source: str) -> pd.DataFrame | None:
+    """Compute the spectrum of a detector's source; None for a template from a formula."""
+    name = study.spectrum_name(detector, source)
+    return None if name is None else spectrum(study, name)
+
+
+def check_files(study: Study) -> None:
+    """Read every spectrum file that a study's detectors name, to find mistakes before a run.
+
+    Raises
+    ------
+    ConfigError
+        See `read_spectrum`.
+    """
+    for settings in study.spectra().values():
+        if settings["kind"] == "csv":
+            read_spectrum(settings["path"])
+
+
+def wimp_spectrum(
+    mass_GeV: float, interaction: str = "SI", halo: str = "baxter2021"
+) -> pd.DataFrame:
+    """Spectrum of a WIMP at 1e-45 cm².
+
+    The energy grid reaches from 0.05 keV to the largest energy of this mass, in steps of 1 %: a
+    fixed grid would misjudge light WIMPs. With the Migdal effect (Ibe et al., JHEP 03 (2018) 194;
+    the third and fourth shell) and bremsstrahlung (Kouvaris and Pradler, PRL 118 (2017) 031803)
+    the energy is that of the electron with its shell, or of the photon, in steps of 0.2 %; the
+    nucleus, which recoils with it, is not counted.
+
+    Parameters
+    ----------
+    mass_GeV
+        WIMP mass (GeV/c²).
+    interaction
+        ``SI``, or ``SD_n_…``, ``SD_p_…`` with ``central``, ``up`` or ``low`` structure functions;
+        ``SI_migdal``, ``SI_bremsstrahlung``.
+    halo
+        A name in `zeptobarn.physics.halo.HALOS`.
+
+    Raises
+    ------
+    ConfigError
+        No energy above 0.05 keV is possible.
+
+    Examples
+    --------
+    >>> wimp_spectrum(50, "SI", "xenon2017").columns.tolist()
+    ['recoil_energy_keV', 'rate_per_kg_day_keV']
+    """
+    largest = largest_energy_keV(mass_GeV, halo, interaction)
+    if largest <= _LOWEST_KEV:
+        raise ConfigError(
+            f"WIMP mass {mass_GeV} GeV/c²: its largest recoil energy is {largest:.3g} keV; the "
+            f"rate above {_LOWEST_KEV} keV is zero"
+        )
+    step = _FINE_STEP_LOG if signal_recoil(interaction) == "er" else _GRID_STEP_LOG
+    energies = _energy_grid(_LOWEST_KEV, largest, step)
+    rates = wimp_rate(energies, mass_GeV, interaction, HALOS[halo], CROSS_SECTION_CM2)
+    return pd.DataFrame({COLUMNS[0]: energies, COLUMNS[1]: rates})
+
+
+def background_spectrum(settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Spectrum of a background, from its ``spectrum`` entry in a detector file."""
+    return _KINDS[settings["kind"]](settings)
+
+
+def read_spectrum(path: str | Path) -> pd.DataFrame:
+    """Read and check a spectrum file.
+
+    Raises
+    ------
+    ConfigError
+        A column is missing or unknown, a value is not a number, an energy does not increase, or
+        a rate is negative; the message names the row.
+    """
+    table = read_csv(path)
+    if sorted(table.columns) != sorted(COLUMNS):
+        raise ConfigError(
+            f"{path}: found columns {', '.join(map(str, table.columns))}; "
+            f"allowed: {', '.join(COLUMNS)}"
+        )
+    if len(table) < 2:
+        raise ConfigError(f"{path}: found {len(table)} rows; allowed: at least 2")
+    energy, rate = numbers(table, COLUMNS, str(path)).to_numpy().T
+    for bad, problem in (
+        (energy < 0, "recoil_energy_keV is negative"),
+        (rate < 0, "rate_per_kg_day_keV is negative"),
+        (np.diff(energy, prepend=-np.inf) <= 0, "recoil_energy_keV does not increase"),
+    ):
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise ConfigError(
+                f"{path}: row {table.index[row]}: {problem}: found {energy[row]:g}, {rate[row]:g}"
+            )
+    if not rate.any():
+        raise ConfigError(f"{path}: the rate is zero everywhere")
+    return pd.DataFrame({COLUMNS[0]: energy, COLUMNS[1]: rate})
+
+
+def integrate(table: pd.DataFrame, edges_keV: ArrayLike) -> NDArray[np.float64]:
+    """Integrate a spectrum over energy bins.
+
+    Parameters
+    ----------
+    table
+        A spectrum.
+    edges_keV
+        Bin edges (keV), increasing, shape (n + 1,).
+
+    Returns
+    -------
+    Rates (events/(kg day)), shape (n,).
+
+    Examples
+    --------
+    >>> flat = pd.DataFrame({"recoil_energy_keV": [1, 3], "rate_per_kg_day_keV": [0.5, 0.5]})
+    >>> integrate(flat, [0, 2, 10])
+    array([0.5, 0.5])
+    """
+    energy = table[COLUMNS[0]].to_numpy(dtype=float)
+    rate = table[COLUMNS[1]].to_numpy(dtype=float)
+    x = np.clip(np.asarray(edges_keV, dtype=float), energy[0], energy[-1])
+    i = np.clip(np.searchsorted(energy, x, side="right") - 1, 0, len(energy) - 2)
+    steps = _integral(rate[:-1], rate[1:], np.ones(len(rate) - 1)) * np.diff(energy)
+    before = np.concatenate([[0.0], np.cumsum(steps)])[i]
+    width = energy[i + 1] - energy[i]
+    inside = width * _integral(rate[i], rate[i + 1], (x - energy[i]) / width)
+    return np.asarray(np.diff(before + inside))
+
+
+def _integral(
+    low: NDArray[np.float64], high: NDArray[np.float64], share: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Integral over the first share of unit intervals between whose ends the rates are given."""
+    positive = (low > 0) & (high > 0)
+    ratio = np.log(np.where(positive, high, 1.0)) - np.log(np.where(positive, low, 1.0))
+    curved = positive & (np.abs(ratio) > 1e-6) & (np.abs(ratio) < 500)
+    safe = np.where(curved, ratio, 1.0)
+    return np.where(
+        curved,
+        low * np.expm1(safe * share) / safe,
+        share * (low + 0.5 * share * (high - low)),
+    )
+
+
+def _energy_grid(low: float, high: float, step: float = _GRID_STEP_LOG) -> NDArray[np.float64]:
+    return np.geomspace(low, high, int(np.ceil(np.log(high / low) / step)) + 1)
+
+
+def _flat(settings: Mapping[str, Any]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {COLUMNS[0]: map(float, settings["range_keV"]), COLUMNS[1]: settings["rate_per_kg_day_keV"]}
+    )
+
+
+def _exponentials(settings: Mapping[str, Any]) -> pd.DataFrame:
+    energies = _energy_grid(*settings["range_keV"])
+    amplitudes: Sequence[float] = settings["amplitudes_per_kg_day_keV"]
+    scales: Sequence[float] = settings["scales_keV"]
+    rates = sum(a * np.exp(-energies / s) for a, s in zip(amplitudes, scales, strict=True))
+    table = pd.DataFrame({COLUMNS[0]: energies, COLUMNS[1]: rates})
+    if norm := settings.get("normalisation"):
+        expected = integrate(table, norm["range_keV"])[0] * norm["exposure_kg_day"]
+        table[COLUMNS[1]] *= norm["recoils"] / expected
+    return table
+
+
+_KINDS: Mapping[str, Callable[[Mapping[str, Any]], pd.DataFrame]] = {
+    "csv": lambda settings: read_spectrum(settings["path"]),
+    "flat": _flat,
+    "exponentials": _exponentials,
+}

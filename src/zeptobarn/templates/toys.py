@@ -1,0 +1,292 @@
+"""Datasets: background-only toys thrown from the templates, and observed events."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from zeptobarn.physics.detector import AnalysisSpace, Detector, Source
+from zeptobarn.study.study import Shape, Study, toys_slice
+from zeptobarn.support.config import ConfigError
+from zeptobarn.support.streams import stream
+from zeptobarn.support.tables import numbers, read_csv, read_parquet, refuse_rows, write_parquet
+from zeptobarn.templates.density import bin_index
+from zeptobarn.templates.templates import Template, fix_shapes
+
+_TRUTH_UNITS = {
+    "trial": "",
+    "n_events": "events",
+    "parameter": "",
+    "true_value": "parameter's own",
+    "constraint_centre": "parameter's own",
+}
+
+
+@dataclass(frozen=True)
+class Toys:
+    """Datasets and what they were thrown with.
+
+    Attributes
+    ----------
+    events
+        A row per event: ``trial, cs1, cs2, source``; trials in increasing order.
+    truth
+        A row per trial and parameter: ``trial, n_events, parameter, true_value,
+        constraint_centre`` (NaN where the parameter has no constraint).
+    """
+
+    events: pd.DataFrame
+    truth: pd.DataFrame
+
+    @property
+    def trials(self) -> NDArray[np.int64]:
+        """The trials, those without events too."""
+        return self.truth["trial"].unique()
+
+    def constraint_centres(self, parameter: str) -> NDArray[np.float64]:
+        """Constraint centre of a parameter in each of `trials`."""
+        rows = self.truth[self.truth["parameter"] == parameter]
+        return rows["constraint_centre"].to_numpy(copy=True)
+
+
+def throw(
+    study: Study,
+    detector: str,
+    templates: Mapping[str, Template],
+    trials: Iterable[int],
+    at: Mapping[str, float] | None = None,
+) -> Toys:
+    """Throw background-only datasets.
+
+    A trial's random numbers depend on the seed, the detector's name and the trial alone; those
+    of a shape parameter's constraint on its name in place of the detector's: detectors that
+    share the parameter share the measurement of it.
+
+    Parameters
+    ----------
+    templates
+        The template of each background, by name.
+    trials
+        Numbers of the trials to throw.
+    at
+        True values of shape parameters by name; 0 for the others.
+    """
+    sources = [source.name for source in study.detectors[detector].sources]
+    space = study.detectors[detector].space
+    values = {shape.name: 0.0 for shape in study.target_shapes(detector)} | dict(at or {})
+    expected = {
+        name: fix_shapes(study, detector, name, templates[name], values)[1][0] for name in sources
+    }
+    means = np.array([expected[name].sum() for name in sources])
+    cumulative = {
+        name: np.cumsum(bins) / max(np.cumsum(bins)[-1], np.finfo(float).tiny)
+        for name, bins in expected.items()
+    }
+    redrawn = study.constraint_centres == "redrawn"
+    events, truth = [], []
+    for trial in trials:
+        rng = stream(study.seed, "toys", detector, trial)
+        numbers = rng.poisson(means)
+        bins = [
+            np.searchsorted(cumulative[name], rng.random(n), side="right")
+            for name, n in zip(sources, numbers, strict=True)
+        ]
+        cs1, cs2 = place(space, np.concatenate(bins), rng)
+        events.append((np.full(len(cs1), trial), cs1, cs2, np.repeat(sources, numbers)))
+        truth += [(trial, len(cs1), "wimp_rate", 0.0, np.nan)]
+        truth += [
+            (trial, len(cs1), f"{source.name}_rate", 1.0, _rate_centre(source, redrawn, rng))
+            for source in study.detectors[detector].sources
+        ]
+        truth += [
+            (trial, len(cs1), shape.name, value, _shape_centre(study, shape, value, trial))
+            for shape in study.target_shapes(detector)
+            for value in (values[shape.name],)
+        ]
+    columns = [np.concatenate(column) for column in zip(*events, strict=True)]
+    return Toys(
+        pd.DataFrame(dict(zip(("trial", "cs1", "cs2", "source"), columns, strict=True))),
+        pd.DataFrame(truth, columns=list(_TRUTH_UNITS)),
+    )
+
+
+def place(
+    space: AnalysisSpace, bins: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Place events inside their bins, uniform in cS1 and in ln cS2.
+
+    Returns
+    -------
+    cS1 and cS2 (the detector's area unit), shape (events,) each.
+    """
+    i, j = np.divmod(bins, space.shape[1])
+    u, v = rng.random((2, len(bins)))
+    cs1 = space.cs1_edges[i] + u * (space.cs1_edges[i + 1] - space.cs1_edges[i])
+    cs2 = space.cs2_edges[j] * (space.cs2_edges[j + 1] / space.cs2_edges[j]) ** v
+    # Rounding must not carry an event into the next bin.
+    cs1 = np.minimum(cs1, np.nextafter(space.cs1_edges[i + 1], 0))
+    cs2 = np.clip(cs2, space.cs2_edges[j], np.nextafter(space.cs2_edges[j + 1], 0))
+    return cs1, cs2
+
+
+def write_toys(
+    study: Study,
+    detector: str,
+    toys: Toys,
+    events_path: Path,
+    truth_path: Path,
+    at: Mapping[str, float] | None = None,
+) -> None:
+    """Write datasets and their truth; ``at`` is what they were thrown at, see `throw`."""
+    unit = study.detectors[detector].area_unit
+    for table, path, units in (
+        (toys.events, events_path, {"trial": "", "cs1": unit, "cs2": unit, "source": ""}),
+        (toys.truth, truth_path, _TRUTH_UNITS),
+    ):
+        write_parquet(
+            table, path, units=units, config_slice=toys_slice(study, detector, at), seed=study.seed
+        )
+
+
+def read_toys(
+    study: Study,
+    detector: str,
+    events_path: Path,
+    truth_path: Path,
+    at: Mapping[str, float] | None = None,
+    columns: Sequence[str] | None = None,
+) -> Toys:
+    """Read datasets of this study; ``at`` is what they were thrown at, see `throw`.
+
+    Parameters
+    ----------
+    columns
+        Of the events, read these alone: limits do without the sources, which take longest.
+
+    Raises
+    ------
+    StaleResultError
+        A file was made from another configuration.
+    """
+    expected = toys_slice(study, detector, at)
+    return Toys(
+        read_parquet(events_path, config_slice=expected, columns=columns)[0],
+        read_parquet(truth_path, config_slice=expected)[0],
+    )
+
+
+def read_events(path: str | Path) -> pd.DataFrame:
+    """Read observed events: a CSV with the columns ``cs1`` and ``cs2``.
+
+    Raises
+    ------
+    ConfigError
+        See `zeptobarn.support.tables.read_csv` and `check_events`.
+    """
+    return check_events(read_csv(path), str(path))
+
+
+def check_events(table: pd.DataFrame, origin: str) -> pd.DataFrame:
+    """Check the areas of observed events, which a table without rows has none of.
+
+    Parameters
+    ----------
+    origin
+        What the message of a `ConfigError` calls the table.
+
+    Returns
+    -------
+    The columns ``cs1`` and ``cs2``.
+
+    Raises
+    ------
+    ConfigError
+        A column is missing or there twice, a value is not finite or is negative, or a table looks
+        like what `pandas.read_csv` makes of rows longer than their header, of which it turns the
+        first values into an index; the message names the row by the table's index.
+    """
+    found = list(table.columns)
+    if any(found.count(name) != 1 for name in ("cs1", "cs2")):
+        raise ConfigError(
+            f"{origin}: found columns {', '.join(map(repr, found))}; "
+            "needed: 'cs1' and 'cs2', once each"
+        )
+    levels = [table.index.get_level_values(level) for level in range(table.index.nlevels)]
+    if any(level.name is None and level.dtype.kind == "f" for level in levels):
+        raise ConfigError(
+            f"{origin}: found a nameless index of decimal numbers (first: {table.index[0]}), "
+            "as pandas makes it of rows longer than their header; give the file itself, or name "
+            "the index if it is meant"
+        )
+    values = numbers(table, ("cs1", "cs2"), origin)
+    refuse_rows(values, (values.min(axis=1) < 0).to_numpy(), origin, "areas of at least 0")
+    return values
+
+
+def bins_of(detector: Detector, events: pd.DataFrame, origin: str) -> NDArray[np.int64]:
+    """Bin of each observed event in a detector's analysis space; −1 is outside.
+
+    Parameters
+    ----------
+    events
+        From `check_events`.
+    origin
+        What the message of a `ConfigError` calls the events.
+
+    Raises
+    ------
+    ConfigError
+        There are events, and all are outside: a limit from them would be that of an empty dataset,
+        the strongest that there is. The message names both ranges, and how many events would be
+        inside if one of the columns (or both) held log10 of the area.
+    """
+    space, unit = detector.space, detector.area_unit
+    cs1, cs2 = events["cs1"].to_numpy(), events["cs2"].to_numpy()
+    bins = bin_index(space, cs1, cs2)
+    if len(bins) == 0 or (bins >= 0).any():
+        return bins
+    ranges = [
+        f"cs1 from {x[0]:.5g} to {x[1]:.5g} {unit} and cs2 from {y[0]:.5g} to {y[1]:.5g} {unit}"
+        for x, y in (
+            ((cs1.min(), cs1.max()), (cs2.min(), cs2.max())),
+            (space.cs1_edges[[0, -1]], space.cs2_edges[[0, -1]]),
+        )
+    ]
+    which = "the only event lies" if len(bins) == 1 else f"all {len(bins)} events lie"
+    raise ConfigError(
+        f"{origin}: {which} outside the analysis space of {detector.name}: found {ranges[0]}; "
+        f"allowed: {ranges[1]}{_log10_hint(space, cs1, cs2)}"
+    )
+
+
+def _log10_hint(space: AnalysisSpace, cs1: NDArray[np.float64], cs2: NDArray[np.float64]) -> str:
+    """Of events that all lie outside: which column seems to hold log10 of the area, if any."""
+    with np.errstate(over="ignore"):
+        first, second = 10**cs1, 10**cs2
+    for name, x, y in (
+        ("cs2", cs1, second),
+        ("cs1", first, cs2),
+        ("cs1 and cs2", first, second),
+    ):
+        if n := int((bin_index(space, x, y) >= 0).sum()):
+            return f"; 10 to the power of {name} puts {n} inside: give areas, not their log10"
+    return ""
+
+
+def _rate_centre(source: Source, redrawn: bool, rng: np.random.Generator) -> float:
+    if source.rate in ("free", "fixed"):
+        return np.nan
+    pull = source.rate_width * rng.standard_normal() if redrawn else 0.0
+    return float(np.exp(pull)) if source.rate == "log_normal" else 1.0 + pull
+
+
+def _shape_centre(study: Study, shape: Shape, true_value: float, trial: int) -> float:
+    if not shape.constrained:
+        return np.nan
+    if study.constraint_centres == "fixed":
+        return 0.0
+    pull = stream(study.seed, "constraint", shape.name, trial).standard_normal()
+    return float(true_value + pull)

@@ -1,0 +1,109 @@
+import pytest
+
+from zeptobarn import __version__
+from zeptobarn.cli.cli import main
+from zeptobarn.inference.model import build_templates
+from zeptobarn.study.labels import table_words
+from zeptobarn.study.study import load_study
+from zeptobarn.summary.summary import summarise
+from zeptobarn.support import paths
+from zeptobarn.support.tables import write_parquet
+from zeptobarn.templates.templates import write_template
+
+
+@pytest.fixture
+def results(tmp_path):
+    from test_summary import limits
+
+    table = limits([1e-45, 3e-45, 5e-45])
+    units = dict.fromkeys(table.columns, "")
+    write_parquet(table, tmp_path / "limits/a.parquet", units=units, config_slice=None)
+    summary = summarise(table)
+    write_parquet(
+        summary,
+        tmp_path / "summary/limits.parquet",
+        units=dict.fromkeys(summary.columns, ""),
+        config_slice=None,
+        extra={
+            "limit_files": ["limits/a.parquet"],
+            "words": table_words(load_study("config/config.yaml")),
+        },
+    )
+    return tmp_path
+
+
+def test_table(results, capsys):
+    assert main(["table", "--results", str(results)]) == 0
+    assert "3.00e-45" in capsys.readouterr().out
+
+
+def test_first_trials(results, capsys):
+    assert main(["table", "--results", str(results), "--trials", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert "3.00e-45" in shown
+    assert "5.00e-45" not in shown
+
+
+def test_without_results(tmp_path, capsys):
+    assert main(["table", "--results", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert "summary/limits.parquet: no such file; run `snakemake" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_lint(tmp_path, capsys):
+    """A study of which too few recoils were simulated."""
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(
+        f"results: {tmp_path}\ndetectors: [xenon1t]\nmasses_GeV: [10]\n"
+        "shapes: [{name: leff, anchors: [-2, 0, 2]}]\n"
+        "response: {method: simulation, events_per_energy_bin: 5, energy_bin_width_log: 0.2}\n"
+    )
+    arguments = ["lint", "--overlay", str(overlay)]
+    assert main(arguments) == 1
+    printed = capsys.readouterr()
+    assert "wimp_SI_10GeV.parquet: no such file; run `snakemake" in printed.err
+    # 39.85² π × 70 cm³ × 2.9 g/cm³.
+    assert printed.out == (
+        "xenon1t: fiducial_mass_kg 1042; the fiducial cylinder, π r² h ρ, holds 1013 kg (-2.8 %)\n"
+    )
+    study = load_study("config/config.yaml", overlay)
+    sources = ["wimp_SI_10GeV", *(s.name for s in study.detectors["xenon1t"].sources)]
+    for name, template in build_templates(study, "xenon1t", sources).items():
+        path = study.path(paths.TEMPLATE, detector="xenon1t", source=name)
+        write_template(study, "xenon1t", name, template, path)
+    assert main(arguments) == 0
+    mass, *lines = capsys.readouterr().out.splitlines()
+    assert mass.startswith("xenon1t: fiducial_mass_kg")
+    assert any(line.startswith("xenon1t wimp_SI_10GeV leff_-2: ") for line in lines)
+    assert all("empty bins, where" in line and "cS2" in line for line in lines)
+    # Templates from formulas are exact.
+    assert not any("wall" in line or "anomalous" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "say why a trial has its limit"),  # the help
+        (["tabel"], "choose from"),
+        (["table", "--trials", "0"], "--trials: found 0; allowed: whole numbers from 1"),
+        (["table", "--trials", "x"], "--trials: found x; allowed: whole numbers from 1"),
+    ],
+)
+def test_wrong_arguments(arguments, message, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_is_no_study(capsys):
+    assert main(["lint", "--config", "config"]) == 1
+    assert "zeptobarn: config: not readable: Is a directory" in capsys.readouterr().err
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"zeptobarn {__version__}\n"

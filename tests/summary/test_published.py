@@ -1,0 +1,44 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from zeptobarn.summary.published import read_published
+from zeptobarn.support.config import ConfigError
+
+HEADER = "label,interaction,mass_GeV,cross_section_cm2,kind,source"
+
+
+@pytest.mark.parametrize("name", ["xenon1t_2017", "lz_projected", "lz_projected_preprint2018"])
+def test_the_tables_that_come_along(name):
+    """Like pandas, which reads well-formed tables well."""
+    path = f"resources/published/{name}.csv"
+    pd.testing.assert_frame_equal(
+        read_published(path).reset_index(drop=True), pd.read_csv(path), check_dtype=False
+    )
+
+
+def test_other_columns_and_orders(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("kind,mass_GeV,label,cross_section_cm2,interaction\nlimit,50,A,1e-46,SI\n")
+    found = read_published(path)
+    assert found["label"].tolist() == ["A"]
+    np.testing.assert_allclose(found["cross_section_cm2"], [1e-46])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("label,mass_GeV\nA,50\n", "found columns label, mass_GeV; missing: interaction, cross_s"),
+        (HEADER + "\nA,SI,50,1e-46,limit,here,too\n", "row 2: found 7 values; allowed: 6"),
+        (HEADER + "\nA,SI,50,x,limit,here\n", "row 2: found mass_GeV=50, cross_.*=x; allowed: fin"),
+        (HEADER + "\nA,SI,50,0,limit,here\n", "row 2: found mass_GeV=50.0, .*=0.0; .* above 0"),
+        (HEADER + ",v0_km_s\nA,SI,50,1e-46,limit,here,\n", "row 2: .*v0_km_s=.*; allowed: finite"),
+        (HEADER + ",v0_km_s\nA,SI,50,1e-46,limit,here,0\n", "row 2: .*v0_km_s=0.0; .* above 0"),
+        (HEADER + "\nA,SI,50,1e-46,lim,here\n", "row 2: found kind=lim; allowed: limit, median_s"),
+    ],
+)
+def test_bad_tables(tmp_path, text, message):
+    path = tmp_path / "mine.csv"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=rf"mine\.csv: {message}"):
+        read_published(path)

@@ -1,0 +1,92 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+from trials import limits
+from zeptobarn.summary.summary import QUANTILES, quantile, quantile_error, summarise
+
+
+def test_quantiles_are_those_of_the_normal_distribution():
+    names = ["minus2sigma_cm2", "minus1sigma_cm2", "median_cm2", "plus1sigma_cm2", "plus2sigma_cm2"]
+    np.testing.assert_allclose([QUANTILES[n] for n in names], norm.cdf([-2, -1, 0, 1, 2]))
+
+
+def test_bands_are_ordered_and_right():
+    values = np.random.default_rng(1).lognormal(size=1000)
+    row = summarise(limits(values)).iloc[0]
+    for name, probability in QUANTILES.items():
+        assert row[name] == pytest.approx(np.quantile(values, probability), rel=1e-11, abs=0)
+    assert row["asymptotic_median_cm2"] == pytest.approx(0.5 * row["median_cm2"])
+    assert row["n_trials"] == 1000
+    assert row["n_failed"] == row["n_warnings"] == 0
+
+
+def test_no_crossing_counts_as_infinite():
+    status = ["ok"] * 6 + ["no_crossing"] * 4
+    row = summarise(limits([1, 2, 3, 4, 5, 6] + [np.nan] * 4, status)).iloc[0]
+    assert row["median_cm2"] == 5.5
+    assert row["plus1sigma_cm2"] == np.inf
+    assert row["n_failed"] == 4
+
+
+@pytest.mark.parametrize(("failed", "withheld"), [(1, False), (2, True)])
+def test_a_median_of_a_biased_sample_is_withheld(failed, withheld):
+    """More than 1 % of 100 trials failed otherwise."""
+    status = ["not_converged"] * failed + ["ok"] * (100 - failed)
+    values = [np.nan] * failed + [1.0] * (100 - failed)
+    row = summarise(limits(values, status)).iloc[0]
+    assert np.isnan(row["median_cm2"]) == withheld
+    assert row["n_failed"] == failed
+
+
+def test_warnings_are_counted_apart():
+    row = summarise(limits([1, 2, 3], ["ok", "at_boundary", "multiple_crossings"])).iloc[0]
+    assert (row["n_failed"], row["n_warnings"], row["median_cm2"]) == (0, 2, 2)
+
+
+def test_a_row_per_interval_and_mass_in_order():
+    parts = [limits([1.0], interval=i, mass=m) for m in (7, 1000) for i in ("b", "a")]
+    table = summarise(pd.concat(parts))
+    assert list(table["interval"]) == ["b", "a", "b", "a"]
+    assert list(table["mass_GeV"]) == [7, 7, 1000, 1000]
+
+
+def test_quantile_between_infinities():
+    assert quantile(np.array([np.inf, np.inf]), 0.3) == np.inf
+
+
+@pytest.mark.parametrize("probability", QUANTILES.values())
+def test_error_of_a_quantile_is_its_spread_over_samples(probability):
+    """Of 1000 exponential numbers, as many as the default study has trials."""
+    samples = np.random.default_rng(1).exponential(size=(2000, 1000))
+    spread = np.std([quantile(sample, probability) for sample in samples])
+    errors = [quantile_error(sample, probability) for sample in samples]
+    assert np.mean(errors) == pytest.approx(spread, rel=0.06)
+
+
+def test_error_of_a_quantile_is_that_of_a_bootstrap():
+    rng = np.random.default_rng(1)
+    sample = rng.lognormal(size=20_000)
+    again = [quantile(rng.choice(sample, len(sample)), 0.5) for _ in range(500)]
+    assert quantile_error(sample, 0.5) == pytest.approx(np.std(again), rel=0.15)
+
+
+def test_error_of_a_quantile_near_infinities():
+    values = np.append(np.arange(60.0), np.full(40, np.inf))
+    assert quantile_error(values, 0.5) == pytest.approx(4.95)
+    assert quantile_error(values, 0.56) == np.inf
+    assert np.isnan(quantile_error(values, 0.9))
+    assert np.isnan(quantile_error(np.array([np.nan]), 0.5))
+    assert quantile_error(np.array([2.0]), 0.5) == 0
+
+
+def test_power_constraint():
+    """No limit below the 16 % quantile; the bands stay those of the raw limits."""
+    values = np.arange(1.0, 102.0)
+    row = summarise(limits(values), 0.16).iloc[0]
+    assert row["power_constraint_cm2"] == 17.0
+    assert row["power_constrained_median_cm2"] == row["median_cm2"] == 51.0
+    row = summarise(limits(values), 0.8).iloc[0]
+    assert row["power_constrained_median_cm2"] == row["power_constraint_cm2"] == 81.0
+    assert row["median_cm2"] == 51.0

@@ -1,0 +1,129 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zeptobarn.support.config import ConfigError
+from zeptobarn.templates.spectra import (
+    background_spectrum,
+    integrate,
+    read_spectrum,
+    spectrum,
+    wimp_spectrum,
+)
+
+
+def table(energy, rate):
+    return pd.DataFrame({"recoil_energy_keV": energy, "rate_per_kg_day_keV": rate})
+
+
+def test_integral_of_an_exponential_is_exact():
+    energy = np.array([1.0, 3.0, 20.0])
+    found = integrate(table(energy, np.exp(-energy / 2)), [0, 1, 4, 30])
+    expected = [0, 2 * (np.exp(-0.5) - np.exp(-2)), 2 * (np.exp(-2) - np.exp(-10))]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_integral_down_to_zero_is_linear():
+    np.testing.assert_allclose(integrate(table([0, 2], [1.0, 0.0]), [0, 1, 2]), [0.75, 0.25])
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    rates=st.lists(st.floats(0, 1e3), min_size=3, max_size=8),
+    cut=st.floats(0.1, 0.9),
+)
+def test_integral_is_additive_and_positive(rates, cut):
+    energies = np.arange(len(rates), dtype=float)
+    whole = integrate(table(energies, rates), [energies[0], energies[-1]])
+    parts = integrate(table(energies, rates), [energies[0], cut * energies[-1], energies[-1]])
+    assert (parts >= 0).all()
+    assert parts.sum() == pytest.approx(whole[0], rel=1e-9, abs=1e-12)
+
+
+def test_wimp_grid_follows_the_mass():
+    light, heavy = wimp_spectrum(7), wimp_spectrum(1000)
+    assert 4.5 < light["recoil_energy_keV"].iloc[-1] < 5.5
+    assert heavy["recoil_energy_keV"].iloc[-1] > 1000
+    assert (light["rate_per_kg_day_keV"].iloc[:-3] > 0).all()
+    # Half the steps: the rate above 1 keV is the same, for light WIMPs too.
+    for full in (light, heavy):
+        coarse = pd.concat([full.iloc[:-1:2], full.iloc[-1:]])
+        fine, half = (integrate(t, [1.0, 2000.0])[0] for t in (full, coarse))
+        assert half == pytest.approx(fine, rel=2e-3)
+
+
+def test_wimp_without_recoils_is_refused():
+    with pytest.raises(ConfigError, match=r"0\.3 GeV.*the rate above 0\.05 keV is zero"):
+        wimp_spectrum(0.3)
+
+
+def light(mechanism):
+    """Electronic recoils of a WIMP of 0.5 GeV."""
+    return wimp_spectrum(0.5, f"SI_{mechanism}")
+
+
+@pytest.mark.parametrize("mechanism", ["migdal", "bremsstrahlung"])
+def test_electronic_recoils_of_light_wimps(mechanism):
+    """They end where all of the WIMP's kinetic energy is used, beyond the nucleus's recoils."""
+    found = light(mechanism)
+    energy, rate = (found[name].to_numpy() for name in found)
+    assert energy[-1] == pytest.approx(1.757, rel=2e-3)
+    assert (rate[(energy > 0.2) & (energy < 1.6)] > 0).all()
+    # As a mean over a step, the rate below the largest energy is next to nothing.
+    assert rate[-1] <= 1e-6 * rate.max()
+    assert rate[energy > 1.62].max() < 1e-4 * rate.max()
+
+
+def test_migdal_electrons_outnumber_bremsstrahlung():
+    """By orders of magnitude: Ibe et al., JHEP 03 (2018) 194."""
+    migdal, photons = (integrate(light(name), [0.5, 3])[0] for name in ("migdal", "bremsstrahlung"))
+    assert 100 < migdal / photons < 1e5
+
+
+def test_normalised_exponentials():
+    settings_ = {
+        "kind": "exponentials",
+        "amplitudes_per_kg_day_keV": [2.0, 1.0],
+        "scales_keV": [1.0, 10.0],
+        "range_keV": [1, 100],
+        "normalisation": {"recoils": 0.13, "range_keV": [6, 30], "exposure_kg_day": 100},
+    }
+    found = background_spectrum(settings_)
+    assert integrate(found, [6, 30])[0] * 100 == pytest.approx(0.13, rel=1e-11, abs=0)
+    assert found["recoil_energy_keV"].iloc[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("energy,rate_per_kg_day_keV\n1,2\n2,3\n", "found columns energy.*allowed: recoil_energy"),
+        ("{e},{r}\n1,2\n", "found 1 rows; allowed: at least 2"),
+        ("{e},{r}\n1,2\n2,-3\n", "row 3: rate_per_kg_day_keV is negative: found 2, -3"),
+        ("{e},{r}\n2,2\n1,3\n", "row 3: recoil_energy_keV does not increase: found 1, 3"),
+        ("{e},{r}\n-1,2\n1,3\n", "row 2: recoil_energy_keV is negative"),
+        ("{e},{r}\n1,2\n2,x\n", "row 3: found recoil_energy_keV=2, rate.*=x; allowed: fin"),
+        ("{e},{r}\n1,2,3\n2,3,4\n", "row 2: found 3 values; allowed: 2, one for each column"),
+        ("{e},{r}\n1,2\n\n2,-3\n", "row 4: rate_per_kg_day_keV is negative: found 2, -3"),
+        ("{e},{r},{r}\n1,2,3\n2,3,4\n", "found columns .*; allowed: each name once"),
+        ("{e},{r}\n1,0\n2,0\n", "the rate is zero everywhere"),
+    ],
+)
+def test_bad_spectrum_files(tmp_path, text, message):
+    path = tmp_path / "mine.csv"
+    path.write_text(text.format(e="recoil_energy_keV", r="rate_per_kg_day_keV"))
+    with pytest.raises(ConfigError, match=rf"mine\.csv: {message}"):
+        read_spectrum(path)
+
+
+def test_missing_spectrum_file(tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.csv: no such file"):
+        read_spectrum(tmp_path / "none.csv")
+
+
+def test_every_spectrum_of_the_study(small_study):
+    for name in [*small_study.spectra(), *small_study.signals()]:
+        found = spectrum(small_study, name)
+        assert (np.diff(found["recoil_energy_keV"]) > 0).all()
+        assert (found["rate_per_kg_day_keV"] >= 0).all()
