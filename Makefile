@@ -107,4 +107,4 @@ mutants: setup .venv-mutants/.ready
 # Pins every dependency with its hashes; needs uv on the PATH.
 lock:
 	uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-header \
-	    pyproject.toml --group dev -o requirements.lock
+	    pyproject.toml --extra workflow --group dev -o requirements.lock

@@ -1,15 +1,19 @@
 """WIMP limits of liquid-xenon detectors: from recoil spectra to limit curves."""
 
+from pathlib import Path
+
 from snakemake.utils import min_version
 
-from zeptobarn.support.config import read_yaml
+from zeptobarn.support.config import find_input, read_yaml
 from zeptobarn.cli.warmup import compile_kernels
 
 min_version("9.20")
-read_yaml("config/config.yaml")  # names the line of a mistake; Snakemake would not
+# The working directory's own, or the workflow's.
+CONFIG = find_input("config/config.yaml", [Path(), Path(workflow.basedir)])
+read_yaml(CONFIG)  # names the line of a mistake; Snakemake would not
 
 
-configfile: "config/config.yaml"
+configfile: str(CONFIG)
 
 
 # Every job runs in the environment that Snakemake was started from; nothing is installed.

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from zeptobarn.inference.model import Model, load_model
+from zeptobarn.inference.load import load_model
+from zeptobarn.inference.model import Model
 from zeptobarn.study.study import load_study
 from zeptobarn.templates.density import bin_index
 from zeptobarn.templates.toys import Toys, throw

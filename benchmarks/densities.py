@@ -24,7 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from zeptobarn.figures.style import BLUE, RED, new_figure
-from zeptobarn.inference.model import Model, make_model
+from zeptobarn.inference.load import make_model
+from zeptobarn.inference.model import Model
 from zeptobarn.physics.detector import Recoil
 from zeptobarn.study.study import Interval, Study, load_study
 from zeptobarn.summary.sensitivity import asimov_limits, source_widths, template_bias

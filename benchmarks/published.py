@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from zeptobarn import load_study
-from zeptobarn.inference.model import Model, build_templates, make_model
+from zeptobarn.inference.load import build_templates, make_model
+from zeptobarn.inference.model import Model
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.summary.published import read_published
 from zeptobarn.templates.templates import Template

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from zeptobarn import load_study
-from zeptobarn.inference.model import build_templates, make_model
+from zeptobarn.inference.load import build_templates, make_model
 from zeptobarn.study.study import Interval
 from zeptobarn.summary.summary import ERRORS, summarise
 from zeptobarn.templates.toys import throw

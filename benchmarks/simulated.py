@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from zeptobarn import load_study
 from zeptobarn.figures.style import BLACK, BLUE, GREEN, ORANGE, new_figure
 from zeptobarn.inference.calibration import best_nuisances
-from zeptobarn.inference.model import Model, load_model
+from zeptobarn.inference.load import load_model
+from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, asimov, scan
 from zeptobarn.physics.yields import Nuisances
 from zeptobarn.study.study import Calibration, Interval

@@ -32,11 +32,11 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/physics"))
 
 from speed import REPEATS, rate
-
 from test_simulate import TOY_YIELDS, chain_in_numpy
+
 from zeptobarn.figures.style import BLACK, BLUE, RED, new_figure
 from zeptobarn.physics import quadrature
 from zeptobarn.physics.detector import Detector, Recoil

@@ -6,7 +6,20 @@ neither a numba compilation nor matplotlib.
 
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zeptobarn.inference.load import load_model as load_model
+    from zeptobarn.inference.model import Limit as Limit
+    from zeptobarn.inference.model import Model as Model
+    from zeptobarn.physics.detector import Detector as Detector
+    from zeptobarn.physics.detector import Source as Source
+    from zeptobarn.physics.detector import load_detector as load_detector
+    from zeptobarn.study.study import Interval as Interval
+    from zeptobarn.study.study import Shape as Shape
+    from zeptobarn.study.study import Study as Study
+    from zeptobarn.study.study import load_study as load_study
+    from zeptobarn.templates.spectra import wimp_spectrum as wimp_spectrum
 
 __version__ = version("zeptobarn")
 
@@ -19,7 +32,7 @@ _HOME = {
     "Detector": "zeptobarn.physics.detector",
     "Source": "zeptobarn.physics.detector",
     "wimp_spectrum": "zeptobarn.templates.spectra",
-    "load_model": "zeptobarn.inference.model",
+    "load_model": "zeptobarn.inference.load",
     "Model": "zeptobarn.inference.model",
     "Limit": "zeptobarn.inference.model",
 }

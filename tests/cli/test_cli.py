@@ -1,8 +1,9 @@
 import pytest
 
+from trials import limits
 from zeptobarn import __version__
 from zeptobarn.cli.cli import main
-from zeptobarn.inference.model import build_templates
+from zeptobarn.inference.load import build_templates
 from zeptobarn.study.labels import table_words
 from zeptobarn.study.study import load_study
 from zeptobarn.summary.summary import summarise
@@ -13,8 +14,6 @@ from zeptobarn.templates.templates import write_template
 
 @pytest.fixture
 def results(tmp_path):
-    from test_summary import limits
-
     table = limits([1e-45, 3e-45, 5e-45])
     units = dict.fromkeys(table.columns, "")
     write_parquet(table, tmp_path / "limits/a.parquet", units=units, config_slice=None)
@@ -107,3 +106,26 @@ def test_version(capsys):
         main(["--version"])
     assert caught.value.code == 0
     assert capsys.readouterr().out == f"zeptobarn {__version__}\n"
+
+
+def test_the_cache_is_named_and_removed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    folder = tmp_path / "zeptobarn"
+    assert main(["cache"]) == 0
+    assert capsys.readouterr().out == f"{folder}: 0 files, 0.0 MB\n"
+    (folder / "template").mkdir(parents=True)
+    (folder / "template/a.parquet").write_bytes(bytes(1_500_000))
+    (tmp_path / "of_others").touch()
+    assert main(["cache", "--clear"]) == 0
+    assert capsys.readouterr().out == f"{folder}: 1 files, 1.5 MB\nremoved\n"
+    assert not folder.exists()
+    assert (tmp_path / "of_others").exists()
+    assert main(["cache", "--clear"]) == 0
+
+
+def test_a_study_is_the_default_one_where_there_is_none(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["lint"]) == 1
+    said = capsys.readouterr()
+    assert "lz: fiducial_mass_kg 5600" in said.out
+    assert "results/templates/xenon1t" in said.err

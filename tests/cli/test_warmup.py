@@ -17,7 +17,7 @@ from numba.core.dispatcher import Dispatcher
 from zeptobarn.cli import warmup
 from zeptobarn.failures import failures
 from zeptobarn.support import paths
-from zeptobarn.inference.model import make_model
+from zeptobarn.inference.load import make_model
 from zeptobarn.templates.response import compute_response
 from zeptobarn.summary.sensitivity import asimov_limits
 from zeptobarn.templates.spectra import spectrum

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from zeptobarn.failures import failures, scans
-from zeptobarn.inference.model import make_model
+from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import scan as statistic_of
 from zeptobarn.study.study import Failures
 from zeptobarn.summary.summary import GOOD

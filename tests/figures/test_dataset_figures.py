@@ -16,7 +16,7 @@ from zeptobarn.figures import medians as median_figures
 from zeptobarn.figures import spectra as spectrum_figures
 from zeptobarn.figures import statistic as statistic_figures
 from zeptobarn.figures.templates import density_level
-from zeptobarn.inference.model import make_model
+from zeptobarn.inference.load import make_model
 from zeptobarn.summary.dataset import RATE_MULTIPLIERS, one_trial, throw_signal
 from zeptobarn.summary.invariance import limits_by_generator
 from zeptobarn.summary.medians import nominal_model, read_off, two_ways

@@ -9,7 +9,7 @@ from test_figures import draw_and_keep, draw_twice, words_of
 
 from zeptobarn.figures import comparison, dependence, distributions
 from zeptobarn.figures.templates import density_level
-from zeptobarn.inference.model import make_model
+from zeptobarn.inference.load import make_model
 from zeptobarn.study.variation import EXPOSURES, LEVELS, variations
 from zeptobarn.summary.dependence import _UNITS
 from zeptobarn.summary.ensemble import fullest_interval, measured_and_fitted, pulls, statistics

@@ -16,7 +16,7 @@ from zeptobarn.inference.calibration import (
     throw_and_scan,
 )
 from zeptobarn.inference.construction import TIES
-from zeptobarn.inference.model import make_model
+from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import Problem
 from zeptobarn.inference.terms import LOG_NORMAL, NORMAL
 from zeptobarn.study.study import Calibration, Coverage, Interval

@@ -20,7 +20,7 @@ from zeptobarn.inference.construction import (
     plan,
     tabulated_signals,
 )
-from zeptobarn.inference.model import make_model
+from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import Problem
 from zeptobarn.inference.status import Status
 from zeptobarn.study.study import Interval

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from zeptobarn.inference.model import load_model, make_model
+from zeptobarn.inference.load import load_model, make_model
 from zeptobarn.study.study import Calibration, Interval
 from zeptobarn.summary.sensitivity import asimov_limits
 from zeptobarn.support.config import ConfigError
@@ -236,17 +236,6 @@ def test_unknown_names_are_refused(model, small_study):
         model.limit(model.toy(1), interval="best")
     with pytest.raises(ValueError, match=r"mass_GeV: found 51; the study has \[7, 10"):
         load_model(small_study, "lz", 51)
-
-
-@pytest.mark.slow
-def test_built_in_memory(small_study, monkeypatch, tmp_path):
-    """Without results, the model simulates its templates itself."""
-    study = dataclasses.replace(
-        small_study, results=tmp_path, events_per_energy_bin=300, energy_bin_width_log=0.1
-    )
-    model = load_model(study, "xenon1t", 50)
-    assert model.signal_events == pytest.approx(18.6, rel=0.05)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_calibrated_limits(small_study, small_templates, toys):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from zeptobarn.inference.model import make_model
+from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import Data, asimov, assemble, predict, scan, solve
 from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.study.study import Interval, Shape

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from zeptobarn.inference.model import make_model
+from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import scan
 from zeptobarn.inference.status import Status
 from zeptobarn.study.variation import dependence_slice, nominal_interval, typical_masses

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from zeptobarn.inference.asymptotics import one_sided, unified
-from zeptobarn.inference.model import make_model
+from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import scan
 from zeptobarn.study.study import Interval
 from zeptobarn.summary.ensemble import (

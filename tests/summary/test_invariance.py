@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from zeptobarn.inference.model import make_model
+from zeptobarn.inference.load import make_model
 from zeptobarn.summary.invariance import largest_differences, limits_by_generator, throw_with
 
 

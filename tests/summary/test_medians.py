@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from zeptobarn.inference.model import make_model
+from zeptobarn.inference.load import make_model
 from zeptobarn.summary.medians import (
     central,
     nominal_model,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zeptobarn.inference.asymptotics import one_sided
-from zeptobarn.inference.model import make_model
+from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import scan
 from zeptobarn.study.study import Interval
 from zeptobarn.summary import profiles

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from zeptobarn.inference.model import make_model
+from zeptobarn.inference.load import make_model
 from zeptobarn.summary.report import count_outcomes, show, write_page, write_table
 from zeptobarn.support.tables import write_parquet
 from zeptobarn.templates.toys import throw

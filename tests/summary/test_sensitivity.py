@@ -7,7 +7,7 @@ from scipy import stats
 from scipy.sparse import csr_array
 
 from zeptobarn.inference.construction import TIES
-from zeptobarn.inference.model import make_model
+from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import Data, predict, scan
 from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.study.study import Interval

@@ -7,7 +7,7 @@ import pytest
 
 from counting import ONE_SIDED_90, counting_limit, counting_structure
 from zeptobarn.inference.asymptotics import asymptotic
-from zeptobarn.inference.model import make_model
+from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import Data, Problem, scan
 from zeptobarn.physics.yields import mean_yields
 from zeptobarn.study.study import Interval

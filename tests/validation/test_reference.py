@@ -5,7 +5,7 @@ import pytest
 
 from reference import GRID, Reference, lowest
 from zeptobarn.inference.asymptotics import one_sided
-from zeptobarn.inference.model import make_model
+from zeptobarn.inference.load import make_model
 from zeptobarn.templates.density import bin_index
 from zeptobarn.templates.toys import throw
 

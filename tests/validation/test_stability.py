@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.interpolate import make_lsq_spline
 
-from zeptobarn.inference.model import build_templates, make_model
+from zeptobarn.inference.load import build_templates, make_model
 from zeptobarn.study.study import load_study
 from zeptobarn.templates.response import compute_response
 from zeptobarn.templates.templates import build

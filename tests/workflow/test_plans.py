@@ -1,7 +1,10 @@
 """What Snakemake plans after a change: the jobs that it concerns, those that follow, no others."""
 
 import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -149,3 +152,18 @@ def test_a_change_anywhere_plans_what_can_run_it_and_what_follows(workflow, pack
     made = {file for job in jobs for file in map(str, job.output)}
     for job in set(jobs) - own:
         assert made & set(map(str, job.input)), job.rule.name
+
+
+def test_the_workflow_finds_its_files_from_another_folder(tmp_path):
+    """A folder without a configuration of its own gets the default study."""
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "-n", "--cores", "2", "-s", ROOT / "Snakefile"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    jobs = dict(re.findall(r"^(limits|total) +(\d+)$", done.stdout, re.MULTILINE))
+    assert int(jobs["total"]) > int(jobs["limits"]) > 50
+    assert not (tmp_path / "results").exists()

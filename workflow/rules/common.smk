@@ -6,6 +6,7 @@ from pathlib import Path
 from zeptobarn.failures import scans
 from zeptobarn.study import labels
 from zeptobarn.support import paths, reachable
+from zeptobarn.support.config import find_input
 from zeptobarn.summary.published import read_published
 from zeptobarn.summary.report import outcomes_slice
 from zeptobarn.templates.spectra import check_files
@@ -219,7 +220,8 @@ def published_files(detectors):
     Their age does not count, see the rule `spectrum`; what they say does, see below.
     """
     names = [name for d in detectors for name in STUDY.published.get(d, ())]
-    return [ancient(f"resources/published/{name}.csv") for name in names]
+    files = [f"resources/published/{name}.csv" for name in names]
+    return [ancient(str(find_input(file, [Path(".")]))) for file in files]
 
 
 def published_slice(detectors):

@@ -1,5 +1,5 @@
 from zeptobarn.figures.distributions import draw_statistics
-from zeptobarn.inference.model import read_model
+from zeptobarn.inference.load import read_model
 from zeptobarn.study.study import study_from_settings
 from zeptobarn.summary.ensemble import fullest_interval, statistics
 from zeptobarn.support.joblog import keep_log

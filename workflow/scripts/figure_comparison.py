@@ -1,5 +1,5 @@
 from zeptobarn.figures.comparison import draw_comparison
-from zeptobarn.inference.model import read_model
+from zeptobarn.inference.load import read_model
 from zeptobarn.study.study import study_from_settings, summary_slice
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.support.tables import read_parquet

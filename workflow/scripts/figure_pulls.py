@@ -3,7 +3,7 @@ from itertools import product
 import pandas as pd
 
 from zeptobarn.figures.distributions import draw_pulls
-from zeptobarn.inference.model import read_model
+from zeptobarn.inference.load import read_model
 from zeptobarn.study.study import study_from_settings, toys_slice
 from zeptobarn.summary.ensemble import fullest_interval, measured_and_fitted, pulls
 from zeptobarn.summary.summary import read_limits

@@ -1,6 +1,7 @@
 import dataclasses
 
-from zeptobarn.inference.model import read_calibration, read_model, write_limits
+from zeptobarn.inference.load import read_model
+from zeptobarn.inference.model import read_calibration, write_limits
 from zeptobarn.study.study import study_from_settings
 from zeptobarn.support import paths
 from zeptobarn.support.joblog import keep_log

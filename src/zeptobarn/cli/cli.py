@@ -77,6 +77,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_study(explain)
     explain.set_defaults(run=_explain)
+    cache = commands.add_parser(
+        "cache", help="say where compiled kernels and computed templates are kept, and how large"
+    )
+    cache.add_argument("--clear", action="store_true", help="remove them")
+    cache.set_defaults(run=_cache)
     return parser
 
 
@@ -138,13 +143,23 @@ def _explain(given: argparse.Namespace) -> None:
     print(f"{found}\n\n{output}")
 
 
+def _cache(given: argparse.Namespace) -> None:
+    from zeptobarn.support.cache import cache_size, clear_cache
+
+    folder, n, size = cache_size()
+    print(f"{folder}: {n} files, {size / 1e6:.1f} MB")
+    if given.clear:
+        clear_cache()
+        print("removed")
+
+
 def _add_study(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--config",
-        default="config/config.yaml",
+        default=own if (own := Path("config/config.yaml")).is_file() else None,
         type=Path,
         metavar="FILE",
-        help="the study (%(default)s)",
+        help="the study (config/config.yaml where there is one, else the default study)",
     )
     command.add_argument(
         "--overlay",

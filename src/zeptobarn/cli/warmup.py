@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import llvmlite.binding
 import numba
 
-from zeptobarn.support.jit import cache_folder
+from zeptobarn.support.cache import cache_folder
 from zeptobarn.support.reachable import code_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _run(study: "Study") -> None:
     import numpy as np
 
     from zeptobarn.failures import failures
-    from zeptobarn.inference.model import make_model
+    from zeptobarn.inference.load import make_model
     from zeptobarn.physics.simulate import histogram
     from zeptobarn.study.study import Calibration, Failures
     from zeptobarn.templates.spectra import spectrum

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from zeptobarn.failures.failures import LEFT_NOMINAL, rebuild
 from zeptobarn.failures.scans import failures_slice
-from zeptobarn.inference.model import Model, load_model, load_templates
+from zeptobarn.inference.load import load_model, load_templates
+from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import scan
 from zeptobarn.study import labels
 from zeptobarn.study.study import Interval, Study, limits_slice

@@ -22,7 +22,8 @@ from zeptobarn.failures.scans import Setting, failures_slice, failures_summary_s
 from zeptobarn.inference.asymptotics import one_sided
 from zeptobarn.inference.far import no_spans
 from zeptobarn.inference.intervals import Results, no_results, select
-from zeptobarn.inference.model import Model, make_model
+from zeptobarn.inference.load import make_model
+from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, solve
 from zeptobarn.inference.status import MESSAGES, Status
 from zeptobarn.physics.detector import Recoil

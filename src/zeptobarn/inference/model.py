@@ -1,8 +1,6 @@
 """A WIMP mass in a detector, or in several: likelihood and limits, as a notebook holds them."""
 
-import dataclasses
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -18,16 +16,13 @@ from zeptobarn.inference.construction import acceptance
 from zeptobarn.inference.intervals import Results, no_results
 from zeptobarn.inference.problem import Data, Problem, asimov, assemble, scan, solve
 from zeptobarn.inference.status import MESSAGES, Status
-from zeptobarn.physics.detector import Recoil
 from zeptobarn.physics.reach import smallest_anywhere
 from zeptobarn.study import labels
 from zeptobarn.study.study import Interval, Study, calibration_slice, coverage_slice, limits_slice
 from zeptobarn.support import paths
-from zeptobarn.support.tables import StaleResultError, read_parquet, write_parquet
+from zeptobarn.support.tables import read_parquet, write_parquet
 from zeptobarn.templates.density import bin_index
-from zeptobarn.templates.response import Response, compute_response
-from zeptobarn.templates.spectra import source_spectrum
-from zeptobarn.templates.templates import Template, bin_name, build, read_template
+from zeptobarn.templates.templates import Template, bin_name
 from zeptobarn.templates.toys import Toys, bins_of, check_events, read_events, throw
 
 Events = pd.DataFrame | str | Path
@@ -654,113 +649,6 @@ def _joined(tables: list[pd.DataFrame], units: Mapping[str, str]) -> pd.DataFram
     if not tables:
         return pd.DataFrame(columns=list(units))
     return pd.concat(tables, ignore_index=True)[list(units)]
-
-
-def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "SI") -> Model:
-    """Make the model of a WIMP mass in a detector or a combination.
-
-    Templates are read from the study's results where they are there and of this configuration;
-    otherwise they are built in memory (about half a minute). So are calibrated critical values,
-    where the study asks for them.
-
-    Parameters
-    ----------
-    study
-        From `zeptobarn.load_study`.
-    target
-        One of the study's detectors or combinations.
-    mass_GeV
-        One of the study's masses (GeV/c²).
-    interaction
-        One of the study's interactions.
-
-    Raises
-    ------
-    ValueError
-        The study has no such detector, mass or interaction.
-    """
-    for key, found, allowed in (
-        ("detector", target, list(study.targets)),
-        ("mass_GeV", mass_GeV, list(study.masses_GeV)),
-        ("interaction", interaction, list(study.interactions)),
-    ):
-        if found not in allowed:
-            raise ValueError(f"{key}: found {found!r}; the study has {allowed}")
-    templates = {}
-    for detector in study.targets[target]:
-        sources = [
-            s for d, s in study.model_sources(target, interaction, mass_GeV) if d == detector
-        ]
-        templates[detector] = load_templates(study, detector, sources)
-    model = make_model(study, target, mass_GeV, interaction, templates)
-    if study.critical_values != "toys":
-        return model
-    values = {"detector": target, "interaction": interaction, "mass": paths.number(mass_GeV)}
-    file = study.path(paths.CALIBRATION, **values)
-    try:
-        return dataclasses.replace(model, critical_values=read_calibration(model, file))
-    except (FileNotFoundError, StaleResultError):
-        return dataclasses.replace(model, critical_values=model.calibrate(os.cpu_count() or 1))
-
-
-def read_model(
-    study: Study, target: str, mass_GeV: float, interaction: str, files: Sequence[str | Path]
-) -> Model:
-    """Make a model from template files, in the order of `Study.model_sources`."""
-    templates: dict[str, dict[str, Template]] = {}
-    sources = study.model_sources(target, interaction, mass_GeV)
-    for (detector, source), file in zip(sources, files, strict=True):
-        template = read_template(study, detector, source, Path(file))
-        templates.setdefault(detector, {})[source] = template
-    return make_model(study, target, mass_GeV, interaction, templates)
-
-
-def load_templates(study: Study, detector: str, sources: list[str]) -> dict[str, Template]:
-    """Read templates from the study's results, or compute all where one is missing or stale."""
-    files = {s: study.path(paths.TEMPLATE, detector=detector, source=s) for s in sources}
-    try:
-        return {s: read_template(study, detector, s, files[s]) for s in sources}
-    except (FileNotFoundError, StaleResultError):
-        return build_templates(study, detector, sources)
-
-
-def build_templates(study: Study, detector: str, sources: list[str]) -> dict[str, Template]:
-    """Compute a detector's responses and the templates of some sources, all in memory."""
-    threads = os.cpu_count() or 1
-    recoils = {s: study.recoil(detector, s) for s in sources}
-    responses: dict[Recoil | None, dict[str, Response]] = {None: {}}
-    for recoil in recoils.values():
-        if recoil is not None and recoil not in responses:
-            responses[recoil] = {
-                anchor: compute_response(study, detector, recoil, anchor, threads)
-                for anchor in study.anchors(detector, recoil)
-            }
-    return {
-        source: build(
-            study, detector, source, source_spectrum(study, detector, source), responses[recoil]
-        )
-        for source, recoil in recoils.items()
-    }
-
-
-def make_model(
-    study: Study,
-    target: str,
-    mass_GeV: float,
-    interaction: str,
-    templates: Mapping[str, Mapping[str, Template]],
-) -> Model:
-    """Make a model from the templates of a signal and of all backgrounds.
-
-    Parameters
-    ----------
-    templates
-        By detector and source name; sources that the model does not have are left out.
-    """
-    kept: dict[str, dict[str, Template]] = {}
-    for detector, source in study.model_sources(target, interaction, mass_GeV):
-        kept.setdefault(detector, {})[source] = templates[detector][source]
-    return Model(study, target, interaction, mass_GeV, kept)
 
 
 def write_limits(model: Model, limits: pd.DataFrame, path: Path) -> None:

@@ -1,6 +1,6 @@
 """A detector file, checked: the detector's numbers, its analysis space and its backgrounds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import pi
@@ -10,7 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from zeptobarn.support.config import ConfigError, read_yaml, validate
+from zeptobarn.support.config import ConfigError, find_input, read_yaml, validate
+from zeptobarn.support.shipped import names_of_detectors, shipped
 from zeptobarn.support.tables import numbers, read_table, refuse_rows
 
 Recoil = Literal["nr", "er"]
@@ -139,15 +140,15 @@ class Detector:
         return {key: value[recoil] if key in by_recoil else value for key, value in kept.items()}
 
 
-def load_detector(path: str | Path, schema: str | Path | None = None) -> Detector:
+def load_detector(path: str | Path) -> Detector:
     """Read and check a detector file.
 
     Parameters
     ----------
     path
-        ``config/detectors/{name}.yaml``; the file's name is the detector's.
-    schema
-        The schema; ``../schemas/detector.schema.yaml`` beside the file when not given.
+        A file, whose name is the detector's; or the name of a shipped detector, such as ``"lz"``.
+        Spectra and maps that it names are relative to it, to the folder that holds its
+        ``config/detectors``, or shipped.
 
     Returns
     -------
@@ -158,19 +159,23 @@ def load_detector(path: str | Path, schema: str | Path | None = None) -> Detecto
     ConfigError
         Something in the file is missing, unknown, out of range or contradictory.
     """
-    path = Path(path)
+    path = _file(path)
     settings = read_yaml(path)
-    validate(settings, schema or path.parent.parent / "schemas" / "detector.schema.yaml", str(path))
+    validate(settings, "detector", str(path))
     settings = {**_DEFAULTS, **settings}
+    folders = [path.parent, *list(path.resolve().parents)[2:3]]
     for key in _LIGHT_YIELDS:
         if "map" in settings[key]:
             try:
-                settings[key] = _read_map(settings[key]["map"])
+                settings[key] = _read_map(find_input(settings[key]["map"], folders))
             except ConfigError as error:
                 raise ConfigError(f"{path}: {key}: {error}") from None
     _check(settings, str(path))
     axes = settings["analysis_space"]
-    sources = [_source(source) for source in settings["sources"]]
+    try:
+        sources = [_source(source, folders) for source in settings["sources"]]
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
     return Detector(
         name=path.stem,
         title=settings["title"],
@@ -187,7 +192,19 @@ def load_detector(path: str | Path, schema: str | Path | None = None) -> Detecto
     )
 
 
-def _read_map(path: str) -> dict[str, Any]:
+def _file(path: str | Path) -> Path:
+    """Give the file of a shipped detector's name, or the path itself."""
+    known = names_of_detectors()
+    if str(path) in known:
+        return shipped() / f"config/detectors/{path}.yaml"
+    if not Path(path).suffix:
+        raise ConfigError(
+            f"detector: found {str(path)!r}; allowed: a file, or one of {', '.join(known)}"
+        )
+    return Path(path)
+
+
+def _read_map(path: Path) -> dict[str, Any]:
     """Read a map of a relative light yield: a rectangular grid in radius and z.
 
     Raises
@@ -202,8 +219,8 @@ def _read_map(path: str) -> dict[str, Any]:
             f"{path}: found columns {', '.join(map(str, table.columns))}; "
             f"allowed: {', '.join(columns)}"
         )
-    grid = numbers(table, columns, path)
-    refuse_rows(grid, grid.duplicated(columns[:2]).to_numpy(), path, "each point once")
+    grid = numbers(table, columns, str(path))
+    refuse_rows(grid, grid.duplicated(columns[:2]).to_numpy(), str(path), "each point once")
     wide = grid.pivot(index="radius_cm", columns="z_cm", values="relative_yield")
     if wide.isna().to_numpy().any() or min(wide.shape) < 2:
         raise ConfigError(
@@ -211,15 +228,21 @@ def _read_map(path: str) -> dict[str, Any]:
             "allowed: every combination, and at least two of each"
         )
     return {
-        "map": path,
+        "map": path.name,
         "radius_cm": wide.index.tolist(),
         "z_cm": wide.columns.tolist(),
         "relative_yield": wide.to_numpy().tolist(),
     }
 
 
-def _source(settings: Mapping[str, Any]) -> Source:
-    rate = settings["rate"]
+def _source(settings: Mapping[str, Any], folders: Iterable[Path]) -> Source:
+    """Make a source; the folders are those that a file of it may be relative to."""
+    rate, spectrum = settings["rate"], settings.get("spectrum")
+    if spectrum is not None and "path" in spectrum:
+        try:
+            spectrum = {**spectrum, "path": str(find_input(spectrum["path"], folders))}
+        except ConfigError as error:
+            raise ConfigError(f"source {settings['name']}: {error}") from None
     constraint = rate if isinstance(rate, Mapping) else {"constraint": rate, "width": 0.0}
     return Source(
         name=settings["name"],
@@ -230,7 +253,7 @@ def _source(settings: Mapping[str, Any]) -> Source:
         rate_width=constraint["width"],
         rate_multiplier=settings.get("rate_multiplier", 1),
         n_events=settings.get("n_events", _N_EVENTS),
-        spectrum=settings.get("spectrum"),
+        spectrum=spectrum,
         formula=settings.get("formula"),
     )
 

@@ -26,6 +26,7 @@ from zeptobarn.physics.halo import (
 )
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError, read_yaml, validate
+from zeptobarn.support.shipped import names_of_detectors, shipped
 from zeptobarn.support.tables import digest
 
 # Ends of the names of interactions whose electron or photon is seen, and not the nucleus.
@@ -311,21 +312,23 @@ class Study:
         return None if spectrum is None else str(spectrum["name"])
 
 
-def load_study(path: str | Path, overlay: str | Path | None = None) -> Study:
+def load_study(path: str | Path | None = None, overlay: str | Path | None = None) -> Study:
     """Read and check a configuration file.
 
     Parameters
     ----------
     path
-        The study's configuration; detector files and schemas are found beside it.
+        The study's configuration; the default study's if none is given. Detector files are
+        ``detectors/{name}.yaml`` beside it, or shipped.
     overlay
         A second file whose keys replace the first's: lists whole, mappings key by key.
 
     Examples
     --------
-    >>> load_study("config/config.yaml").masses_GeV
+    >>> load_study().masses_GeV
     (7, 8, 10, 12, 15, 20, 25, 30, 35, 40, 50, 70, 100, 200, 400, 1000)
     """
+    path = shipped() / "config/config.yaml" if path is None else path
     settings = read_yaml(path)
     origin = str(path)
     if overlay is not None:
@@ -346,7 +349,7 @@ def study_from_settings(
     settings
         The content.
     folder
-        Folder with ``detectors/`` and ``schemas/``.
+        Folder with ``detectors/``; what it lacks is taken from those that are shipped.
     origin
         File name for messages.
 
@@ -355,7 +358,7 @@ def study_from_settings(
     ConfigError
         Something is missing, unknown, out of range or contradictory.
     """
-    validate(settings, folder / "schemas" / "config.schema.yaml", origin)
+    validate(settings, "config", origin)
     settings = dict(settings)
     response = dict(settings.pop("response"))
     response["response_method"] = response.pop("method")
@@ -365,7 +368,7 @@ def study_from_settings(
     study = Study(
         results=Path(settings.pop("results")),
         detectors={
-            name: _detector(folder / "detectors" / f"{name}.yaml", settings) for name in names
+            name: _detector(_detector_file(name, folder, origin), settings) for name in names
         },
         interactions=tuple(settings.pop("interactions")),
         masses_GeV=tuple(settings.pop("masses_GeV")),
@@ -385,6 +388,18 @@ def study_from_settings(
     )
     _check(study, origin)
     return study
+
+
+def _detector_file(name: str, folder: Path, origin: str) -> Path:
+    own = folder / "detectors" / f"{name}.yaml"
+    if own.is_file():
+        return own
+    if name not in names_of_detectors():
+        raise ConfigError(
+            f"{origin}: detectors: found {name}, but there is no file {own}; shipped are: "
+            f"{', '.join(names_of_detectors())}"
+        )
+    return shipped() / f"config/detectors/{name}.yaml"
 
 
 def _detector(path: Path, settings: Mapping[str, Any]) -> Detector:
@@ -488,11 +503,6 @@ def _check(study: Study, origin: str) -> None:
                     f"{origin}: detectors: two different spectra are named "
                     f"{source.spectrum['name']!r}; allowed: one name, one spectrum"
                 )
-            path = source.spectrum.get("path")
-            if path is not None and not Path(path).is_file():
-                raise ConfigError(
-                    f"{place}: no file {path} (paths are relative to the working directory)"
-                )
         _check_masses(study, detector, origin)
 
 
@@ -588,7 +598,7 @@ def spectrum_slice(study: Study, name: str) -> dict[str, Any]:
         return {"interaction": signal[0], "mass_GeV": signal[1], "halo": asdict(HALOS[study.halo])}
     settings = dict(study.spectra()[name])
     if "path" in settings:
-        settings["content"] = digest(Path(settings["path"]).read_text(encoding="utf-8"))
+        settings["content"] = digest(Path(settings.pop("path")).read_text(encoding="utf-8"))
     return settings
 
 

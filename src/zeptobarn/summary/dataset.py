@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from zeptobarn.inference.model import Model, read_calibration, read_model
+from zeptobarn.inference.load import read_model
+from zeptobarn.inference.model import Model, read_calibration
 from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 from zeptobarn.support.streams import stream

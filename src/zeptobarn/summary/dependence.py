@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from zeptobarn.inference.asymptotics import one_sided
-from zeptobarn.inference.model import Model, make_model, read_model
+from zeptobarn.inference.load import make_model, read_model
+from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import asimov, solve
 from zeptobarn.inference.status import Status
 from zeptobarn.physics.detector import Recoil

@@ -12,7 +12,8 @@ from scipy.optimize import brentq
 from scipy.sparse import csr_array
 
 from zeptobarn.inference.asymptotics import cls, one_sided, two_sided, unified
-from zeptobarn.inference.model import Model, make_model, read_calibration, read_model
+from zeptobarn.inference.load import make_model, read_model
+from zeptobarn.inference.model import Model, read_calibration
 from zeptobarn.inference.problem import Data, Problem, asimov, solve
 from zeptobarn.physics.detector import Recoil
 from zeptobarn.study.study import Interval, Study, sensitivity_slice

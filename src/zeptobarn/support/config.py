@@ -1,11 +1,14 @@
-"""Read YAML and check it against a schema; one clear message per mistake."""
+"""Read YAML, check it against a schema, find the files it names; one clear message per mistake."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from zeptobarn.support.shipped import shipped
 
 # libyaml's, where PyYAML has it: every job of a study reads its configuration.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -38,15 +41,15 @@ def read_yaml(path: str | Path) -> Any:
         raise ConfigError(f"{path}: not valid YAML in UTF-8: {error}") from None
 
 
-def validate(content: Any, schema_path: str | Path, origin: str) -> None:
+def validate(content: Any, schema: str, origin: str) -> None:
     """Check a configuration against a JSON schema written in YAML.
 
     Parameters
     ----------
     content
         What was read.
-    schema_path
-        The schema.
+    schema
+        ``config`` or ``detector``: one of the shipped schemas.
     origin
         File name to put into the message.
 
@@ -63,12 +66,42 @@ def validate(content: Any, schema_path: str | Path, origin: str) -> None:
         if isinstance(value, float) and not isfinite(value):
             raise ConfigError(f"{origin}: {key}: found {value}; allowed: finite numbers")
 
-    validator = Draft202012Validator(read_yaml(schema_path))
+    file = shipped() / f"config/schemas/{schema}.schema.yaml"
+    validator = Draft202012Validator(read_yaml(file))
     errors = sorted(validator.iter_errors(content), key=lambda error: list(map(str, error.path)))
     if errors:
         # Conditions of a schema may find the same mistake more than once.
         messages = dict.fromkeys(f"{origin}: {_explain(error)}" for error in errors)
         raise ConfigError("\n".join(messages))
+
+
+def find_input(path: str | Path, folders: Iterable[Path]) -> Path:
+    """Find a file that a configuration names.
+
+    Parameters
+    ----------
+    path
+        As it is written there.
+    folders
+        What it may be relative to, before the shipped files.
+
+    Returns
+    -------
+    The first that exists, relative to the working directory where it lies below that.
+
+    Raises
+    ------
+    ConfigError
+        None does; the message names the folders.
+    """
+    places = [*dict.fromkeys(folder.resolve() for folder in folders), shipped()]
+    for place in places:
+        found = place / path
+        if found.is_file():
+            here = Path.cwd()
+            return found.relative_to(here) if found.is_relative_to(here) else found
+    looked = ", ".join(os.path.relpath(place) for place in places)
+    raise ConfigError(f"no file {path}; looked for below: {looked}")
 
 
 def _explain(error: Any) -> str:

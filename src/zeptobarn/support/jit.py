@@ -9,13 +9,9 @@ folder the environment asks for, and what does not match its checksum is compile
 import hashlib
 import inspect
 import io
-import logging
-import os
-import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -23,8 +19,8 @@ import numba
 import numpy as np
 from numba.core import caching
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 
+from zeptobarn.support.cache import cache_folder, warn_once
 from zeptobarn.support.reachable import code_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,8 +28,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
-_log = logging.getLogger("zeptobarn")
 
 
 def kernel(**options: Any) -> Callable[[F], F]:
@@ -54,50 +48,6 @@ def kernel(**options: Any) -> Callable[[F], F]:
 def inner_kernel(**options: Any) -> Callable[[F], F]:
     """Like `kernel`, for functions that only kernels call: they compile faster."""
     return kernel(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
-
-
-@cache
-def cache_folder(part: str = "") -> Path:
-    """Give a folder of compiled kernels, and make it.
-
-    It lies in `zeptobarn` below NUMBA_CACHE_DIR where that is set, else in the user's cache
-    folder; where that cannot be written, in a temporary folder, with a warning.
-
-    Parameters
-    ----------
-    part
-        Name of the folder; none: the one that holds all others.
-    """
-    chosen = numba.config.CACHE_DIR  # type: ignore[attr-defined]
-    whole = Path(chosen, "zeptobarn") if chosen else user_cache_path("zeptobarn", False)
-    try:
-        return _writable(whole / part)
-    except OSError as error:
-        found = _temporary_folder()
-        _warn(f"compiled kernels go to {found}, for {whole}: {error.strerror}")
-        return _writable(found / part)
-
-
-def _writable(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        return folder
-
-
-@cache
-def _temporary_folder() -> Path:
-    """One for all processes of the user, unless somebody else made it: code is loaded from it."""
-    found = Path(tempfile.gettempdir()) / f"zeptobarn-{os.getuid()}"
-    found.mkdir(mode=0o700, exist_ok=True)
-    kept = found.lstat()
-    mine = stat.S_ISDIR(kept.st_mode) and kept.st_uid == os.getuid()
-    return found if mine and not kept.st_mode & 0o022 else Path(tempfile.mkdtemp())
-
-
-@cache
-def _warn(text: str) -> None:
-    """Say it once."""
-    _log.warning(text)
 
 
 class _Locator(caching._CacheLocator):
@@ -183,4 +133,4 @@ class _KernelCache(caching.FunctionCache):
         try:
             super().save_overload(sig, data)
         except OSError as error:
-            _warn(f"compiled kernels are not kept in {self._cache_path}: {error.strerror}")
+            warn_once(f"compiled kernels are not kept in {self._cache_path}: {error.strerror}")

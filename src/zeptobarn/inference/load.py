@@ -1,0 +1,218 @@
+"""Models from what a study needs: read from its results, or computed and kept for the next time."""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from zeptobarn.inference import calibration
+from zeptobarn.inference.model import Model, read_calibration, write_calibration
+from zeptobarn.physics.detector import Recoil
+from zeptobarn.study.study import Study, calibration_slice, response_slice, template_slice
+from zeptobarn.support import paths
+from zeptobarn.support.cache import kept
+from zeptobarn.support.reachable import code_of
+from zeptobarn.support.tables import StaleResultError, digest
+from zeptobarn.templates import response, templates
+from zeptobarn.templates.response import (
+    Response,
+    compute_response,
+    read_response,
+    write_response,
+)
+from zeptobarn.templates.spectra import source_spectrum
+from zeptobarn.templates.templates import Template, build, read_template, write_template
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+# A result that is not there, or of another configuration, is made; so is one that was kept and
+# cannot be read any more.
+_NOT_THERE = (FileNotFoundError, StaleResultError)
+_NOT_KEPT = (OSError, StaleResultError, pa.ArrowException)
+
+
+def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "SI") -> Model:
+    """Make the model of a WIMP mass in a detector or a combination.
+
+    Templates are read from the study's results where they are there and of this configuration.
+    Else they are computed (a minute or so the first time) and kept in the user's cache folder,
+    and so are calibrated critical values, where the study asks for them.
+
+    Parameters
+    ----------
+    study
+        From `zeptobarn.load_study`.
+    target
+        One of the study's detectors or combinations.
+    mass_GeV
+        One of the study's masses (GeV/c²).
+    interaction
+        One of the study's interactions.
+
+    Raises
+    ------
+    ValueError
+        The study has no such detector, mass or interaction.
+    """
+    for key, found, allowed in (
+        ("detector", target, list(study.targets)),
+        ("mass_GeV", mass_GeV, list(study.masses_GeV)),
+        ("interaction", interaction, list(study.interactions)),
+    ):
+        if found not in allowed:
+            raise ValueError(f"{key}: found {found!r}; the study has {allowed}")
+    templates = {}
+    for detector in study.targets[target]:
+        sources = [
+            s for d, s in study.model_sources(target, interaction, mass_GeV) if d == detector
+        ]
+        templates[detector] = load_templates(study, detector, sources)
+    model = make_model(study, target, mass_GeV, interaction, templates)
+    if study.critical_values != "toys":
+        return model
+    wildcards = {"detector": target, "interaction": interaction, "mass": paths.number(mass_GeV)}
+    file = study.path(paths.CALIBRATION, **wildcards)
+    try:
+        return dataclasses.replace(model, critical_values=read_calibration(model, file))
+    except _NOT_THERE:
+        pass
+    place = study, target, interaction, mass_GeV
+    file = _kept("calibration", calibration_slice(*place), calibration.__file__)
+    try:
+        values = read_calibration(model, file)
+    except _NOT_KEPT:
+        with _progress() as progress:
+            progress.add_task(f"calibration of {target} at {mass_GeV:g} GeV/c²", total=None)
+            values = model.calibrate(os.cpu_count() or 1)
+        write_calibration(model, values, file)
+    return dataclasses.replace(model, critical_values=values)
+
+
+def read_model(
+    study: Study, target: str, mass_GeV: float, interaction: str, files: Sequence[str | Path]
+) -> Model:
+    """Make a model from template files, in the order of `Study.model_sources`."""
+    templates: dict[str, dict[str, Template]] = {}
+    sources = study.model_sources(target, interaction, mass_GeV)
+    for (detector, source), file in zip(sources, files, strict=True):
+        template = read_template(study, detector, source, Path(file))
+        templates.setdefault(detector, {})[source] = template
+    return make_model(study, target, mass_GeV, interaction, templates)
+
+
+def load_templates(study: Study, detector: str, sources: list[str]) -> dict[str, Template]:
+    """Read templates from the study's results; those that are not there, from the cache.
+
+    What is not there either is computed, from no more responses than it needs, and kept.
+    """
+    files = {s: study.path(paths.TEMPLATE, detector=detector, source=s) for s in sources}
+    try:
+        return {s: read_template(study, detector, s, files[s]) for s in sources}
+    except _NOT_THERE:
+        pass
+    found, place = {}, (study, detector)
+    files = {s: _kept("template", template_slice(*place, s), templates.__file__) for s in sources}
+    for source in sources:
+        try:
+            found[source] = read_template(study, detector, source, files[source])
+        except _NOT_KEPT:
+            continue
+    missing = [source for source in sources if source not in found]
+    recoils = {study.recoil(detector, source) for source in missing} - {None}
+    responses = _kept_responses(study, detector, sorted(r for r in recoils if r is not None))
+    for source, template in _templates(study, detector, missing, responses).items():
+        write_template(study, detector, source, template, files[source])
+        found[source] = template
+    return {source: found[source] for source in sources}
+
+
+def build_templates(study: Study, detector: str, sources: list[str]) -> dict[str, Template]:
+    """Compute a detector's responses and the templates of some sources, all in memory."""
+    threads = os.cpu_count() or 1
+    responses: dict[Recoil, dict[str, Response]] = {}
+    for source in sources:
+        recoil = study.recoil(detector, source)
+        if recoil is not None and recoil not in responses:
+            responses[recoil] = {
+                anchor: compute_response(study, detector, recoil, anchor, threads)
+                for anchor in study.anchors(detector, recoil)
+            }
+    return _templates(study, detector, sources, responses)
+
+
+def make_model(
+    study: Study,
+    target: str,
+    mass_GeV: float,
+    interaction: str,
+    templates: Mapping[str, Mapping[str, Template]],
+) -> Model:
+    """Make a model from the templates of a signal and of all backgrounds.
+
+    Parameters
+    ----------
+    templates
+        By detector and source name; sources that the model does not have are left out.
+    """
+    kept: dict[str, dict[str, Template]] = {}
+    for detector, source in study.model_sources(target, interaction, mass_GeV):
+        kept.setdefault(detector, {})[source] = templates[detector][source]
+    return Model(study, target, interaction, mass_GeV, kept)
+
+
+def _templates(
+    study: Study,
+    detector: str,
+    sources: Sequence[str],
+    responses: Mapping[Recoil, Mapping[str, Response]],
+) -> dict[str, Template]:
+    found = {}
+    for source in sources:
+        recoil = study.recoil(detector, source)
+        mine = {} if recoil is None else responses[recoil]
+        spectrum = source_spectrum(study, detector, source)
+        found[source] = build(study, detector, source, spectrum, mine)
+    return found
+
+
+def _kept_responses(
+    study: Study, detector: str, recoils: Sequence[Recoil]
+) -> dict[Recoil, dict[str, Response]]:
+    """Responses at all anchors of some recoil types, from the cache, or computed and kept."""
+    threads = os.cpu_count() or 1
+    found: dict[Recoil, dict[str, Response]] = {recoil: {} for recoil in recoils}
+    missing = []
+    for recoil in recoils:
+        for anchor in study.anchors(detector, recoil):
+            place = study, detector, recoil, anchor
+            file = _kept("response", response_slice(*place), response.__file__)
+            try:
+                found[recoil][anchor] = read_response(*place, file)
+            except _NOT_KEPT:
+                missing.append((place, file))
+    with _progress() as progress:
+        for place, file in progress.track(missing, description=f"response of {detector}"):
+            *_, recoil, anchor = place
+            found[recoil][anchor] = compute_response(*place, threads)
+            write_response(*place, found[recoil][anchor], file)
+    return {
+        recoil: {anchor: found[recoil][anchor] for anchor in study.anchors(detector, recoil)}
+        for recoil in recoils
+    }
+
+
+def _kept(kind: str, config_slice: Mapping[str, Any], module: str) -> Path:
+    """File of the cache for what depends on a configuration and on a module's reachable code."""
+    return kept(kind, digest([config_slice, code_of(module)]))
+
+
+def _progress() -> "Progress":
+    """Progress on standard error, or in a notebook, which is gone in the end."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    return Progress(console=Console(stderr=True), transient=True)
