@@ -9,8 +9,8 @@ import pytest
 from zeptobarn.failures import failures, scans
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import scan as statistic_of
+from zeptobarn.inference.status import WITH_LIMIT
 from zeptobarn.study.study import Failures
-from zeptobarn.summary.summary import GOOD
 from zeptobarn.templates.spectra import source_spectrum
 from zeptobarn.templates.templates import build, rate_above_cutoff
 from zeptobarn.templates.toys import throw
@@ -94,11 +94,11 @@ def test_every_trial_has_an_answer(tables):
     for scan, table in tables.items():
         conventional, robust = by_finder(table)
         answerable = (robust["filled_bins"] > 0) & (robust["confidence_level"] > 0.5)
-        assert robust.loc[answerable, "status"].isin(GOOD).all(), scan
+        assert robust.loc[answerable, "status"].isin(WITH_LIMIT).all(), scan
         named = robust.loc[~answerable, "status"]
         assert named.isin(["empty_template", "critical_value_zero"]).all(), scan
-        assert (robust["limit_rate_multiplier"] > 0).equals(robust["status"].isin(GOOD))
-        assert conventional["message"][~conventional["status"].isin(GOOD)].ne("").all()
+        assert (robust["limit_rate_multiplier"] > 0).equals(robust["status"].isin(WITH_LIMIT))
+        assert conventional["message"][~conventional["status"].isin(WITH_LIMIT)].ne("").all()
 
 
 def test_both_finders_agree_or_say_why(tables):
@@ -106,7 +106,7 @@ def test_both_finders_agree_or_say_why(tables):
     for scan, table in tables.items():
         conventional, robust = by_finder(table)
         assert "unexplained" not in set(table["difference"]), scan
-        same = conventional["status"].isin(GOOD) & robust["status"].isin(GOOD)
+        same = conventional["status"].isin(WITH_LIMIT) & robust["status"].isin(WITH_LIMIT)
         same &= conventional["difference"] == ""
         assert same.any(), scan
         ratio = conventional["limit_rate_multiplier"][same] / robust["limit_rate_multiplier"][same]
@@ -167,7 +167,7 @@ def test_the_original_bound_leaves_a_window_of_levels(tables, summary):
     conventional, _ = by_finder(tables["confidence_level"])
     filled = conventional[conventional["filled_bins"] > 0]
     rises = (filled["statistic_high"] > filled["critical_value"]) | (filled["critical_value"] == 0)
-    assert (filled["status"].isin(GOOD) == rises).all()
+    assert (filled["status"].isin(WITH_LIMIT) == rises).all()
     assert filled.groupby(["mass_GeV", "bound", "draw"])["statistic_high"].nunique().eq(1).all()
 
 
@@ -242,7 +242,7 @@ def test_templates_by_quadrature_never_fail(tables, summary, study, inputs):
     table = tables["n_events"]
     precise = table[table["finder"] == "precise"]
     assert len(precise) == len(table) / 3
-    assert precise["status"].isin(GOOD).all()
+    assert precise["status"].isin(WITH_LIMIT).all()
     keys = ["mass_GeV", "shape_parameters", "dataset"]
     assert precise.groupby(keys)["limit_rate_multiplier"].nunique().eq(1).all()
     model = make_model(study, DETECTOR, 10, "SI", {DETECTOR: inputs[0]})
@@ -257,7 +257,7 @@ def test_templates_by_quadrature_never_fail(tables, summary, study, inputs):
     assert (rows[["n_spurious", "n_different"]] == 0).all(axis=None)
     assert (rows["predicted_fraction"].dropna() == 0).all()
     # What is empty is empty for both finders, and no other fails.
-    fails = [~rows["status"].isin(GOOD) for rows in by_finder(table)]
+    fails = [~rows["status"].isin(WITH_LIMIT) for rows in by_finder(table)]
     assert fails[0].equals(fails[1])
     assert fails[0].mean() > 0.1
 

@@ -10,8 +10,8 @@ from zeptobarn.failures import failures, scans
 from zeptobarn.failures.explain import Explanation
 from zeptobarn.figures import failures as figures
 from zeptobarn.figures.brent import draw_brent, examples
+from zeptobarn.inference.status import WITH_LIMIT
 from zeptobarn.study.study import Failures
-from zeptobarn.summary.summary import GOOD
 
 pytestmark = pytest.mark.xdist_group("failure_figures")
 
@@ -128,4 +128,4 @@ def test_brent(tmp_path):
 @pytest.mark.slow
 def test_every_outcome_has_a_colour(table):
     failed = pd.concat(table(scan) for scan in ("bound", *MORE_SCANS))["status"].unique()
-    assert set(failed) - set(GOOD) <= set(figures._OUTCOMES)
+    assert set(failed) - set(WITH_LIMIT) <= set(figures._OUTCOMES)

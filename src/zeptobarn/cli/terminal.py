@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from zeptobarn.summary.summary import GOOD
+from zeptobarn.inference.status import WITH_LIMIT
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.tables import read_parquet
@@ -144,7 +144,7 @@ def _number(value: Any) -> str:
 
 def _limit(row: pd.Series) -> str:
     """Write a limit, or the name of its status in lines of a column's width."""
-    if row["status"] in GOOD:
+    if row["status"] in WITH_LIMIT:
         return _number(row["limit_cm2"])
     return fill(str(row["status"]).replace("_", "_ "), _COLUMN + 1).replace("_ ", "_")
 

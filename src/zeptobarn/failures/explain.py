@@ -15,9 +15,9 @@ from zeptobarn.failures.scans import failures_slice
 from zeptobarn.inference.load import load_model, load_templates
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import scan
+from zeptobarn.inference.status import WITH_LIMIT, Status
 from zeptobarn.study import labels
 from zeptobarn.study.study import Interval, Study, limits_slice
-from zeptobarn.summary.summary import GOOD
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.tables import StaleResultError, digest, read_parquet
@@ -28,57 +28,12 @@ from zeptobarn.templates.toys import Toys, throw
 
 _POINTS = 400
 
-CAUSES = {
-    "ok": "The statistic rises through the critical value once: that is the limit.",
-    "background_rate_zero": "There is a limit. A free background explains no event here, at the "
-    "best fit or at the limit, and its rate is best at 0.",
-    "at_boundary": "There is a limit, but a shape parameter ends at its outermost anchor: the fit "
-    "might have gone further.",
-    "multiple_crossings": "The statistic crosses the critical value more than once: signals "
-    "between two crossings are excluded, those beyond are not. The outermost one is the limit.",
-    "all_signals_excluded": "There are fewer events like the signal than nearly all datasets "
-    "without a signal have: the statistic of every signal that was tested lies above its critical "
-    "value, and the limit is the smallest of these signals.",
-    "no_crossing": "The statistic stays below the critical value up to the largest signal that "
-    "was tried: none of these signals is excluded.",
-    "empty_template": "The signal expects no event in the analysis space: the likelihood does not "
-    "depend on it, and no data can exclude it. (In the failure study: none of the sampled recoils "
-    "passed the cuts, at one anchor or more; nothing is known of the signal there.)",
-    "zero_density_event": "An event lies where no source expects anything: its likelihood is zero "
-    "whatever the signal, and nothing can be compared.",
-    "critical_value_zero": "At this confidence level a one-sided limit has the critical value 0: "
-    "it would be the best fit itself.",
-    "not_converged": "The fit or the search for the crossing did not end, as a rule since values "
-    "in the templates are not finite.",
-}
-CURES = {
-    "ok": "Nothing to do.",
-    "background_rate_zero": "Nothing to do.",
-    "at_boundary": "Nothing, while such trials are rare: of a thousand constraint centres that are "
-    "redrawn, three pass ±3. Where many trials end there, or observed data, they ask for more than "
-    "the shape can give.",
-    "multiple_crossings": "Look at the curve. Noise in templates does this: make them by "
-    "quadrature, or simulate more.",
-    "all_signals_excluded": "Report a unified interval, which never excludes all signals, or a "
-    "power-constrained limit.",
-    "no_crossing": "Raise the bound: search_bound_rate_multiplier, the largest of "
-    "calibration.expected_events, or the bracket of a conventional search.",
-    "empty_template": "Make the template by recoil energy (response), not by sampling the "
-    "spectrum; sample more recoils; or accept that this detector does not see this signal.",
-    "zero_density_event": "Look at the event: a background is missing, a template has holes "
-    "(zeptobarn lint), or the event should have been cut; below the smallest cS2 that passes the "
-    "S2 threshold anywhere, its corrections are not the detector's.",
-    "critical_value_zero": "Use a confidence level above 0.5.",
-    "not_converged": "Look for values in the templates that are negative or not finite, and make "
-    "them again.",
-}
-
 # Why the conventional recipe has another number than we (see `zeptobarn.failures.failures.run`).
 DIFFERENCES = {
     "the bound is below the best fit": (
         "The bracket's upper end lies below the best fit. Brent's method ran backwards and found "
         "the crossing below the best fit, which is no upper limit.",
-        CURES["no_crossing"],
+        Status.no_crossing.cure,
     ),
     "the conventional best fit is a local maximum": (
         "The conventional fit ended in a local maximum of the likelihood, at another value of the "
@@ -92,9 +47,9 @@ DIFFERENCES = {
     ),
     "unexplained": (
         "Neither the best fit nor the bracket tells the two apart: look at the curve.",
-        CURES["multiple_crossings"],
+        Status.multiple_crossings.cure,
     ),
-    "several crossings": (CAUSES["multiple_crossings"], CURES["multiple_crossings"]),
+    "several crossings": (Status.multiple_crossings.cause, Status.multiple_crossings.cure),
 }
 
 
@@ -259,16 +214,16 @@ def explain_data(
             "statistic at its ends": f"{row['statistic_low']:.4g}, {row['statistic_high']:.4g}",
             "signal expected at the bound": f"{events * bound:.4g} events",
         }
-    cause, cure = CAUSES[str(row["status"])], CURES[str(row["status"])]
-    if row["status"] == "ok" and len(crossings) > 1:
-        cause, cure = CAUSES["multiple_crossings"], CURES["multiple_crossings"]
+    status = Status[str(row["status"])]
+    # The conventional search ends at one of several crossings, whichever.
+    meant = Status.multiple_crossings if status == Status.ok and len(crossings) > 1 else status
     numbers |= _outsiders(model, problem.structure.density, toys)
     return Explanation(
         _title(model, interval, row),
-        str(row["status"]),
+        status.name,
         str(row["message"]),
-        cause,
-        cure,
+        meant.cause,
+        meant.cure,
         numbers,
         signals,
         statistic,
@@ -322,12 +277,12 @@ def _of_failures(study: Study, rows: pd.DataFrame) -> Explanation:
         "zeptobarn's limit": f"{_both(float(ours['limit_rate_multiplier']), setting.sigma_ref_cm2)}"
         f", {ours['status']}",
     }
-    if row["status"] not in GOOD:
+    if row["status"] not in WITH_LIMIT:
         return replace(found, numbers=numbers)
-    if ours["status"] not in GOOD:
+    if ours["status"] not in WITH_LIMIT:
         numbers["what the recipe reports"] = "a number that is no limit"
-        status = ours["status"]
-        return replace(found, numbers=numbers, cause=CAUSES[status], cure=CURES[status])
+        status = Status[str(ours["status"])]
+        return replace(found, numbers=numbers, cause=status.cause, cure=status.cure)
     if row["difference"] in DIFFERENCES:
         cause, cure = DIFFERENCES[row["difference"]]
         numbers["why the two differ"] = row["difference"]

@@ -25,10 +25,9 @@ from zeptobarn.inference.intervals import Results, no_results, select
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, solve
-from zeptobarn.inference.status import MESSAGES, Status
+from zeptobarn.inference.status import WITH_LIMIT, Status
 from zeptobarn.physics.detector import Recoil
 from zeptobarn.study.study import Study
-from zeptobarn.summary.summary import GOOD
 from zeptobarn.support import paths
 from zeptobarn.support.streams import stream
 from zeptobarn.support.tables import read_parquet, write_csv, write_parquet
@@ -113,7 +112,11 @@ CLASSICAL_MESSAGES = {
     Status.not_converged: "the fit or the search did not converge",
 }
 # A sampled template that is empty at one anchor says nothing there, and counts as empty.
-ROBUST_MESSAGES = {**MESSAGES, Status.empty_template: CLASSICAL_MESSAGES[Status.empty_template]}
+PRECISE_MESSAGES = {status: status.message for status in Status}
+ROBUST_MESSAGES = {
+    **PRECISE_MESSAGES,
+    Status.empty_template: CLASSICAL_MESSAGES[Status.empty_template],
+}
 _NEVER_FILLED = "the recipe fills this array at one mass only: its initial 0 is no limit"
 LEFT_NOMINAL = "the shape parameter was left nominal"
 
@@ -190,21 +193,21 @@ def summarise(tables: pd.DataFrame) -> pd.DataFrame:
     for key, group in tables.groupby(keys, sort=False):
         place: dict[str, Any] = dict(zip(keys, key, strict=True))
         robust = group[group["finder"] == "robust"].set_index("draw")["status"]
-        no_limit = group["draw"].map(~robust.isin(GOOD))
+        no_limit = group["draw"].map(~robust.isin(WITH_LIMIT))
         many = place["scan"] == "n_trials"
         numbers = [n for n in _FEWER_TRIALS if many and n < place["n_trials"]] + [place["n_trials"]]
         for n, (finder, found) in product(numbers, group.groupby("finder", sort=False)):
             first = found[found["draw"] <= n]
             counts = first["status"].value_counts()
             apart = first["difference"] != ""
-            spurious = first["status"].isin(GOOD) & no_limit[first.index]
+            spurious = first["status"].isin(WITH_LIMIT) & no_limit[first.index]
             spurious &= finder == "classical"
             predicted = {"empty_template": first["predicted_fraction"].iloc[0]}
             if finder == "classical" and first["predicted_no_crossing"].iloc[0] > 0:
                 predicted["no_crossing"] = first["predicted_no_crossing"].iloc[0]
             for status in dict.fromkeys([*counts.index, *predicted]):
                 count = int(counts.get(status, 0))
-                failed = 0 if status in GOOD else count
+                failed = 0 if status in WITH_LIMIT else count
                 share = failed / n
                 rows.append(
                     {
@@ -566,7 +569,8 @@ def _trials(
             "predicted_no_crossing": np.nan,
             "difference": "",
         }
-        table = pd.concat([table, _finder(common, "precise", precise, MESSAGES)], ignore_index=True)
+        ours = _finder(common, "precise", precise, PRECISE_MESSAGES)
+        table = pd.concat([table, ours], ignore_index=True)
     if setting.filled == "nothing":
         # The recipe does not even ask: its array of limits began with zeros.
         at = table["finder"] == "classical"

@@ -24,8 +24,8 @@ from zeptobarn.figures.style import (
     power_of_ten,
     set_title,
 )
+from zeptobarn.inference.status import WITH_LIMIT
 from zeptobarn.study.study import Study
-from zeptobarn.summary.summary import GOOD
 from zeptobarn.support import paths
 
 _FINDERS = {"classical": "conventional recipe", "robust": "zeptobarn", "precise": ""}
@@ -152,7 +152,7 @@ def draw_outcomes(
                 )
             ns = shown.columns
             failed, ours = (
-                (~found["status"].isin(GOOD)).groupby(found["n_events_for_pdf"]).mean()
+                (~found["status"].isin(WITH_LIMIT)).groupby(found["n_events_for_pdf"]).mean()
                 for found in (rows, precise[precise["mass_GeV"] == mass])
             )
             predicted = rows.groupby("n_events_for_pdf")["predicted_fraction"].first()

@@ -15,7 +15,7 @@ from zeptobarn.inference.calibration import calibrate, covered
 from zeptobarn.inference.construction import acceptance
 from zeptobarn.inference.intervals import Results, no_results
 from zeptobarn.inference.problem import Data, Problem, asimov, assemble, scan, solve
-from zeptobarn.inference.status import MESSAGES, Status
+from zeptobarn.inference.status import Status
 from zeptobarn.physics.reach import smallest_anywhere
 from zeptobarn.study import labels
 from zeptobarn.study.study import Interval, Study, calibration_slice, coverage_slice, limits_slice
@@ -610,7 +610,7 @@ class Model:
         )
 
     def _messages(self, results: Results, data: Data, problem: Problem) -> NDArray[np.object_]:
-        texts = np.array([MESSAGES[s] for s in Status], dtype=object)[results.status]
+        texts = np.array([s.message for s in Status], dtype=object)[results.status]
         for i in np.flatnonzero(results.status == Status.zero_density_event):
             event = int(results.evidence[i])
             d = int(np.searchsorted(data.first[i, 1:] - data.first[i, 0], event, side="right"))

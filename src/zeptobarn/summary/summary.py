@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from zeptobarn.inference.status import Status
+from zeptobarn.inference.status import WITH_LIMIT, Status
 from zeptobarn.study import labels
 from zeptobarn.study.study import Study, limits_slice, sensitivity_slice, summary_slice
 from zeptobarn.support import paths
@@ -39,8 +39,6 @@ ASIMOV = (
 # Above this share of failures other than `no_crossing`, quantiles would be biased.
 _MAX_FAILURES = 0.01
 
-# Statuses that come with a limit.
-GOOD = tuple(status.name for status in Status if status < Status.no_crossing)
 
 _UNITS = {
     "detector": "",
@@ -195,7 +193,7 @@ def fair_sample(limits: pd.DataFrame) -> NDArray[np.float64]:
         interval.
     """
     open_end = limits["status"] == "no_crossing"
-    kept = limits["status"].isin(GOOD) | open_end
+    kept = limits["status"].isin(WITH_LIMIT) | open_end
     values = np.where(open_end, np.inf, limits["limit_cm2"])[kept]
     return np.array([np.nan]) if (~kept).mean() > _MAX_FAILURES or not len(values) else values
 
@@ -232,7 +230,7 @@ def _read_sensitivity(study: Study, target: str) -> pd.DataFrame:
 
 
 def _summary(group: pd.DataFrame, power_constraint: float) -> dict[str, Any]:
-    good = group["status"].isin(GOOD)
+    good = group["status"].isin(WITH_LIMIT)
     excluded = group["status"] == Status.all_signals_excluded.name
     values = fair_sample(group)
     floor = quantile(values, power_constraint)
