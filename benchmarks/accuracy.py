@@ -19,7 +19,7 @@ from rich.table import Table
 
 from zeptobarn.inference.load import load_model
 from zeptobarn.inference.model import Model
-from zeptobarn.study.study import load_study
+from zeptobarn.study.loading import load_study
 from zeptobarn.templates.density import bin_index
 from zeptobarn.templates.toys import Toys, throw
 

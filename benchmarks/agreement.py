@@ -47,7 +47,8 @@ from zeptobarn.physics import quadrature
 from zeptobarn.physics.detector import Detector, Recoil
 from zeptobarn.physics.quadrature import Nodes
 from zeptobarn.physics.simulate import histogram
-from zeptobarn.study.study import Study, load_study
+from zeptobarn.study.loading import load_study
+from zeptobarn.study.study import Study
 from zeptobarn.support.streams import stream
 from zeptobarn.templates.response import energy_edges, settings_at
 from zeptobarn.templates.spectra import wimp_spectrum

@@ -27,7 +27,8 @@ from zeptobarn.figures.style import BLUE, RED, new_figure
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.model import Model
 from zeptobarn.physics.detector import Recoil
-from zeptobarn.study.study import Interval, Study, load_study
+from zeptobarn.study.loading import load_study
+from zeptobarn.study.study import Interval, Study
 from zeptobarn.summary.sensitivity import asimov_limits, source_widths, template_bias
 from zeptobarn.templates.response import Response, compute_response
 from zeptobarn.templates.spectra import source_spectrum

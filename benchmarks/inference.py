@@ -30,7 +30,8 @@ from rich.table import Table
 from zeptobarn import __version__
 from zeptobarn.inference.load import build_templates, make_model
 from zeptobarn.inference.model import Model
-from zeptobarn.study.study import Interval, Shape, Study, load_study
+from zeptobarn.study.loading import load_study
+from zeptobarn.study.study import Interval, Shape, Study
 from zeptobarn.templates.templates import Template
 from zeptobarn.templates.toys import Toys, throw
 

@@ -43,7 +43,8 @@ from zeptobarn import __version__
 from zeptobarn.figures.style import BLUE, RED, new_figure
 from zeptobarn.inference.load import build_templates, make_model
 from zeptobarn.inference.model import Model
-from zeptobarn.study.study import Interval, Shape, Study, load_study
+from zeptobarn.study.loading import load_study
+from zeptobarn.study.study import Interval, Shape, Study
 from zeptobarn.templates.templates import Template, read_template, write_template
 from zeptobarn.templates.toys import throw
 

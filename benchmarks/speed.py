@@ -17,7 +17,8 @@ from scipy import optimize
 
 from zeptobarn.inference.load import load_model
 from zeptobarn.inference.model import Model
-from zeptobarn.study.study import Study, load_study
+from zeptobarn.study.loading import load_study
+from zeptobarn.study.study import Study
 from zeptobarn.templates.density import bin_index
 from zeptobarn.templates.toys import Toys, throw
 

@@ -42,7 +42,8 @@ from zeptobarn.physics import quadrature
 from zeptobarn.physics.detector import Detector, Recoil
 from zeptobarn.physics.quadrature import Nodes
 from zeptobarn.physics.simulate import histogram, simulate
-from zeptobarn.study.study import Study, load_study
+from zeptobarn.study.loading import load_study
+from zeptobarn.study.study import Study
 from zeptobarn.support.streams import stream
 from zeptobarn.templates.response import energy_edges
 from zeptobarn.templates.spectra import COLUMNS, integrate, wimp_spectrum

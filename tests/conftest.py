@@ -15,7 +15,9 @@ import pytest
 from hypothesis import settings
 
 from small import SMALL
-from zeptobarn.study.study import Study, load_study, template_slice
+from zeptobarn.study.loading import load_study
+from zeptobarn.study.slices.template import template_slice
+from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 from zeptobarn.support.reachable import code_of
 from zeptobarn.support.tables import digest

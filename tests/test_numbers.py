@@ -20,7 +20,7 @@ from compare_numbers import (
     read_numbers,
     write_numbers,
 )
-from zeptobarn.study.study import load_study
+from zeptobarn.study.loading import load_study
 from zeptobarn.summary.summary import QUANTILES
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError

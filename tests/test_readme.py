@@ -9,7 +9,7 @@ import pytest
 from snakemake.cli import parse_args
 
 from zeptobarn.cli.cli import make_parser
-from zeptobarn.study.study import load_study
+from zeptobarn.study.loading import load_study
 from zeptobarn.summary.summary import limit_files
 from zeptobarn.support import paths
 
@@ -93,7 +93,7 @@ def test_tables_are_of_studies_that_were_run(studies):
 @pytest.mark.slow
 def test_the_notebook(small_study, tmp_path, monkeypatch, capsys):
     (lines,) = blocks("python")
-    monkeypatch.setattr("zeptobarn.study.study.load_study", lambda path: small_study)
+    monkeypatch.setattr("zeptobarn.study.loading.load_study", lambda path: small_study)
     here = Path.cwd()
     for name in ("config", "resources"):
         (tmp_path / name).symlink_to(here / name)

@@ -20,7 +20,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from zeptobarn.study.study import Study, load_study, summary_slice
+from zeptobarn.study.loading import load_study
+from zeptobarn.study.slices.summary import summary_slice
+from zeptobarn.study.study import Study
 from zeptobarn.summary.summary import (
     QUANTILES,
     fair_sample,

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from zeptobarn.physics.detector import Detector as Detector
     from zeptobarn.physics.detector import Source as Source
     from zeptobarn.physics.detector import load_detector as load_detector
+    from zeptobarn.study.loading import load_study as load_study
     from zeptobarn.study.study import Interval as Interval
     from zeptobarn.study.study import Shape as Shape
     from zeptobarn.study.study import Study as Study
-    from zeptobarn.study.study import load_study as load_study
     from zeptobarn.templates.spectra import wimp_spectrum as wimp_spectrum
 
 __version__ = version("zeptobarn")
 
 _HOME = {
-    "load_study": "zeptobarn.study.study",
+    "load_study": "zeptobarn.study.loading",
     "Study": "zeptobarn.study.study",
     "Interval": "zeptobarn.study.study",
     "Shape": "zeptobarn.study.study",

@@ -5,7 +5,7 @@ from zeptobarn import __version__
 from zeptobarn.cli.cli import main
 from zeptobarn.inference.load import build_templates
 from zeptobarn.study.labels import table_words
-from zeptobarn.study.study import load_study
+from zeptobarn.study.loading import load_study
 from zeptobarn.summary.summary import summarise
 from zeptobarn.support import paths
 from zeptobarn.support.tables import write_parquet

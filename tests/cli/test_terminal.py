@@ -13,7 +13,8 @@ from rich.cells import cell_len
 from trials import limits
 from zeptobarn.cli.terminal import print_first_trials, print_study, print_summary, print_trials
 from zeptobarn.study.labels import table_words
-from zeptobarn.study.study import Interval, load_study
+from zeptobarn.study.loading import load_study
+from zeptobarn.study.study import Interval
 from zeptobarn.summary.summary import summarise
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError

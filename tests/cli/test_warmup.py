@@ -21,7 +21,8 @@ from zeptobarn.inference.load import make_model
 from zeptobarn.templates.response import compute_response
 from zeptobarn.summary.sensitivity import asimov_limits
 from zeptobarn.templates.spectra import spectrum
-from zeptobarn.study.study import Calibration, Coverage, Failures, load_study
+from zeptobarn.study.loading import load_study
+from zeptobarn.study.study import Calibration, Coverage, Failures
 from zeptobarn.templates.templates import read_template
 from zeptobarn.templates.toys import throw
 

@@ -200,7 +200,7 @@ def test_a_trial_of_the_failure_study(study, small_templates):
 
 
 def test_the_command(study, file, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("zeptobarn.study.study.load_study", lambda config, overlay: study)
+    monkeypatch.setattr("zeptobarn.study.loading.load_study", lambda config, overlay: study)
     page = tmp_path / "why.pdf"
     assert cli.main(["explain", str(file), "--trial", "2", "--output", str(page)]) == 0
     assert "Cause: The statistic rises" in capsys.readouterr().out

@@ -7,7 +7,7 @@ from scipy.integrate import quad
 import wimp
 from zeptobarn.physics.halo import HALOS, Halo, earth_km_s, fastest_km_s
 from zeptobarn.physics.rates import wimp_rate
-from zeptobarn.study.study import largest_energy_keV
+from zeptobarn.study.checks import largest_energy_keV
 from zeptobarn.support.config import read_yaml
 from zeptobarn.templates.spectra import integrate, wimp_spectrum
 

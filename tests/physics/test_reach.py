@@ -16,7 +16,9 @@ from zeptobarn.physics.detector import relative_light_yield
 from zeptobarn.physics.formulas import shares
 from zeptobarn.physics.reach import smallest_anywhere, smallest_areas
 from zeptobarn.physics.simulate import simulate
-from zeptobarn.study.study import Shape, study_from_settings, template_slice
+from zeptobarn.study.loading import study_from_settings
+from zeptobarn.study.slices.template import template_slice
+from zeptobarn.study.study import Shape
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.streams import stream
 from zeptobarn.templates.templates import build, read_template, write_template

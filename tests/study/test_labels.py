@@ -8,7 +8,8 @@ import pytest
 from zeptobarn.figures import style
 from zeptobarn.physics.halo import HALOS
 from zeptobarn.study import labels
-from zeptobarn.study.study import Interval, load_study
+from zeptobarn.study.loading import load_study
+from zeptobarn.study.study import Interval
 
 CONFIG = load_study("config/config.yaml")
 

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from zeptobarn.study.study import response_slice
+from zeptobarn.study.slices.response import response_slice
 from zeptobarn.study.variation import (
     bare_study,
     changed,

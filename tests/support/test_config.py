@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from zeptobarn.physics.detector import load_detector
-from zeptobarn.study.study import load_study, study_from_settings, template_slice
+from zeptobarn.study.loading import load_study, study_from_settings
+from zeptobarn.study.slices.template import template_slice
 from zeptobarn.support.config import ConfigError, read_yaml
 
 CONFIG = read_yaml(Path(__file__).parents[2] / "config/config.yaml")

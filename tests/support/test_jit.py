@@ -35,9 +35,9 @@ def package(request, tmp_path):
     """Files of a small package with the real compilation, in one folder or in two."""
     root = tmp_path / "zeptobarn"
     root.mkdir()
-    for name in ("support/__init__.py", "support/jit.py", "support/reachable.py"):
-        (root / name).parent.mkdir(exist_ok=True)
-        shutil.copy(PACKAGE / name, root / name)
+    for name in ("__init__", "cache", "jit", "reachable"):
+        (root / "support").mkdir(exist_ok=True)
+        shutil.copy(PACKAGE / f"support/{name}.py", root / "support")
     folder = root / request.param.rstrip(".")
     folder.mkdir(exist_ok=True)
     (root / "__init__.py").touch()

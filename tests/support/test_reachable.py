@@ -171,10 +171,11 @@ def test_an_import_finder_that_reads_bytecode_agrees(script):
     found = {name for name in finder.modules if name.partition(".")[0] == "zeptobarn"}
     ours = set(reached(script))
     assert ours <= found
+    # Nothing that runs imports the others: without these blocks they are not there.
+    guarded = [p.read_text() for p in PACKAGE.rglob("*.py") if "if TYPE_CHECKING:" in p.read_text()]
+    excused = {name for name in found if any(f"    from {name} import" in t for t in guarded)}
     for name in found - ours:
-        # Nothing that runs imports it: without these blocks it is not there.
-        guarded = [p for p in PACKAGE.rglob("*.py") if "if TYPE_CHECKING:" in p.read_text()]
-        assert any(f"    from {name} import" in p.read_text() for p in guarded), name
+        assert any(name in reached(reachable._path(other)) for other in excused), name
 
 
 def test_yields_change_no_spectrum():

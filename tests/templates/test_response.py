@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from zeptobarn.study.study import response_slice
+from zeptobarn.study.slices.response import response_slice
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.tables import StaleResultError
 from zeptobarn.templates.response import (

@@ -126,7 +126,7 @@ def lz_ws2022(tmp_path_factory):
         )
         settings[f"{name}_relative_light_yield"] = {"map": str(folder / f"{name}.csv")}
     (folder / "lz_ws2022.yaml").write_text(yaml.safe_dump(settings))
-    return load_detector(folder / "lz_ws2022.yaml", "config/schemas/detector.schema.yaml")
+    return load_detector(folder / "lz_ws2022.yaml")
 
 
 @pytest.mark.parametrize(

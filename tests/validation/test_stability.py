@@ -9,7 +9,7 @@ import pytest
 from scipy.interpolate import make_lsq_spline
 
 from zeptobarn.inference.load import build_templates, make_model
-from zeptobarn.study.study import load_study
+from zeptobarn.study.loading import load_study
 from zeptobarn.templates.response import compute_response
 from zeptobarn.templates.templates import build
 from zeptobarn.templates.toys import throw

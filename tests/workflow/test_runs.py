@@ -11,7 +11,7 @@ import pytest
 
 from compare_numbers import numbers
 from tiny import Workflow
-from zeptobarn.study.study import load_study
+from zeptobarn.study.loading import load_study
 from zeptobarn.support.tables import StaleResultError
 
 LIMITS = "limits/xenon1t/SI/10GeV"

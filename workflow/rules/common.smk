@@ -10,19 +10,14 @@ from zeptobarn.support.config import find_input
 from zeptobarn.summary.published import read_published
 from zeptobarn.summary.report import outcomes_slice
 from zeptobarn.templates.spectra import check_files
-from zeptobarn.study.study import (
-    calibration_slice,
-    coverage_slice,
-    limits_slice,
-    response_slice,
-    sensitivity_slice,
-    signal_recoil,
-    spectrum_slice,
-    study_from_settings,
-    summary_slice,
-    template_slice,
-    toys_slice,
-)
+from zeptobarn.study.loading import study_from_settings
+from zeptobarn.study.slices.limits import calibration_slice, coverage_slice, limits_slice
+from zeptobarn.study.slices.response import response_slice
+from zeptobarn.study.slices.spectrum import spectrum_slice
+from zeptobarn.study.slices.summary import sensitivity_slice, summary_slice
+from zeptobarn.study.slices.template import template_slice
+from zeptobarn.study.slices.toys import toys_slice
+from zeptobarn.study.study import signal_recoil
 from zeptobarn.summary.summary import limit_files
 from zeptobarn.support.tables import digest
 

@@ -1,4 +1,4 @@
-from zeptobarn.study.study import largest_energy_keV
+from zeptobarn.study.checks import largest_energy_keV
 from zeptobarn.study.variation import dependence_slice, typical_masses
 
 # Interactions that are compared, and the masses whose recoils every detector's response holds.

@@ -1,6 +1,6 @@
 from zeptobarn.inference.load import read_model
 from zeptobarn.inference.model import write_calibration
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.support import paths
 from zeptobarn.support.joblog import keep_log
 

@@ -2,7 +2,7 @@ import dataclasses
 
 from zeptobarn.inference.load import read_model
 from zeptobarn.inference.model import read_calibration, write_coverage
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.support import paths
 from zeptobarn.support.joblog import keep_log
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.study.variation import typical_masses
 from zeptobarn.summary.dependence import dependence, write_dependence
 from zeptobarn.support import paths

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from zeptobarn.failures.failures import run, write_trials
 from zeptobarn.failures.scans import sources
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.templates.spectra import read_spectrum
 from zeptobarn.templates.templates import read_template

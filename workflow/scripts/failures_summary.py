@@ -1,6 +1,6 @@
 from zeptobarn.failures.failures import read_trials, write_summary
 from zeptobarn.failures.scans import names
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])

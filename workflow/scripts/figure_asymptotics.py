@@ -1,6 +1,6 @@
 from zeptobarn.figures.distributions import draw_statistics
 from zeptobarn.inference.load import read_model
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.summary.ensemble import fullest_interval, statistics
 from zeptobarn.support.joblog import keep_log
 

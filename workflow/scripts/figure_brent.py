@@ -1,7 +1,7 @@
 from zeptobarn.failures.explain import explain
 from zeptobarn.failures.failures import read_trials
 from zeptobarn.figures.brent import draw_brent, examples
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])

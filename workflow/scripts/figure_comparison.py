@@ -1,6 +1,7 @@
 from zeptobarn.figures.comparison import draw_comparison
 from zeptobarn.inference.load import read_model
-from zeptobarn.study.study import study_from_settings, summary_slice
+from zeptobarn.study.loading import study_from_settings
+from zeptobarn.study.slices.summary import summary_slice
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.support.tables import read_parquet
 

@@ -1,5 +1,6 @@
 from zeptobarn.figures.coverage import draw_coverage
-from zeptobarn.study.study import coverage_slice, study_from_settings
+from zeptobarn.study.loading import study_from_settings
+from zeptobarn.study.slices.limits import coverage_slice
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.support.tables import read_parquet
 

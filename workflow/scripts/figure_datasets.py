@@ -1,5 +1,5 @@
 from zeptobarn.figures.datasets import draw, list_sources
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.summary.dataset import RATE_MULTIPLIERS, throw_signal
 from zeptobarn.support import paths
 from zeptobarn.support.joblog import keep_log

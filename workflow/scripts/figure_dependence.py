@@ -1,5 +1,5 @@
 from zeptobarn.figures.dependence import draw_dependence, draw_tornado
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.study.variation import dependence_slice
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.support.tables import read_parquet

@@ -1,7 +1,7 @@
 import pandas as pd
 
 from zeptobarn.figures.distributions import draw_limits
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.summary.summary import read_limits
 from zeptobarn.support.joblog import keep_log
 

@@ -3,7 +3,7 @@ from itertools import product
 import pandas as pd
 
 from zeptobarn.figures.comparison import draw_interactions
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.summary.dependence import interaction_limits
 from zeptobarn.support import paths
 from zeptobarn.support.joblog import keep_log

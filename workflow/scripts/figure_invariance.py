@@ -1,5 +1,5 @@
 from zeptobarn.figures.invariance import draw
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.summary.dataset import read_models
 from zeptobarn.summary.invariance import N_DATASETS, limits_by_generator
 from zeptobarn.support.joblog import keep_log

@@ -1,5 +1,5 @@
 from zeptobarn.figures.likelihood import draw
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.summary.dataset import first_dataset, read_models
 from zeptobarn.summary.profiles import likelihood_map
 from zeptobarn.support.joblog import keep_log

@@ -1,5 +1,6 @@
 from zeptobarn.figures.limits import draw_together
-from zeptobarn.study.study import study_from_settings, summary_slice
+from zeptobarn.study.loading import study_from_settings
+from zeptobarn.study.slices.summary import summary_slice
 from zeptobarn.summary.published import read_published
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.support.tables import read_parquet

@@ -1,6 +1,6 @@
 from zeptobarn.figures.medians import draw
 from zeptobarn.inference.load import read_model
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.summary.medians import N_DATASETS, two_ways
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.templates.toys import throw

@@ -4,7 +4,8 @@ import pandas as pd
 
 from zeptobarn.figures.distributions import draw_pulls
 from zeptobarn.inference.load import read_model
-from zeptobarn.study.study import study_from_settings, toys_slice
+from zeptobarn.study.loading import study_from_settings
+from zeptobarn.study.slices.toys import toys_slice
 from zeptobarn.summary.ensemble import fullest_interval, measured_and_fitted, pulls
 from zeptobarn.summary.summary import read_limits
 from zeptobarn.support.joblog import keep_log

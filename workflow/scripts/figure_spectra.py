@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from zeptobarn.figures.spectra import draw
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.templates.spectra import read_spectrum
 

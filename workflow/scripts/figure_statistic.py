@@ -1,5 +1,5 @@
 from zeptobarn.figures.statistic import draw
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.summary.dataset import first_dataset, read_models
 from zeptobarn.summary.profiles import curve
 from zeptobarn.support.joblog import keep_log

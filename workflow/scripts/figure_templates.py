@@ -1,5 +1,5 @@
 from zeptobarn.figures.templates import draw_bands, draw_templates
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.templates.templates import read_template
 from zeptobarn.templates.toys import read_toys

@@ -1,5 +1,5 @@
 from zeptobarn.figures.yields import draw
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])

@@ -1,4 +1,4 @@
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.templates.response import compute_response, write_response
 

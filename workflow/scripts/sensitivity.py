@@ -1,4 +1,4 @@
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.summary.sensitivity import sensitivity, write_sensitivity
 from zeptobarn.support.joblog import keep_log
 

@@ -1,4 +1,4 @@
-from zeptobarn.study.study import study_from_settings
+from zeptobarn.study.loading import study_from_settings
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.support.tables import write_csv
 from zeptobarn.templates.spectra import spectrum

@@ -97,7 +97,7 @@ def _table(given: argparse.Namespace) -> None:
 def _lint(given: argparse.Namespace) -> None:
     import pandas as pd
 
-    from zeptobarn.study.study import load_study
+    from zeptobarn.study.loading import load_study
     from zeptobarn.templates.templates import lint, read_template
 
     study = load_study(given.config, given.overlay)
@@ -132,7 +132,7 @@ def _lint(given: argparse.Namespace) -> None:
 def _explain(given: argparse.Namespace) -> None:
     from zeptobarn.failures.explain import explain
     from zeptobarn.figures.explain import draw_page
-    from zeptobarn.study.study import load_study
+    from zeptobarn.study.loading import load_study
 
     output = given.output or Path(f"explain_trial_{given.trial}.pdf")
     if output.suffix not in (".pdf", ".png"):

@@ -17,7 +17,8 @@ from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import scan
 from zeptobarn.inference.status import WITH_LIMIT, Status
 from zeptobarn.study import labels
-from zeptobarn.study.study import Interval, Study, limits_slice
+from zeptobarn.study.slices.limits import limits_slice
+from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.tables import StaleResultError, digest, read_parquet

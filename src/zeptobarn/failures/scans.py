@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from zeptobarn.study.study import Interval, Study, signal_recoil, template_slice, toys_slice
+from zeptobarn.study.slices.template import template_slice
+from zeptobarn.study.slices.toys import toys_slice
+from zeptobarn.study.study import Interval, Study, signal_recoil
 from zeptobarn.support import paths
 from zeptobarn.support.tables import digest
 

@@ -11,7 +11,10 @@ import pyarrow as pa
 from zeptobarn.inference import calibration
 from zeptobarn.inference.model import Model, read_calibration, write_calibration
 from zeptobarn.physics.detector import Recoil
-from zeptobarn.study.study import Study, calibration_slice, response_slice, template_slice
+from zeptobarn.study.slices.limits import calibration_slice
+from zeptobarn.study.slices.response import response_slice
+from zeptobarn.study.slices.template import template_slice
+from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 from zeptobarn.support.cache import kept
 from zeptobarn.support.reachable import code_of

@@ -18,7 +18,8 @@ from zeptobarn.inference.problem import Data, Problem, asimov, assemble, scan, s
 from zeptobarn.inference.status import Status
 from zeptobarn.physics.reach import smallest_anywhere
 from zeptobarn.study import labels
-from zeptobarn.study.study import Interval, Study, calibration_slice, coverage_slice, limits_slice
+from zeptobarn.study.slices.limits import calibration_slice, coverage_slice, limits_slice
+from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
 from zeptobarn.support.tables import read_parquet, write_parquet
 from zeptobarn.templates.density import bin_index

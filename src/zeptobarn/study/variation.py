@@ -8,7 +8,8 @@ import dataclasses
 from typing import Any
 
 from zeptobarn.physics.detector import Detector, position_grid, relative_light_yield
-from zeptobarn.study.study import Interval, Study, model_slice
+from zeptobarn.study.slices.limits import model_slice
+from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
 from zeptobarn.support.tables import digest
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from zeptobarn.study.study import Study, sensitivity_slice
+from zeptobarn.study.slices.summary import sensitivity_slice
+from zeptobarn.study.study import Study
 from zeptobarn.summary.summary import read_limits
 from zeptobarn.support.paths import number
 from zeptobarn.support.tables import read_parquet, write_parquet

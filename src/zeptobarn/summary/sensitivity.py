@@ -16,7 +16,8 @@ from zeptobarn.inference.load import make_model, read_model
 from zeptobarn.inference.model import Model, read_calibration
 from zeptobarn.inference.problem import Data, Problem, asimov, solve
 from zeptobarn.physics.detector import Recoil
-from zeptobarn.study.study import Interval, Study, sensitivity_slice
+from zeptobarn.study.slices.summary import sensitivity_slice
+from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
 from zeptobarn.support.streams import stream
 from zeptobarn.support.tables import write_parquet

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from zeptobarn.inference.status import WITH_LIMIT, Status
 from zeptobarn.study import labels
-from zeptobarn.study.study import Study, limits_slice, sensitivity_slice, summary_slice
+from zeptobarn.study.slices.limits import limits_slice
+from zeptobarn.study.slices.summary import sensitivity_slice, summary_slice
+from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 from zeptobarn.support.tables import read_parquet, write_csv, write_parquet
 

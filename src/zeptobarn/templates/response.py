@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from zeptobarn.physics.detector import Recoil
-from zeptobarn.study.study import Study, response_slice
+from zeptobarn.study.slices.response import response_slice
+from zeptobarn.study.study import Study
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.streams import stream
 from zeptobarn.support.tables import read_parquet, write_parquet

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from zeptobarn.physics.halo import HALOS
 from zeptobarn.physics.rates import wimp_rate
-from zeptobarn.study.study import Study, largest_energy_keV, signal_recoil
+from zeptobarn.study.checks import largest_energy_keV
+from zeptobarn.study.study import Study, signal_recoil
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.tables import numbers, read_csv
 

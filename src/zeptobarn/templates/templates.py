@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from zeptobarn.physics.detector import AnalysisSpace, Detector, Recoil, Source
 from zeptobarn.physics.formulas import shares
-from zeptobarn.study.study import Shape, Study, template_slice
+from zeptobarn.study.slices.template import template_slice
+from zeptobarn.study.study import Shape, Study
 from zeptobarn.support.paths import anchor_name
 from zeptobarn.support.tables import read_parquet, write_parquet
 from zeptobarn.templates.response import Response, settings_at

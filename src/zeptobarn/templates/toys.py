@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from zeptobarn.physics.detector import AnalysisSpace, Detector, Source
-from zeptobarn.study.study import Shape, Study, toys_slice
+from zeptobarn.study.slices.toys import toys_slice
+from zeptobarn.study.study import Shape, Study
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.streams import stream
 from zeptobarn.support.tables import numbers, read_csv, read_parquet, refuse_rows, write_parquet

@@ -1,0 +1,147 @@
+"""Read a study from its configuration file, and put what a file says into checked objects."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from zeptobarn.physics.detector import Detector, load_detector
+from zeptobarn.study.checks import check_study
+from zeptobarn.study.study import Calibration, Coverage, Failures, Interval, Shape, Study
+from zeptobarn.support.config import ConfigError, read_yaml, validate
+from zeptobarn.support.shipped import names_of_detectors, shipped
+
+
+def load_study(path: str | Path | None = None, overlay: str | Path | None = None) -> Study:
+    """Read and check a configuration file.
+
+    Parameters
+    ----------
+    path
+        The study's configuration; the default study's if none is given. Detector files are
+        ``detectors/{name}.yaml`` beside it, or shipped.
+    overlay
+        A second file whose keys replace the first's: lists whole, mappings key by key.
+
+    Examples
+    --------
+    >>> load_study().masses_GeV
+    (7, 8, 10, 12, 15, 20, 25, 30, 35, 40, 50, 70, 100, 200, 400, 1000)
+    """
+    path = shipped() / "config/config.yaml" if path is None else path
+    settings = read_yaml(path)
+    origin = str(path)
+    if overlay is not None:
+        settings = _merge(settings, read_yaml(overlay))
+        origin = f"{path} + {overlay}"
+    return study_from_settings(settings, Path(path).parent, origin)
+
+
+def study_from_settings(
+    settings: Mapping[str, Any],
+    folder: Path = Path("config"),
+    origin: str = "config/config.yaml",
+) -> Study:
+    """Check the content of a configuration file.
+
+    Parameters
+    ----------
+    settings
+        The content.
+    folder
+        Folder with ``detectors/``; what it lacks is taken from those that are shipped.
+    origin
+        File name for messages.
+
+    Raises
+    ------
+    ConfigError
+        Something is missing, unknown, out of range or contradictory.
+    """
+    validate(settings, "config", origin)
+    settings = dict(settings)
+    response = dict(settings.pop("response"))
+    response["response_method"] = response.pop("method")
+    names = settings.pop("detectors")
+    calibration, coverage = settings.pop("calibration"), settings.pop("coverage")
+    failures = settings.pop("failures")
+    study = Study(
+        results=Path(settings.pop("results")),
+        detectors={
+            name: _detector(_detector_file(name, folder, origin), settings) for name in names
+        },
+        interactions=tuple(settings.pop("interactions")),
+        masses_GeV=tuple(settings.pop("masses_GeV")),
+        marked_masses_GeV=tuple(settings.pop("marked_masses_GeV", ())),
+        formula_reach=settings.pop("formula_reach", "detector"),
+        intervals=tuple(_interval(interval) for interval in settings.pop("intervals")),
+        shapes=tuple(_shape(shape, names) for shape in settings.pop("shapes")),
+        combined={k: tuple(v) for k, v in settings.pop("combined", {}).items()},
+        calibration=Calibration(calibration["toys"], tuple(calibration["expected_events"])),
+        coverage=Coverage(
+            coverage["toys"], tuple(coverage["masses_GeV"]), tuple(coverage["expected_events"])
+        ),
+        failures=Failures(failures["trials"], failures["most_trials"]),
+        published={k: tuple(v) for k, v in settings.pop("published", {}).items()},
+        **response,
+        **settings,
+    )
+    check_study(study, origin)
+    return study
+
+
+def _detector_file(name: str, folder: Path, origin: str) -> Path:
+    own = folder / "detectors" / f"{name}.yaml"
+    if own.is_file():
+        return own
+    if name not in names_of_detectors():
+        raise ConfigError(
+            f"{origin}: detectors: found {name}, but there is no file {own}; shipped are: "
+            f"{', '.join(names_of_detectors())}"
+        )
+    return shipped() / f"config/detectors/{name}.yaml"
+
+
+def _detector(path: Path, settings: Mapping[str, Any]) -> Detector:
+    """Read a detector file; the study may take from its formulas where they end."""
+    found = load_detector(path)
+    if settings.get("formula_reach") != "ignore":
+        return found
+    sources = tuple(
+        replace(source, formula={**source.formula, "reach": "ignore"})
+        if source.formula is not None
+        else source
+        for source in found.sources
+    )
+    return replace(found, sources=sources)
+
+
+def _interval(settings: Mapping[str, Any]) -> Interval:
+    return Interval(
+        settings["name"],
+        settings.get("fixed", {}),
+        tuple(settings.get("profiled", ())),
+        settings.get("kind", "upper"),
+        settings.get("cls", False),
+    )
+
+
+def _shape(settings: Mapping[str, Any], detectors: list[str]) -> Shape:
+    return Shape(
+        settings["name"],
+        tuple(settings["anchors"]),
+        settings.get("parameter", settings["name"]),
+        settings.get("relative_width", 0.0),
+        settings.get("constraint", "normal") == "normal",
+        tuple(settings.get("detectors", detectors)),
+        settings.get("low_energy", "constant"),
+    )
+
+
+def _merge(base: Any, overlay: Any) -> Any:
+    if not (isinstance(base, Mapping) and isinstance(overlay, Mapping)):
+        return overlay
+    return {
+        **base,
+        **{key: _merge(base.get(key), value) for key, value in overlay.items()},
+    }

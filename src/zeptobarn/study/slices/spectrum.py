@@ -1,0 +1,21 @@
+"""What a spectrum depends on."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from zeptobarn.physics.halo import (
+    HALOS,
+)
+from zeptobarn.study.study import Study
+from zeptobarn.support.tables import digest
+
+
+def spectrum_slice(study: Study, name: str) -> dict[str, Any]:
+    """Give the configuration that a spectrum depends on."""
+    if signal := study.signal(name):
+        return {"interaction": signal[0], "mass_GeV": signal[1], "halo": asdict(HALOS[study.halo])}
+    settings = dict(study.spectra()[name])
+    if "path" in settings:
+        settings["content"] = digest(Path(settings.pop("path")).read_text(encoding="utf-8"))
+    return settings

@@ -1,0 +1,40 @@
+"""What a template depends on."""
+
+from typing import Any
+
+from zeptobarn.physics import reach
+from zeptobarn.study.slices.response import response_slice
+from zeptobarn.study.slices.spectrum import spectrum_slice
+from zeptobarn.study.study import Study
+from zeptobarn.support.tables import digest
+
+
+def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
+    """Give the configuration that a template depends on."""
+    recoil, name = study.recoil(detector, source), study.spectrum_name(detector, source)
+    found = study.detectors[detector]
+    kept: dict[str, Any] = {
+        "exposure_kg_day": found.exposure_kg_day,
+        "rate": study.reference_cross_section_cm2
+        if study.signal(source)
+        else found.source(source).rate_multiplier,
+    }
+    if recoil is None or name is None:
+        settings = found.settings
+        return kept | {
+            "formula": found.source(source).formula,
+            "space": settings["analysis_space"],
+            "reach": {key: settings[key] for key in reach.KEYS if key in settings},
+            "shapes": [
+                [shape.name, shape.parameter, shape.relative_width, shape.anchors]
+                for shape in study.shapes_of(detector, recoil)
+            ],
+        }
+    return kept | {
+        "spectrum": spectrum_slice(study, name),
+        "response": {
+            anchor: digest(response_slice(study, detector, recoil, anchor))
+            for anchor in study.anchors(detector, recoil)
+        },
+        "smoothed": study.smoothed,
+    }
