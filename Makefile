@@ -27,7 +27,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml tools/make_venv.sh
 	$(BIN)/python tools/compile_kernels.py
 	touch $@
 
-.PHONY: setup run quick report test test-quick numbers numbers-update lint bench bench-templates bench-densities \
+.PHONY: setup run quick report test test-quick numbers numbers-update lint architecture bench bench-templates bench-densities \
     bench-agreement bench-inference bench-scaling bench-simulated bench-published mutants lock
 setup: $(VENV)/.ready
 
@@ -59,12 +59,16 @@ numbers: run
 numbers-update: run
 	python tools/compare_numbers.py --update
 
+architecture: setup
+	python tools/draw_architecture.py
+
 lint: setup
 	ruff format --check
 	ruff check
 	snakefmt --check Snakefile workflow/rules
 	mypy
 	lint-imports --no-logo --no-cache
+	python tools/draw_architecture.py --check
 	snakemake --lint
 
 bench: setup

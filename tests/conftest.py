@@ -15,6 +15,7 @@ import pytest
 from hypothesis import settings
 
 from small import SMALL
+from zeptobarn.inference import load
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.study.study import Study
@@ -49,9 +50,11 @@ settings.load_profile("fixed")
 
 @pytest.fixture(scope="session", autouse=True)
 def _in_root(tmp_path_factory: pytest.TempPathFactory):
-    """Detector files name spectra relative to the repository."""
+    """Tests name files relative to the repository, and keep none in the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
+        patch.setattr(load, "kept", lambda kind, name: folder / kind / f"{name}.parquet")
         yield
 
 

@@ -93,7 +93,7 @@ def test_tables_are_of_studies_that_were_run(studies):
 @pytest.mark.slow
 def test_the_notebook(small_study, tmp_path, monkeypatch, capsys):
     (lines,) = blocks("python")
-    monkeypatch.setattr("zeptobarn.study.loading.load_study", lambda path: small_study)
+    monkeypatch.setattr("zeptobarn.study.loading.load_study", lambda: small_study)
     here = Path.cwd()
     for name in ("config", "resources"):
         (tmp_path / name).symlink_to(here / name)

@@ -3,6 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from zeptobarn.support import tables
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.tables import (
     StaleResultError,
@@ -46,6 +47,15 @@ def test_refuses_another_configuration(tmp_path, table):
     write_parquet(table, path, units={"mass_GeV": "GeV", "name": ""}, config_slice={"x": 1})
     with pytest.raises(StaleResultError, match=r"t\.parquet: made from another configuration"):
         read_parquet(path, config_slice={"x": 2})
+
+
+def test_refuses_another_format_and_names_who_reads_it(tmp_path, table, monkeypatch):
+    path, units = tmp_path / "table.parquet", dict.fromkeys(table.columns, "")
+    write_parquet(table, path, units=units, config_slice=None)
+    monkeypatch.setattr(tables, "FORMAT", tables.FORMAT + 1)
+    message = rf"format {tables.FORMAT - 1}, written by zeptobarn \d.*reads format {tables.FORMAT}"
+    with pytest.raises(StaleResultError, match=message):
+        read_parquet(path)
 
 
 def test_refuses_a_foreign_file(tmp_path, table):

@@ -11,7 +11,11 @@ from zeptobarn.summary.published import read_published
 from zeptobarn.summary.report import outcomes_slice
 from zeptobarn.templates.spectra import check_files
 from zeptobarn.study.loading import study_from_settings
-from zeptobarn.study.slices.limits import calibration_slice, coverage_slice, limits_slice
+from zeptobarn.study.slices.limits import (
+    calibration_slice,
+    coverage_slice,
+    limits_slice,
+)
 from zeptobarn.study.slices.response import response_slice
 from zeptobarn.study.slices.spectrum import spectrum_slice
 from zeptobarn.study.slices.summary import sensitivity_slice, summary_slice

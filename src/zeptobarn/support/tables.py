@@ -21,8 +21,12 @@ _METADATA_KEY = b"zeptobarn"
 _VERSIONS = ("zeptobarn", "numpy", "numba", "wimprates", "nestpy")
 
 
+# Raised where a column or a piece of metadata of a result file gets another name or meaning.
+FORMAT = 2
+
+
 class StaleResultError(RuntimeError):
-    """A result file was made from another configuration than the one in use."""
+    """A result file was made from another configuration, or by a version of another format."""
 
 
 def digest(config_slice: Any) -> str:
@@ -69,6 +73,7 @@ def write_parquet(
     if missing := [name for name in table.columns if name not in units]:
         raise ValueError(f"{path}: columns without a unit: {', '.join(map(str, missing))}")
     metadata = {
+        "format": FORMAT,
         "units": {name: units[name] for name in table.columns},
         "config_hash": digest(config_slice),
         "seed": seed,
@@ -101,7 +106,7 @@ def read_parquet(
     Raises
     ------
     StaleResultError
-        The file's configuration hash is another.
+        The file has another format, or was made from another configuration.
     """
     import pyarrow.parquet as pq
 
@@ -110,6 +115,12 @@ def read_parquet(
     if raw is None:
         raise StaleResultError(f"{path}: not a result file of zeptobarn (no metadata)")
     metadata: dict[str, Any] = json.loads(raw)
+    if (found := metadata.get("format", 1)) != FORMAT:
+        raise StaleResultError(
+            f"{path}: a result of format {found}, written by zeptobarn "
+            f"{metadata['versions']['zeptobarn']}, which can read it; this version reads format "
+            f"{FORMAT}: delete it and run again"
+        )
     if config_slice is not None and metadata["config_hash"] != digest(config_slice):
         raise StaleResultError(
             f"{path}: made from another configuration (hash {metadata['config_hash']}, "
