@@ -46,7 +46,7 @@ _STOPPED = "pytest stopped"
 # Tests that these modules are nothing to, or no more than to others: of pictures, of physics, of
 # caches, of the failure study, of the workflow.
 _UNRELATED = (
-    "*figure*", "workflow", "test_classical.py", "test_config.py", "test_density.py",
+    "*figure*", "workflow", "test_conventional.py", "test_config.py", "test_density.py",
     "test_dependence.py", "test_explain.py", "test_failures.py", "test_fit.py",
     "test_formulas.py", "test_invariance.py", "test_jit.py", "test_joblog.py",
     "test_likelihood.py", "test_medians.py", "test_numbers.py", "test_paths.py",

@@ -50,10 +50,12 @@ def summary(tables):
 
 
 def by_finder(table):
-    return [table[table["finder"] == name].set_index("trial") for name in ("classical", "robust")]
+    return [
+        table[table["finder"] == name].set_index("trial") for name in ("conventional", "robust")
+    ]
 
 
-def share(rows, status, finder="classical"):
+def share(rows, status, finder="conventional"):
     chosen = rows[(rows["finder"] == finder) & (rows["status"] == status)]
     return chosen["n_with_status"].sum() / rows.loc[rows["finder"] == finder, "n_with_status"].sum()
 
@@ -140,7 +142,7 @@ def test_confidence_levels_of_one_half_and_below(tables, summary):
         for level in (0.45, 0.55)
     ]
     np.testing.assert_allclose(*mirrored, rtol=1e-6)
-    rows = summary[(summary["scan"] == "confidence_level") & (summary["finder"] == "classical")]
+    rows = summary[(summary["scan"] == "confidence_level") & (summary["finder"] == "conventional")]
     spurious = rows.groupby("confidence_level")["n_spurious"].sum()
     assert (spurious[spurious.index > 0.5] == 0).all()
     assert (spurious[spurious.index <= 0.5] > 0).all()
@@ -231,7 +233,7 @@ def test_a_key_left_in_the_code_leaves_zeros(tables, summary):
     assert (difference == failures.LEFT_NOMINAL).mean() > 0.9
     # The limits themselves are right, at all masses.
     assert conventional.loc[~low, "difference"].eq("").all()
-    rows = summary[(summary["scan"] == "leff_low") & (summary["finder"] == "classical")]
+    rows = summary[(summary["scan"] == "leff_low") & (summary["finder"] == "conventional")]
     medians = rows.groupby(["mass_GeV", "shape_parameters"])["median_rate_multiplier"].first()
     assert [medians[mass, "leff = -2"] for mass in (7, 10, 1000)] == [0, 0, 0]
     assert medians[50, "leff = -2"] == medians[50, "none"] == limits.median()

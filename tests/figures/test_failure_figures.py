@@ -86,7 +86,7 @@ def test_examples_of_brent(table):
     rows = table("bound")
     found = examples(rows)
     assert set(found) == {"ok", "no_crossing", "empty_template"}
-    trials = rows[rows["finder"] == "classical"].set_index("trial")
+    trials = rows[rows["finder"] == "conventional"].set_index("trial")
     for status, trial in found.items():
         assert trials["status"][trial] == status
     same = trials.loc[[found["ok"], found["no_crossing"]]]

@@ -347,7 +347,7 @@ def test_an_asimov_dataset_holds_what_is_expected(one_shape):
     truth = np.array([3.0, 1.2, 0.8, 0.5])
     data = asimov(problem, truth)
     for d, bins in enumerate(predict(problem, truth)):
-        mine = slice(data.first[0, d], data.first[0, d + 1])
+        mine = slice(data.offsets[0, d], data.offsets[0, d + 1])
         np.testing.assert_array_equal(data.bins[mine] - 48 * d, np.flatnonzero(bins))
         np.testing.assert_allclose(data.weights[mine], bins[bins > 0], rtol=1e-15)
     assert len(data.bins) < 96

@@ -83,7 +83,7 @@ def statistic(model, interval, limits):
     problem, data = model.problem(interval), model.asimov()
     if model.study.datasets == "own":
         expected = np.concatenate(predict(problem, np.append(0.0, problem.nominal[1:])))
-        data = Data(np.arange(len(expected)), expected, data.first, data.exposure, {})
+        data = Data(np.arange(len(expected)), expected, data.offsets, data.exposure, {})
     kept = problem.structure.density[data.bins].any(axis=1)
     assert data.weights[~kept].sum() < 1e-2
     data = Data(

@@ -5,11 +5,6 @@ from pathlib import Path
 
 from zeptobarn.failures import scans
 from zeptobarn.study import labels
-from zeptobarn.support import paths, reachable
-from zeptobarn.support.config import find_input
-from zeptobarn.summary.published import read_published
-from zeptobarn.summary.report import outcomes_slice
-from zeptobarn.templates.spectra import check_files
 from zeptobarn.study.loading import study_from_settings
 from zeptobarn.study.slices.limits import (
     calibration_slice,
@@ -21,9 +16,14 @@ from zeptobarn.study.slices.spectrum import spectrum_slice
 from zeptobarn.study.slices.summary import sensitivity_slice, summary_slice
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.study.slices.toys import toys_slice
-from zeptobarn.study.study import signal_recoil
+from zeptobarn.study.study import INTERACTION, signal_recoil
+from zeptobarn.summary.published import read_published
+from zeptobarn.summary.report import outcomes_slice
 from zeptobarn.summary.summary import limit_files
+from zeptobarn.support import paths, reachable
+from zeptobarn.support.config import find_input
 from zeptobarn.support.tables import digest
+from zeptobarn.templates.spectra import check_files
 
 STUDY = study_from_settings(
     config, origin=" + ".join(map(os.path.relpath, workflow.configfiles))
@@ -40,7 +40,7 @@ wildcard_constraints:
     detector=r"[a-z][a-z0-9_]*",
     recoil="nr|er",
     anchor=r"[\w.+-]+",
-    interaction=r"SI(_migdal|_bremsstrahlung)?|SD_[np]_(central|up|low)",
+    interaction=INTERACTION,
     mass=r"\d+(\.\d+)?",
     batch=r"\d+-\d+",
     at=r"[\w.+-]+",
@@ -65,7 +65,7 @@ def code_of(script):
 
 def mass_of(wildcards):
     """Give the mass of a job as the configuration has it."""
-    return next(m for m in STUDY.masses_GeV if paths.number(m) == wildcards.mass)
+    return STUDY.mass_GeV(wildcards.mass)
 
 
 def template_files(target, interaction, mass):

@@ -18,7 +18,7 @@ TABLES = {
     "failures": (
         "Failures",
         "Outcomes of the failure study",
-        "Trials of the conventional recipe (classical), of zeptobarn with the same templates (robust) "
+        "Trials of the conventional recipe (conventional), of zeptobarn with the same templates (robust) "
         "and with its own (precise) by setting and status. n_spurious: a number is reported where there "
         "is no limit; n_different: another number than the limit; predicted_fraction: the predicted share, of empty templates and of "
         "the recipe's no_crossing.",

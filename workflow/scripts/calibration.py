@@ -1,13 +1,12 @@
 from zeptobarn.inference.load import read_model
 from zeptobarn.inference.model import write_calibration
 from zeptobarn.study.loading import study_from_settings
-from zeptobarn.support import paths
 from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
 target, interaction = snakemake.wildcards.detector, snakemake.wildcards.interaction
-mass = next(m for m in study.masses_GeV if paths.number(m) == snakemake.wildcards.mass)
+mass = study.mass_GeV(snakemake.wildcards.mass)
 model = read_model(study, target, mass, interaction, snakemake.input)
 write_calibration(model, model.calibrate(threads=snakemake.threads), snakemake.output[0])

@@ -1,17 +1,19 @@
-import dataclasses
-
 from zeptobarn.inference.load import read_model
-from zeptobarn.inference.model import read_calibration, write_coverage
+from zeptobarn.inference.model import write_coverage
 from zeptobarn.study.loading import study_from_settings
-from zeptobarn.support import paths
 from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
 target, interaction = snakemake.wildcards.detector, snakemake.wildcards.interaction
-mass = next(m for m in study.masses_GeV if paths.number(m) == snakemake.wildcards.mass)
-model = read_model(study, target, mass, interaction, snakemake.input.templates)
-values = read_calibration(model, snakemake.input.calibration)
-model = dataclasses.replace(model, critical_values=values)
+mass = study.mass_GeV(snakemake.wildcards.mass)
+model = read_model(
+    study,
+    target,
+    mass,
+    interaction,
+    snakemake.input.templates,
+    snakemake.input.calibration,
+)
 write_coverage(model, model.coverage(threads=snakemake.threads), snakemake.output[0])

@@ -1,9 +1,6 @@
-import dataclasses
-
 from zeptobarn.inference.load import read_model
-from zeptobarn.inference.model import read_calibration, write_limits
+from zeptobarn.inference.model import write_limits
 from zeptobarn.study.loading import study_from_settings
-from zeptobarn.support import paths
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.templates.toys import read_toys
 
@@ -11,10 +8,15 @@ keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
 target, interaction = snakemake.wildcards.detector, snakemake.wildcards.interaction
-mass = next(m for m in study.masses_GeV if paths.number(m) == snakemake.wildcards.mass)
-model = read_model(study, target, mass, interaction, snakemake.input.templates)
-for file in snakemake.input.calibration:
-    model = dataclasses.replace(model, critical_values=read_calibration(model, file))
+mass = study.mass_GeV(snakemake.wildcards.mass)
+model = read_model(
+    study,
+    target,
+    mass,
+    interaction,
+    snakemake.input.templates,
+    next(iter(snakemake.input.calibration), None),
+)
 files = zip(snakemake.input.events, snakemake.input.truth, strict=True)
 datasets = {
     name: {

@@ -262,7 +262,7 @@ def _of_limits(
 
 
 def _of_failures(study: Study, rows: pd.DataFrame) -> Explanation:
-    row = _record(rows[rows["finder"] == "classical"])
+    row = _record(rows[rows["finder"] == "conventional"])
     ours = _record(rows[rows["finder"] == "robust"])
     detector, mass = str(row["detector"]), float(row["mass_GeV"])
     source = paths.wimp_source(str(row["interaction"]), mass)

@@ -1,7 +1,7 @@
 """The failure study: when the conventional recipe finds no limit, why, and what ours finds.
 
 The recipe: a signal template from n recoils sampled from the spectrum, at every anchor, then
-`zeptobarn.failures.classical`. A trial has a sampled template and a background dataset; both
+`zeptobarn.failures.conventional`. A trial has a sampled template and a background dataset; both
 finders set its limit. Backgrounds keep their precise templates, so that what fails is the signal's
 doing.
 """
@@ -16,8 +16,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from zeptobarn.failures import classical
-from zeptobarn.failures.classical import Bracketed, no_bracketed, no_evidence
+from zeptobarn.failures.conventional import (
+    Bracketed,
+    both,
+    critical_value,
+    no_bracketed,
+    no_evidence,
+)
 from zeptobarn.failures.scans import Setting, failures_slice, failures_summary_slice, settings
 from zeptobarn.inference.asymptotics import one_sided
 from zeptobarn.inference.far import no_spans
@@ -102,7 +107,7 @@ _LAW_UNITS = {
     "p_value": "",
 }
 
-CLASSICAL_MESSAGES = {
+CONVENTIONAL_MESSAGES = {
     Status.ok: "",
     Status.no_crossing: "no change of sign between the best fit and the bound: the signal at the "
     "bound is too small to be excluded; raise the bound",
@@ -115,7 +120,7 @@ CLASSICAL_MESSAGES = {
 PRECISE_MESSAGES = {status: status.message for status in Status}
 ROBUST_MESSAGES = {
     **PRECISE_MESSAGES,
-    Status.empty_template: CLASSICAL_MESSAGES[Status.empty_template],
+    Status.empty_template: CONVENTIONAL_MESSAGES[Status.empty_template],
 }
 _NEVER_FILLED = "the recipe fills this array at one mass only: its initial 0 is no limit"
 LEFT_NOMINAL = "the shape parameter was left nominal"
@@ -139,9 +144,9 @@ def run(
 
     Returns
     -------
-    A row per trial and finder: ``classical`` and ``robust`` with the same sampled template, and in
-    the scan ``n_events`` ``precise``, our finder with the template that zeptobarn makes by default.
-    ``trial`` numbers the trials of the scan; ``draw`` those of a
+    A row per trial and finder: ``conventional`` and ``robust`` with the same sampled template, and
+    in the scan ``n_events`` ``precise``, our finder with the template that zeptobarn makes by
+    default. ``trial`` numbers the trials of the scan; ``draw`` those of a
     setting: trials with the same recoils and the same draw share their template, whatever the
     bound, the confidence level or the reference cross section. ``dataset`` is the study's trial
     whose events are fitted. ``expected_events`` is that of the sampled template at rate multiplier
@@ -201,9 +206,9 @@ def summarise(tables: pd.DataFrame) -> pd.DataFrame:
             counts = first["status"].value_counts()
             apart = first["difference"] != ""
             spurious = first["status"].isin(WITH_LIMIT) & no_limit[first.index]
-            spurious &= finder == "classical"
+            spurious &= finder == "conventional"
             predicted = {"empty_template": first["predicted_fraction"].iloc[0]}
-            if finder == "classical" and first["predicted_no_crossing"].iloc[0] > 0:
+            if finder == "conventional" and first["predicted_no_crossing"].iloc[0] > 0:
                 predicted["no_crossing"] = first["predicted_no_crossing"].iloc[0]
             for status in dict.fromkeys([*counts.index, *predicted]):
                 count = int(counts.get(status, 0))
@@ -243,7 +248,7 @@ def law(summary: pd.DataFrame) -> pd.DataFrame:
     """
     chosen = summary[
         (summary["scan"] == "n_events")
-        & (summary["finder"] == "classical")
+        & (summary["finder"] == "conventional")
         & (summary["status"] == "empty_template")
     ]
     rows: list[Any] = []
@@ -283,7 +288,9 @@ def answers(summary: pd.DataFrame) -> pd.DataFrame:
     -------
     A row per detector, mass, bound and level: ``n_trials, share, predicted_share``.
     """
-    chosen = summary[(summary["scan"] == "confidence_level") & (summary["finder"] == "classical")]
+    chosen = summary[
+        (summary["scan"] == "confidence_level") & (summary["finder"] == "conventional")
+    ]
     keys = ["detector", "mass_GeV", "bound", "confidence_level"]
     found = chosen.groupby(keys, sort=False).agg(
         n_trials=("n_trials", "first"),
@@ -481,9 +488,9 @@ def _trials(
     starts = np.array([first for first, _ in samples]) + (np.cumsum(counts) - counts)[:, np.newaxis]
     if setting.filled == "nothing":
         starts[:] = 0
-    chosen = np.arange(setting.n_trials) % len(data.first)
+    chosen = np.arange(setting.n_trials) % len(data.offsets)
     level = setting.confidence_level
-    critical = classical.critical_value(level)
+    critical = critical_value(level)
     weight = cutoff_rate * scale / n
     statistic = np.array([np.nan])
     if len(anchors) == 1 and setting.filled == "own":
@@ -499,7 +506,7 @@ def _trials(
     n_trials = setting.n_trials
     evidence, conventional = no_evidence(n_trials), no_bracketed(n_trials)
     by_table = _unanswered((1, n_trials), problem)
-    classical.both(
+    both(
         problem.structure._replace(spans=no_spans(1)),  # its templates are sampled
         np.concatenate([bins for _, bins in samples]),
         starts,
@@ -507,7 +514,7 @@ def _trials(
         weight,
         data.bins,
         data.weights,
-        data.first[chosen],
+        data.offsets[chosen],
         data.exposure[chosen],
         data.centres_of(problem)[chosen],
         critical,
@@ -542,7 +549,7 @@ def _trials(
         "filled_bins": evidence.filled_bins,
         **_coordinates(
             events,
-            np.where(evidence.missing < 0, np.nan, data.first[chosen, 0] + evidence.missing),
+            np.where(evidence.missing < 0, np.nan, data.offsets[chosen, 0] + evidence.missing),
         ),
         "predicted_fraction": empty,
         "predicted_no_crossing": np.nan
@@ -551,7 +558,7 @@ def _trials(
     }
     table = pd.concat(
         [
-            _finder(common, "classical", conventional, CLASSICAL_MESSAGES),
+            _finder(common, "conventional", conventional, CONVENTIONAL_MESSAGES),
             _finder(common, "robust", robust, ROBUST_MESSAGES),
         ],
         ignore_index=True,
@@ -573,7 +580,7 @@ def _trials(
         table = pd.concat([table, ours], ignore_index=True)
     if setting.filled == "nothing":
         # The recipe does not even ask: its array of limits began with zeros.
-        at = table["finder"] == "classical"
+        at = table["finder"] == "conventional"
         table.loc[at, "limit_rate_multiplier"] = 0.0
         table.loc[at, ["status", "message"]] = "ok", _NEVER_FILLED
     return table
@@ -587,7 +594,7 @@ def _precise(
     key = "precise", setting.source, setting.interval.name, setting.sigma_ref_cm2, level
     if key not in drawn:
         events = model.signal_events * setting.sigma_ref_cm2 / study.reference_cross_section_cm2
-        found = _unanswered((len(data.first),), problem)
+        found = _unanswered((len(data.offsets),), problem)
         if (critical := one_sided(level)) > 0:
             bound = study.search_bound_rate_multiplier * events
             (found,) = solve(problem, data, [np.array([[0.0, critical]])], False, bound)
@@ -636,9 +643,9 @@ def _at_the_bound(
         return np.array([np.nan])
     cumulative = np.cumsum(problem.structure.density[:, 0])
     bins = np.searchsorted(cumulative, cumulative[-1] * rng.random(numbers.sum()), side="right")
-    chosen = np.arange(len(numbers)) % len(data.first)
+    chosen = np.arange(len(numbers)) % len(data.offsets)
     found = no_bracketed(len(numbers))
-    classical.both(
+    both(
         problem.structure,
         bins,
         np.append(0, np.cumsum(numbers))[np.newaxis],
@@ -646,7 +653,7 @@ def _at_the_bound(
         weight,
         data.bins,
         data.weights,
-        data.first[chosen],
+        data.offsets[chosen],
         data.exposure[chosen],
         data.centres_of(problem)[chosen],
         np.inf,  # never crossed: both ends are looked at, and nothing between

@@ -30,7 +30,7 @@ def examples(trials: pd.DataFrame) -> dict[str, int]:
     -------
     Number of the trial by its status; what did not occur is left out.
     """
-    rows = trials[trials["finder"] == "classical"]
+    rows = trials[trials["finder"] == "conventional"]
     found = {}
     failed = rows[rows["status"] == "no_crossing"]
     good = rows[(rows["status"] == "ok") & (rows["difference"] == "")]

@@ -28,7 +28,7 @@ from zeptobarn.inference.status import WITH_LIMIT
 from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 
-_FINDERS = {"classical": "conventional recipe", "robust": "zeptobarn", "precise": ""}
+_FINDERS = {"conventional": "conventional recipe", "robust": "zeptobarn", "precise": ""}
 _METHODS = {"quadrature": "templates by quadrature", "simulation": "templates simulated by energy"}
 # What a cell of a table may show, in this order, with its colour.
 _OUTCOMES = {
@@ -64,7 +64,7 @@ def draw_law(
     rows = summary[
         (summary["detector"] == detector)
         & (summary["scan"] == "n_events")
-        & (summary["finder"] == "classical")
+        & (summary["finder"] == "conventional")
         & (summary["status"] == "empty_template")
     ]
     precise = summary[
@@ -128,7 +128,7 @@ def draw_outcomes(
         Rows of `zeptobarn.failures.failures.run` for the scan ``n_events``.
     """
     fixed = trials[trials["shape_parameters"] == "none"]
-    chosen, precise = (fixed[fixed["finder"] == name] for name in ("classical", "precise"))
+    chosen, precise = (fixed[fixed["finder"] == name] for name in ("conventional", "precise"))
     masses, draws = _well_scanned(chosen), range(1, min(_DRAWS, chosen["draw"].max()) + 1)
     n_draws = len(draws)
     with new_figure(9.2, 3.1 * len(masses) + 0.5, files) as figure:
@@ -279,7 +279,7 @@ def _draw_table(
                 text = None
                 if scan == "leff_low":
                     text = _median(cell["median_rate_multiplier"].iloc[0])
-                if finder == "classical":
+                if finder == "conventional":
                     shares["spurious"] = cell["n_spurious"].sum() / total
                     shares["different"] = cell["n_different"].sum() / total
                 for outcome in _OUTCOMES:
@@ -323,7 +323,7 @@ def _panels(
     for finder, name in names.items():
         chosen = rows[rows["finder"] == finder]
         bounds = list(chosen["bound"].unique()) if by_bound else []
-        if finder == "classical" and len(bounds) > 1:
+        if finder == "conventional" and len(bounds) > 1:
             found += [
                 (f"{name}, bound {_number(bound)}", finder, chosen[chosen["bound"] == bound])
                 for bound in bounds

@@ -93,7 +93,7 @@ def asymptotic(
     no signal to where it is that of a large one.
     """
     value = cls if interval.cls else unified
-    data = asimov(problem, np.append(0.0, problem.nominal[1:]), exposure)
+    data = asimov(problem, problem.background, exposure)
     (found,) = solve(problem, data, [np.array([[0.0, 1.0]])], False, 1e300)
     signals = found.limit[0] * np.geomspace(0.02, 12.0, 161)
     _, statistics = scan(problem, data, signals)

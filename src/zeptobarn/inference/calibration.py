@@ -157,7 +157,7 @@ def best_nuisances(problem: Problem, signals: Floats, data: Data | None = None) 
     Shape (signals, F + P), the signal's rate first.
     """
     if data is None:
-        data = asimov(problem, np.append(0.0, problem.nominal[1:]))
+        data = asimov(problem, problem.background)
     return np.ascontiguousarray(scan(problem, data, signals)[1][0, :, 1:])
 
 

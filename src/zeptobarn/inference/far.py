@@ -101,7 +101,7 @@ def spans(
     Parameters
     ----------
     density, rows, sources, constraints
-        See `zeptobarn.inference.intervals.Structure`.
+        See `zeptobarn.inference.structure.Structure`.
     first_bin
         Where each dataset's bins begin, and the end of the last, shape (datasets + 1,).
     largest_signal

@@ -39,7 +39,10 @@ class Scratch(NamedTuple):
     work: Floats
     factor: Floats
     step: Floats
-    before: Floats
+    # The point before a step, the slopes of what may rise, and the response to a unit of signal.
+    previous: Floats
+    slopes: Floats
+    response: Floats
     active: Bools
     theta: Floats
     cell: Ints
@@ -77,6 +80,8 @@ def allocate(terms: Terms) -> Scratch:
         np.zeros((size, size)),
         np.empty((size + 1, max(terms.density.shape[1], 1))),
         np.zeros((size, size)),
+        np.zeros(size),
+        np.zeros(size),
         np.zeros(size),
         np.zeros(size),
         np.zeros(size, dtype=np.bool_),
@@ -243,7 +248,7 @@ def rule_out_free(terms: Terms, value: float, theta: Floats, cell: Ints, scratch
     gain, _, curvature = follow(theta, rates, s)
     further = theta[0] + (3.0 / sqrt(curvature) if gain < inf and curvature > 0.0 else inf)
     for p in range(1, size):
-        to = max(theta[p] + s.before[p] * (further - theta[0]), 0.0)
+        to = max(theta[p] + s.response[p] * (further - theta[0]), 0.0)
         s.theta[p] = to if p < rates else min(to, 1.0)
     s.theta[0] = further
     middle = 0.5 * (theta[0] + further)
@@ -452,7 +457,8 @@ def maximise_cell(
     converge.
     """
     gradient, hessian, work = scratch.gradient, scratch.hessian, scratch.work
-    factor, step, before, active = scratch.factor, scratch.step, scratch.before, scratch.active
+    factor, step, active = scratch.factor, scratch.step, scratch.active
+    previous = scratch.previous
     size = len(theta)
     rates, held = size - len(cell), not np.isnan(signal)
     if held:
@@ -461,10 +467,10 @@ def maximise_cell(
     # too long.
     old, length, hit, promise, halvings = -inf, 0.0, -1, 0.0, 0
     for p in range(size):
-        before[p], step[p] = theta[p], 0.0
+        previous[p], step[p] = theta[p], 0.0
     for _ in range(_MAX_STEPS):
         for p in range(size):
-            theta[p] = before[p] + length * step[p]
+            theta[p] = previous[p] + length * step[p]
         if hit >= 0:
             # Exactly on its bound: rounding must not leave it beside it.
             theta[hit] = 1.0 if hit >= rates and step[hit] > 0.0 else 0.0
@@ -491,7 +497,7 @@ def maximise_cell(
                 value += 0.5 * promise
             return value
         for p in range(size):
-            before[p] = theta[p]
+            previous[p] = theta[p]
         old, halvings = value, 0
     return nan
 
@@ -501,7 +507,7 @@ def follow(theta: Floats, rates: int, scratch: Scratch) -> tuple[float, float, f
     """Quadratic model of the profiled ln L in the signal rate, from the last evaluation.
 
     The nuisances' way to their maximum at this signal lands in ``scratch.step``, their response
-    to a unit of signal in ``scratch.before``.
+    to a unit of signal in ``scratch.response``.
 
     Returns
     -------
@@ -514,13 +520,13 @@ def follow(theta: Floats, rates: int, scratch: Scratch) -> tuple[float, float, f
     activate(theta, rates, s.gradient, True, s.active)
     if not _cholesky(s.hessian, s.active, 0.0, s.factor):
         for p in range(len(theta)):
-            s.step[p] = s.before[p] = 0.0
+            s.step[p] = s.response[p] = 0.0
         return inf, 0.0, 0.0
-    gain = solve(s.gradient, s.active, s.factor, s.step)
+    gain = substitute(s.gradient, s.active, s.factor, s.step)
     slope = float(s.gradient[0])
     for p in range(1, len(theta)):
         slope += s.hessian[0, p] * s.step[p]
-    coupled = solve(s.hessian[0], s.active, s.factor, s.before)
+    coupled = substitute(s.hessian[0], s.active, s.factor, s.response)
     return gain, slope, -s.hessian[0, 0] - coupled
 
 
@@ -596,13 +602,13 @@ def _decrement(theta: Floats, rates: int, held: bool, s: Scratch) -> float:
     size = len(theta)
     activate(theta, rates, s.gradient, held, s.active)
     for p in range(size):
-        s.before[p] = s.gradient[p] if s.active[p] else 0.0
+        s.slopes[p] = s.gradient[p] if s.active[p] else 0.0
         s.active[p] = not (held and p == 0)
     if not _cholesky(s.hessian, s.active, 0.0, s.factor):
         for p in range(size):
             s.step[p] = 0.0
         return inf
-    return sqrt(solve(s.before, s.active, s.factor, s.step))
+    return sqrt(substitute(s.slopes, s.active, s.factor, s.step))
 
 
 @inner_kernel(inline="always")
@@ -658,11 +664,11 @@ def newton_step(
     damping = 0.0
     while not _cholesky(hessian, active, damping, factor):
         damping = max(10.0 * damping, 1e-10 * largest)
-    return solve(gradient, active, factor, step)
+    return substitute(gradient, active, factor, step)
 
 
 @inner_kernel(inline="always")
-def solve(gradient: Floats, active: Bools, factor: Floats, step: Floats) -> float:
+def substitute(gradient: Floats, active: Bools, factor: Floats, step: Floats) -> float:
     """Solve with the factor of −H; gives gradient · step."""
     size = len(gradient)
     product = 0.0

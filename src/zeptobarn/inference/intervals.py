@@ -449,7 +449,7 @@ def _between(
 def _carry(theta: Floats, rates: int, signal: float, scratch: Scratch) -> None:
     """Move a fit to another signal along its response, see `zeptobarn.inference.fit.follow`."""
     for p in range(1, len(theta)):
-        to = max(theta[p] + scratch.before[p] * (signal - theta[0]), 0.0)
+        to = max(theta[p] + scratch.response[p] * (signal - theta[0]), 0.0)
         theta[p] = to if p < rates else min(to, 1.0)
 
 
@@ -573,7 +573,7 @@ def _crossing(
             elif not min(inside, outside) < target < max(inside, outside):
                 target = 0.5 * (inside + outside)
         for p in range(1, len(theta)):
-            to = max(theta[p] + s.step[p] + s.before[p] * (target - x), 0.0)
+            to = max(theta[p] + s.step[p] + s.response[p] * (target - x), 0.0)
             theta[p] = to if p < rates else min(to, 1.0)
         theta[0] = target
         if certify:

@@ -96,15 +96,30 @@ def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "S
 
 
 def read_model(
-    study: Study, target: str, mass_GeV: float, interaction: str, files: Sequence[str | Path]
+    study: Study,
+    target: str,
+    mass_GeV: float,
+    interaction: str,
+    files: Sequence[str | Path],
+    calibration_file: str | Path | None = None,
 ) -> Model:
-    """Make a model from template files, in the order of `Study.model_sources`."""
+    """Make a model from template files, in the order of `Study.model_sources`.
+
+    Parameters
+    ----------
+    calibration_file
+        Its calibrated critical values, where it is to have some.
+    """
     templates: dict[str, dict[str, Template]] = {}
     sources = study.model_sources(target, interaction, mass_GeV)
     for (detector, source), file in zip(sources, files, strict=True):
         template = read_template(study, detector, source, Path(file))
         templates.setdefault(detector, {})[source] = template
-    return make_model(study, target, mass_GeV, interaction, templates)
+    model = make_model(study, target, mass_GeV, interaction, templates)
+    if calibration_file is None:
+        return model
+    values = read_calibration(model, Path(calibration_file))
+    return dataclasses.replace(model, critical_values=values)
 
 
 def load_templates(study: Study, detector: str, sources: list[str]) -> dict[str, Template]:

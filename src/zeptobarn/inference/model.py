@@ -614,11 +614,11 @@ class Model:
         texts = np.array([s.message for s in Status], dtype=object)[results.status]
         for i in np.flatnonzero(results.status == Status.zero_density_event):
             event = int(results.evidence[i])
-            d = int(np.searchsorted(data.first[i, 1:] - data.first[i, 0], event, side="right"))
+            d = int(np.searchsorted(data.offsets[i, 1:] - data.offsets[i, 0], event, side="right"))
             name = list(self.templates)[d]
-            number = event - int(data.first[i, d] - data.first[i, 0])
+            number = event - int(data.offsets[i, d] - data.offsets[i, 0])
             found = self.study.detectors[name]
-            at = int(data.bins[data.first[i, 0] + event] - problem.first_bin[d])
+            at = int(data.bins[data.offsets[i, 0] + event] - problem.first_bin[d])
             _, high = divmod(at, found.space.shape[1])
             texts[i] = texts[i].format(event=number, detector=name)
             texts[i] += f"; it lies at {bin_name(found, at)}"

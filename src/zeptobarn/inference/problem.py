@@ -47,23 +47,29 @@ class Problem:
     signal_efficiency: float
     fault: str
 
+    @property
+    def background(self) -> NDArray[np.float64]:
+        """Nominal values of all parameters, without a signal, shape (F + P,)."""
+        return np.append(0.0, self.nominal[1:])
+
 
 @dataclass(frozen=True)
 class Data:
-    """Datasets as the kernels take them; see `zeptobarn.inference.intervals.gather`.
+    """Datasets as the kernels take them; see `zeptobarn.inference.structure.gather`.
 
-    ``centres`` holds what the constrained parameters were measured to be, by name.
+    ``offsets`` says where each detector's events begin in ``bins``, and where the last end, a row
+    per dataset; ``centres`` holds what the constrained parameters were measured to be, by name.
     """
 
     bins: NDArray[np.int64]
     weights: NDArray[np.float64]
-    first: NDArray[np.int64]
+    offsets: NDArray[np.int64]
     exposure: NDArray[np.float64]
     centres: Mapping[str, NDArray[np.float64]]
 
     def centres_of(self, problem: Problem) -> NDArray[np.float64]:
         """Centres of a problem's parameters, shape (datasets, F + P); nominal where unknown."""
-        found = np.tile(problem.nominal, (len(self.first), 1))
+        found = np.tile(problem.nominal, (len(self.offsets), 1))
         for p, name in enumerate(problem.parameters, start=1):
             if name in self.centres:
                 known = self.centres[name]
@@ -191,7 +197,7 @@ def solve(
     -------
     Of each table, `zeptobarn.inference.intervals.Results` of the datasets, without the first axis.
     """
-    n, centres = len(data.first), data.centres_of(problem)
+    n, centres = len(data.offsets), data.centres_of(problem)
     tables = np.cumsum([0, *map(len, critical)])
     rows = np.full((tables[-1], 3), np.nan)
     for table, first, last in zip(critical, tables[:-1], tables[1:], strict=True):
@@ -203,7 +209,7 @@ def solve(
             problem.structure,
             data.bins,
             data.weights,
-            data.first[chosen],
+            data.offsets[chosen],
             data.exposure[chosen],
             centres[chosen],
             rows,
@@ -223,13 +229,13 @@ def scan(
     problem: Problem, data: Data, signals: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Best fits and t̃ at signals (expected events); see `zeptobarn.inference.intervals.scans`."""
-    best = np.empty(len(data.first))
+    best = np.empty(len(data.offsets))
     found = np.empty((len(best), len(signals), 1 + len(problem.nominal)))
     intervals.scans(
         reaching(problem, float(np.max(signals, initial=0.0))),
         data.bins,
         data.weights,
-        data.first,
+        data.offsets,
         data.exposure,
         data.centres_of(problem),
         np.asarray(signals, dtype=float),

@@ -28,11 +28,9 @@ _YIELD_RECOILS: Mapping[str, Recoil] = {
 }
 # Of these numbers of a detector file, those that backgrounds from formulas depend on.
 _REACH_PARAMETERS = ("s1_area_threshold", "s2_area_threshold", "drift_velocity_mm_per_us")
-# A signal's name, see `zeptobarn.support.paths.wimp_source`.
-_SIGNAL = re.compile(
-    r"wimp_(?P<interaction>SI(_migdal|_bremsstrahlung)?|SD_[np]_(central|up|low))"
-    r"_(?P<mass>\d+(\.\d+)?)GeV"
-)
+# Names of interactions, and of signals, see `zeptobarn.support.paths.wimp_source`.
+INTERACTION = r"SI(_migdal|_bremsstrahlung)?|SD_[np]_(central|up|low)"
+_SIGNAL = re.compile(rf"wimp_(?P<interaction>{INTERACTION})_(?P<mass>\d+(\.\d+)?)GeV")
 
 
 @dataclass(frozen=True)
@@ -187,6 +185,10 @@ class Study:
     def path(self, pattern: str, **values: object) -> Path:
         """Put values into a pattern of `zeptobarn.support.paths`, below this study's results."""
         return self.results / paths.fill(pattern, **values)
+
+    def mass_GeV(self, text: str) -> float:
+        """Give the mass whose name in files is a text, as the configuration has it."""
+        return next(mass for mass in self.masses_GeV if paths.number(mass) == text)
 
     @property
     def targets(self) -> dict[str, tuple[str, ...]]:

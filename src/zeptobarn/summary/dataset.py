@@ -1,7 +1,6 @@
 """One dataset, a signal to put into it, and the models of several masses for it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from zeptobarn.inference.load import read_model
-from zeptobarn.inference.model import Model, read_calibration
+from zeptobarn.inference.model import Model
 from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 from zeptobarn.support.streams import stream
@@ -39,15 +38,11 @@ def read_models(
     """
     left = iter(templates)
     models = []
-    for mass in masses_GeV:
+    files: Sequence[str | Path | None] = calibrations or [None] * len(masses_GeV)
+    for mass, file in zip(masses_GeV, files, strict=True):
         n = len(study.model_sources(target, interaction, mass))
-        models.append(read_model(study, target, mass, interaction, list(islice(left, n))))
-    if not calibrations:
-        return models
-    return [
-        replace(model, critical_values=read_calibration(model, Path(file)))
-        for model, file in zip(models, calibrations, strict=True)
-    ]
+        models.append(read_model(study, target, mass, interaction, list(islice(left, n)), file))
+    return models
 
 
 def first_dataset(

@@ -103,7 +103,7 @@ def limit(model: Model, exposure: float = 1.0) -> tuple[float, Status]:
     if not critical > 0:
         return np.nan, Status.critical_value_zero
     factors = np.full(len(model.templates), exposure)
-    data = asimov(problem, np.append(0.0, problem.nominal[1:]), factors)
+    data = asimov(problem, problem.background, factors)
     (found,) = solve(problem, data, [np.array([[0.0, critical]])], False, 1e300)
     per_event = model.study.reference_cross_section_cm2 / model.signal_events
     return float(found.limit[0] * per_event), Status(int(found.status[0]))

@@ -35,7 +35,7 @@ def expected_errors(problem: Problem, constraint_centres: str) -> Floats:
     In the order of the problem's parameters: relative rates, then shape parameters; shape
     (F − 1 + P,).
     """
-    nominal = np.append(0.0, problem.nominal[1:])
+    nominal = problem.background
     expected = np.concatenate(predict(problem, nominal))
     slopes = np.empty((len(nominal) - 1, len(expected)))
     for p in range(1, len(nominal)):
@@ -123,7 +123,7 @@ def statistics(
         return pd.DataFrame(columns=["expected_events", "x", "q_tilde", "t_tilde"])
     signals = np.asarray(expected_events, dtype=float) / problem.signal_efficiency
     truths = best_nuisances(problem, signals)
-    data = asimov(problem, np.append(0.0, problem.nominal[1:]))
+    data = asimov(problem, problem.background)
     x = np.sqrt(scan(problem, data, signals)[1][0, :, 0])
     tables = []
     for k, events in enumerate(np.asarray(expected_events, dtype=float)):

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 
 from zeptobarn.inference.asymptotics import cls, one_sided, two_sided, unified
 from zeptobarn.inference.load import make_model, read_model
-from zeptobarn.inference.model import Model, read_calibration
+from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, asimov, solve
 from zeptobarn.physics.detector import Recoil
 from zeptobarn.study.slices.summary import sensitivity_slice
@@ -224,12 +224,10 @@ def _read_model(study: Study, target: str, mass_GeV: float, interaction: str) ->
     """Read a model from the study's results; a file that is missing or stale is an error."""
     sources = study.model_sources(target, interaction, mass_GeV)
     files = [study.path(paths.TEMPLATE, detector=d, source=s) for d, s in sources]
-    model = read_model(study, target, mass_GeV, interaction, files)
-    if study.critical_values != "toys":
-        return model
     place = {"detector": target, "interaction": interaction, "mass": paths.number(mass_GeV)}
-    values = read_calibration(model, study.path(paths.CALIBRATION, **place))
-    return dataclasses.replace(model, critical_values=values)
+    calibrated = study.critical_values == "toys"
+    values = study.path(paths.CALIBRATION, **place) if calibrated else None
+    return read_model(study, target, mass_GeV, interaction, files, values)
 
 
 def _inputs(
@@ -288,11 +286,12 @@ def _asimov(model: Model, problem: Problem) -> Data:
     elsewhere, a few bins at the rim may hold nothing; toys hardly ever hit them.
     """
     if model.study.datasets == "own":
-        return asimov(problem, np.append(0.0, problem.nominal[1:]))
+        return asimov(problem, problem.background)
     data = model.asimov()
     kept = problem.structure.density[data.bins].max(axis=1) > 0
-    first = np.append(0, np.cumsum(kept))[data.first]
-    return dataclasses.replace(data, bins=data.bins[kept], weights=data.weights[kept], first=first)
+    offsets = np.append(0, np.cumsum(kept))[data.offsets]
+    chosen = {"bins": data.bins[kept], "weights": data.weights[kept], "offsets": offsets}
+    return dataclasses.replace(data, **chosen)
 
 
 def _limit(problem: Problem, data: Data, critical: NDArray[np.float64]) -> float:

@@ -228,7 +228,7 @@ def both(
     Parameters
     ----------
     structure
-        See `zeptobarn.inference.intervals.Structure`, of one detector; its signal's rows come first
+        See `zeptobarn.inference.structure.Structure`, of one detector; its signal's rows come first
         and are put aside.
     drawn
         Bins of the sampled recoils that passed, row after row and trial after trial.
@@ -239,7 +239,7 @@ def both(
     weight
         Expected events of a sampled recoil at rate multiplier 1.
     bins, weights, first, exposure, centres
-        See `zeptobarn.inference.intervals.gather`; the last three with a row per trial.
+        See `zeptobarn.inference.structure.gather`; the last three with a row per trial.
     critical
         Critical value, at any signal.
     bound, search_bound

@@ -5,11 +5,18 @@ import pytest
 from scipy import optimize
 
 from counting import counting_structure, shaped_structure
-from zeptobarn.failures import classical
+from zeptobarn.failures import conventional as module
+from zeptobarn.failures.conventional import (
+    Bracketed,
+    Evidence,
+    critical_value,
+    no_bracketed,
+    no_evidence,
+)
 from zeptobarn.inference.intervals import no_results, select
 from zeptobarn.inference.status import Status
 
-CRITICAL = classical.critical_value(0.9)
+CRITICAL = critical_value(0.9)
 
 
 def both(
@@ -31,12 +38,12 @@ def both(
     ends = np.cumsum([len(row) for row in drawn])
     first = np.stack([ends - [len(row) for row in drawn], ends], axis=1)
     parameters = len(structure.constraints)
-    evidence, conventional = classical.no_evidence(1), classical.no_bracketed(1)
+    evidence, conventional = no_evidence(1), no_bracketed(1)
     robust = no_results((1, 1), parameters - 1)
     robust.status[:] = Status.critical_value_zero
     centres = np.ones((1, parameters))
     centres[0, parameters - len(structure.cells) :] = 0.0
-    classical.both(
+    module.both(
         structure,
         filled,
         first,
@@ -55,8 +62,8 @@ def both(
         conventional,
         robust,
     )
-    evidence = classical.Evidence(*(column[0] for column in evidence))
-    conventional = classical.Bracketed(*(column[0] for column in conventional))
+    evidence = Evidence(*(column[0] for column in evidence))
+    conventional = Bracketed(*(column[0] for column in conventional))
     return evidence, conventional, select(robust, (0, 0))
 
 
@@ -154,5 +161,5 @@ def test_at_a_level_of_one_half_the_best_fit_is_taken_for_a_limit():
 
 
 def test_the_critical_value_is_the_mirrored_level_s():
-    assert classical.critical_value(0.5) == 0
-    assert classical.critical_value(0.45) == pytest.approx(classical.critical_value(0.55))
+    assert critical_value(0.5) == 0
+    assert critical_value(0.45) == pytest.approx(critical_value(0.55))
