@@ -10,7 +10,7 @@ from zeptobarn.cli import cli
 from zeptobarn.failures.explain import explain, explain_data
 from zeptobarn.figures.explain import draw_page
 from zeptobarn.inference.load import make_model
-from zeptobarn.inference.model import write_limits
+from zeptobarn.inference.results import write_limits
 from zeptobarn.inference.status import Status
 from zeptobarn.study.study import Failures
 from zeptobarn.support.config import ConfigError

@@ -13,7 +13,7 @@ from zeptobarn.figures import spectra as spectrum_figures
 from zeptobarn.figures import templates as template_figures
 from zeptobarn.figures import yields as yield_figures
 from zeptobarn.inference.load import make_model
-from zeptobarn.inference.model import COVERAGE_UNITS
+from zeptobarn.inference.results import COVERAGE_UNITS
 from zeptobarn.physics.halo import HALOS
 from zeptobarn.physics.yields import MODELS, mean_yields
 from zeptobarn.study.study import Interval

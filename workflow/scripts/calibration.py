@@ -1,5 +1,5 @@
 from zeptobarn.inference.load import read_model
-from zeptobarn.inference.model import write_calibration
+from zeptobarn.inference.results import write_calibration
 from zeptobarn.study.loading import study_from_settings
 from zeptobarn.support.joblog import keep_log
 

@@ -15,40 +15,17 @@ from zeptobarn.inference.calibration import calibrate, covered
 from zeptobarn.inference.construction import acceptance
 from zeptobarn.inference.intervals import Results, no_results
 from zeptobarn.inference.problem import Data, Problem, asimov, assemble, scan, solve
+from zeptobarn.inference.results import CALIBRATION_UNITS, COVERAGE_UNITS
 from zeptobarn.inference.status import Status
 from zeptobarn.physics.reach import smallest_anywhere
 from zeptobarn.study import labels
-from zeptobarn.study.slices.limits import calibration_slice, coverage_slice, limits_slice
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
-from zeptobarn.support.tables import read_parquet, write_parquet
 from zeptobarn.templates.density import bin_index
 from zeptobarn.templates.templates import Template, bin_name
 from zeptobarn.templates.toys import Toys, bins_of, check_events, read_events, throw
 
 Events = pd.DataFrame | str | Path
-
-CALIBRATION_UNITS = {
-    "interval": "",
-    "confidence_level": "",
-    "test_statistic": "",
-    "rate_multiplier": "",
-    "critical_value": "",
-    "critical_value_low": "",
-    "critical_value_high": "",
-    "n_effective": "",
-    "n_toys": "",
-    "n_failed": "",
-}
-COVERAGE_UNITS = {
-    "interval": "",
-    "calibration": "",
-    "expected_events": "events",
-    "true_rate_multiplier": "",
-    "n_trials": "",
-    "n_covered": "",
-    "n_failed": "",
-}
 # Columns of a calibration: the critical value, and one standard deviation of its toys off.
 _CRITICAL_VALUES = ("critical_value", "critical_value_low", "critical_value_high")
 T = TypeVar("T")
@@ -650,54 +627,3 @@ def _joined(tables: list[pd.DataFrame], units: Mapping[str, str]) -> pd.DataFram
     if not tables:
         return pd.DataFrame(columns=list(units))
     return pd.concat(tables, ignore_index=True)[list(units)]
-
-
-def write_limits(model: Model, limits: pd.DataFrame, path: Path) -> None:
-    """Write limits of `Model.limits`."""
-    units = dict.fromkeys(limits.columns, "")
-    units |= {"mass_GeV": "GeV/c²"}
-    units |= dict.fromkeys(("limit_cm2", "calibration_error_cm2", "asymptotic_limit_cm2"), "cm²")
-    units |= {f"best_fit_{shape.name}": "standard deviations" for shape in model.study.shapes}
-    write_parquet(
-        limits,
-        path,
-        units=units,
-        config_slice=limits_slice(model.study, model.target, model.interaction, model.mass_GeV),
-        seed=model.study.seed,
-    )
-
-
-def write_calibration(model: Model, table: pd.DataFrame, path: Path) -> None:
-    """Write critical values of `Model.calibrate`."""
-    place = model.study, model.target, model.interaction, model.mass_GeV
-    write_parquet(
-        table,
-        path,
-        units=CALIBRATION_UNITS,
-        config_slice=calibration_slice(*place),
-        seed=model.study.seed,
-    )
-
-
-def read_calibration(model: Model, path: Path) -> pd.DataFrame:
-    """Read the critical values of a model.
-
-    Raises
-    ------
-    StaleResultError
-        The file was made from another configuration.
-    """
-    place = model.study, model.target, model.interaction, model.mass_GeV
-    return read_parquet(path, config_slice=calibration_slice(*place))[0]
-
-
-def write_coverage(model: Model, table: pd.DataFrame, path: Path) -> None:
-    """Write a table of `Model.coverage`."""
-    place = model.study, model.target, model.interaction, model.mass_GeV
-    write_parquet(
-        table,
-        path,
-        units=COVERAGE_UNITS,
-        config_slice=coverage_slice(*place),
-        seed=model.study.seed,
-    )
