@@ -14,8 +14,8 @@ _STUDY = """
 import dataclasses
 import sys
 from numba.core.dispatcher import Dispatcher
+from zeptobarn.failures.trials import run
 from zeptobarn.cli import warmup
-from zeptobarn.failures import failures
 from zeptobarn.support import paths
 from zeptobarn.inference.load import make_model
 from zeptobarn.templates.response import compute_response
@@ -72,7 +72,7 @@ for target, members in study.targets.items():
     model.discovery({name: thrown.events for name, thrown in toys.items()}, "upper")
 for scan in ("n_trials", "bound"):
     signals = {s: spectrum(study, s) for s in (signal,)}
-    failures.run(study, "lz", scan, templates["lz"], signals)
+    run(study, "lz", scan, templates["lz"], signals)
 simulated = dataclasses.replace(study, response_method="simulation", events_per_energy_bin=500)
 compute_response(simulated, "lz", "nr", "leff_0")
 print(len(before), *sorted(compiled() - before), sep="\\n")

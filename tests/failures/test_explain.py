@@ -8,6 +8,7 @@ import pytest
 
 from zeptobarn.cli import cli
 from zeptobarn.failures.explain import explain, explain_data
+from zeptobarn.failures.trials import run, write_trials
 from zeptobarn.figures.explain import draw_page
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.results import write_limits
@@ -182,13 +183,13 @@ def test_an_event_outside_every_template(model, toys):
 
 
 def test_a_trial_of_the_failure_study(study, small_templates):
-    from zeptobarn.failures import failures, scans
+    from zeptobarn.failures import scans
     from zeptobarn.templates.spectra import spectrum
 
     spectra = {s: spectrum(study, s) for s in scans.sources(study, "bound")}
-    table = failures.run(study, "xenon1t", "bound", small_templates["xenon1t"], spectra)
+    table = run(study, "xenon1t", "bound", small_templates["xenon1t"], spectra)
     path = study.results / "bound.parquet"
-    failures.write_trials(study, "xenon1t", "bound", table, path)
+    write_trials(study, "xenon1t", "bound", table, path)
     failed = table[(table["status"] == "no_crossing") & (table["bound"] == 10)]
     found = explain(study, path, int(failed["trial"].iloc[0]))
     assert found.status == "no_crossing"

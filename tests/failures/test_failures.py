@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from zeptobarn.failures import failures, scans
+from zeptobarn.failures import counts, scans
+from zeptobarn.failures.trials import LEFT_NOMINAL, rebuild, run
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import scan as statistic_of
 from zeptobarn.inference.status import WITH_LIMIT
@@ -41,12 +42,12 @@ def inputs(study, small_responses, small_templates):
 
 @pytest.fixture(scope="module")
 def tables(study, inputs):
-    return {scan: failures.run(study, DETECTOR, scan, *inputs) for scan in scans.names(study)}
+    return {scan: run(study, DETECTOR, scan, *inputs) for scan in scans.names(study)}
 
 
 @pytest.fixture(scope="module")
 def summary(tables):
-    return pd.concat(map(failures.summarise, tables.values()), ignore_index=True)
+    return pd.concat(map(counts.summarise, tables.values()), ignore_index=True)
 
 
 def by_finder(table):
@@ -71,7 +72,7 @@ def test_acceptances_of_the_original_study(study, inputs):
 
 
 def test_the_law_is_predicted_not_fitted(summary, study, inputs):
-    law = failures.law(summary)
+    law = counts.law(summary)
     assert len(law) == 2 * len(study.masses_GeV)
     assert (law["p_value"] > 1e-3).all()
     assert law["degrees_of_freedom"].max() >= 10
@@ -150,13 +151,13 @@ def test_confidence_levels_of_one_half_and_below(tables, summary):
 
 def test_the_original_bound_leaves_a_window_of_levels(tables, summary):
     """Its edges are predicted from the statistic at the bound, without a scan."""
-    found = failures.answers(summary)
+    found = counts.answers(summary)
     assert set(found["bound"]) == {10, 1e5}
     error = np.sqrt(found["predicted_share"] * (1 - found["predicted_share"]) / found["n_trials"])
     assert (abs(found["share"] - found["predicted_share"]) < 4 * error + 0.01).all()
     rows = found[(found["mass_GeV"] == 7) & (found["bound"] == 10)]
-    low, high = failures.window(*rows[["confidence_level", "share"]].to_numpy().T)
-    predicted = failures.window(*rows[["confidence_level", "predicted_share"]].to_numpy().T)
+    low, high = counts.window(*rows[["confidence_level", "share"]].to_numpy().T)
+    predicted = counts.window(*rows[["confidence_level", "predicted_share"]].to_numpy().T)
     assert (low, high) == pytest.approx(predicted, abs=0.04)
     assert 0.25 < low < 0.36
     assert high == pytest.approx(1 - low, abs=0.02)
@@ -184,7 +185,7 @@ def test_the_original_bound_leaves_a_window_of_levels(tables, summary):
 )
 def test_window(shares, expected):
     levels = np.array([0.2, 0.4, 0.5, 0.7, 0.9])
-    assert failures.window(levels, np.array(shares)) == pytest.approx(expected, nan_ok=True)
+    assert counts.window(levels, np.array(shares)) == pytest.approx(expected, nan_ok=True)
 
 
 def test_more_trials_cure_nothing(summary, study):
@@ -229,8 +230,8 @@ def test_a_key_left_in_the_code_leaves_zeros(tables, summary):
     assert ((own / copied - 1).abs() > 1e-3).mean() > 0.9
     assert own.median() > 1.02 * copied.median()
     difference = conventional["difference"][low & at_one]
-    assert set(difference) <= {"", failures.LEFT_NOMINAL}
-    assert (difference == failures.LEFT_NOMINAL).mean() > 0.9
+    assert set(difference) <= {"", LEFT_NOMINAL}
+    assert (difference == LEFT_NOMINAL).mean() > 0.9
     # The limits themselves are right, at all masses.
     assert conventional.loc[~low, "difference"].eq("").all()
     rows = summary[(summary["scan"] == "leff_low") & (summary["finder"] == "conventional")]
@@ -266,7 +267,7 @@ def test_templates_by_quadrature_never_fail(tables, summary, study, inputs):
 
 def test_a_draw_does_not_depend_on_how_many_follow(study, inputs, tables):
     fewer = dataclasses.replace(study, failures=Failures(30, 130))
-    few = failures.run(fewer, DETECTOR, "n_trials", *inputs)
+    few = run(fewer, DETECTOR, "n_trials", *inputs)
     many = tables["n_trials"]
     columns = ["draw", "finder", "shape_parameters", "status", "expected_events", "filled_bins"]
     first = many[many["draw"] <= 130]
@@ -287,9 +288,7 @@ def test_a_trial_can_be_rebuilt(study, inputs, tables):
         ok = chosen & robust["status"].eq("ok") & conventional["difference"].eq("")
         row = robust[ok].iloc[7]
         source = f"wimp_{row['interaction']}_{row['mass_GeV']:g}GeV"
-        model, setting, toys = failures.rebuild(
-            study, DETECTOR, row.to_dict(), templates, spectra[source]
-        )
+        model, setting, toys = rebuild(study, DETECTOR, row.to_dict(), templates, spectra[source])
         assert model.signal_events == pytest.approx(row["expected_events"], rel=1e-9, abs=0)
         problem = model.problem(setting.interval)
         signal = row["limit_rate_multiplier"] * model.signal_events

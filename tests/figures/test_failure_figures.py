@@ -6,8 +6,9 @@ from functools import cache
 import pandas as pd
 import pytest
 
-from zeptobarn.failures import failures, scans
+from zeptobarn.failures import counts, scans
 from zeptobarn.failures.explain import Explanation
+from zeptobarn.failures.trials import run
 from zeptobarn.figures import failures as figures
 from zeptobarn.figures.brent import draw_brent, examples
 from zeptobarn.inference.status import WITH_LIMIT
@@ -30,7 +31,7 @@ def table(study, small_templates, small_spectra):
     @cache
     def trials(scan):
         spectra = {s: small_spectra[s] for s in scans.sources(study, scan)}
-        return failures.run(study, "xenon1t", scan, small_templates["xenon1t"], spectra)
+        return run(study, "xenon1t", scan, small_templates["xenon1t"], spectra)
 
     return trials
 
@@ -46,8 +47,8 @@ def draw_twice(tmp_path, draw):
 
 @pytest.mark.slow
 def test_law_and_outcomes(tmp_path, study, table):
-    summary = failures.summarise(table("n_events"))
-    law = failures.law(summary)
+    summary = counts.summarise(table("n_events"))
+    law = counts.law(summary)
     draw_twice(
         tmp_path / "law", lambda files: figures.draw_law(study, "xenon1t", summary, law, files)
     )
@@ -61,7 +62,7 @@ def test_law_and_outcomes(tmp_path, study, table):
     "scan", ["bound", *(pytest.param(scan, marks=pytest.mark.slow) for scan in MORE_SCANS)]
 )
 def test_tables(tmp_path, study, table, scan):
-    summary = failures.summarise(table(scan))
+    summary = counts.summarise(table(scan))
     draw_twice(
         tmp_path, lambda files: figures.draw_tables(study, "xenon1t", summary, {scan: files})
     )
@@ -69,14 +70,14 @@ def test_tables(tmp_path, study, table, scan):
 
 @pytest.mark.slow
 def test_window(tmp_path, study, table):
-    summary = failures.summarise(table("confidence_level"))
+    summary = counts.summarise(table("confidence_level"))
     draw_twice(tmp_path, lambda files: figures.draw_window(study, "xenon1t", summary, files))
 
 
 def test_one_mass_can_be_drawn(tmp_path, study, table):
     rows = table("n_events")
-    summary = failures.summarise(rows[(rows["mass_GeV"] == 50)])
-    figures.draw_law(study, "xenon1t", summary, failures.law(summary), [tmp_path / "law.png"])
+    summary = counts.summarise(rows[(rows["mass_GeV"] == 50)])
+    figures.draw_law(study, "xenon1t", summary, counts.law(summary), [tmp_path / "law.png"])
     figures.draw_tables(study, "xenon1t", summary, {"n_events": [tmp_path / "table.png"]})
     for file in (tmp_path / "law.png", tmp_path / "table.png"):
         assert file.stat().st_size > 6000

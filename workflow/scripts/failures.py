@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from zeptobarn.failures.failures import run, write_trials
 from zeptobarn.failures.scans import sources
+from zeptobarn.failures.trials import run, write_trials
 from zeptobarn.study.loading import study_from_settings
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.templates.spectra import read_spectrum

@@ -1,5 +1,6 @@
-from zeptobarn.failures.failures import read_trials, write_summary
+from zeptobarn.failures.counts import write_summary
 from zeptobarn.failures.scans import names
+from zeptobarn.failures.trials import read_trials
 from zeptobarn.study.loading import study_from_settings
 from zeptobarn.support.joblog import keep_log
 

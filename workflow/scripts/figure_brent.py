@@ -1,5 +1,5 @@
 from zeptobarn.failures.explain import explain
-from zeptobarn.failures.failures import read_trials
+from zeptobarn.failures.trials import read_trials
 from zeptobarn.figures.brent import draw_brent, examples
 from zeptobarn.study.loading import study_from_settings
 from zeptobarn.support.joblog import keep_log

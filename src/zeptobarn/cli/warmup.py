@@ -37,7 +37,7 @@ def compile_kernels(study: "Study") -> None:
 def _run(study: "Study") -> None:
     import numpy as np
 
-    from zeptobarn.failures import failures
+    from zeptobarn.failures.trials import run
     from zeptobarn.inference.load import make_model
     from zeptobarn.physics.simulate import histogram
     from zeptobarn.study.study import Calibration, Failures
@@ -68,4 +68,4 @@ def _run(study: "Study") -> None:
     model.limits(throw(study, detector.name, templates, [1]))
     edges = np.array([5.0, 5.1])  # keV
     histogram(detector.settings, "er", detector.space, edges, 1, [np.random.default_rng(0)])
-    failures.run(study, detector.name, "bound", templates, {signal: spectrum(study, signal)})
+    run(study, detector.name, "bound", templates, {signal: spectrum(study, signal)})

@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from zeptobarn.failures.failures import LEFT_NOMINAL, rebuild
 from zeptobarn.failures.scans import failures_slice
+from zeptobarn.failures.trials import LEFT_NOMINAL, rebuild
 from zeptobarn.inference.load import load_model, load_templates
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import scan
@@ -29,7 +29,7 @@ from zeptobarn.templates.toys import Toys, throw
 
 _POINTS = 400
 
-# Why the conventional recipe has another number than we (see `zeptobarn.failures.failures.run`).
+# Why the conventional recipe has another number than we (see `zeptobarn.failures.trials.run`).
 DIFFERENCES = {
     "the bound is below the best fit": (
         "The bracket's upper end lies below the best fit. Brent's method ran backwards and found "

@@ -24,7 +24,7 @@ def examples(trials: pd.DataFrame) -> dict[str, int]:
     Parameters
     ----------
     trials
-        Rows of `zeptobarn.failures.failures.run` for the scan ``bound``.
+        Rows of `zeptobarn.failures.trials.run` for the scan ``bound``.
 
     Returns
     -------

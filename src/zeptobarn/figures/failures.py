@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
-from zeptobarn.failures.failures import answers, window
+from zeptobarn.failures.counts import answers, window
 from zeptobarn.failures.scans import looked_at_closely
 from zeptobarn.figures.style import (
     BLACK,
@@ -59,7 +59,7 @@ def draw_law(
     Parameters
     ----------
     summary, law
-        Tables of `zeptobarn.failures.failures.summarise` and `law`.
+        Tables of `zeptobarn.failures.counts.summarise` and `law`.
     """
     rows = summary[
         (summary["detector"] == detector)
@@ -125,7 +125,7 @@ def draw_outcomes(
     Parameters
     ----------
     trials
-        Rows of `zeptobarn.failures.failures.run` for the scan ``n_events``.
+        Rows of `zeptobarn.failures.trials.run` for the scan ``n_events``.
     """
     fixed = trials[trials["shape_parameters"] == "none"]
     chosen, precise = (fixed[fixed["finder"] == name] for name in ("conventional", "precise"))
@@ -186,7 +186,7 @@ def draw_window(
     Parameters
     ----------
     summary
-        Table of `zeptobarn.failures.failures.summarise`.
+        Table of `zeptobarn.failures.counts.summarise`.
     """
     rows = answers(summary[summary["detector"] == detector])
     masses = looked_at_closely(study)
@@ -240,7 +240,7 @@ def draw_tables(
     Parameters
     ----------
     summary
-        Table of `zeptobarn.failures.failures.summarise`.
+        Table of `zeptobarn.failures.counts.summarise`.
     files
         The files of each table, by the scan's name.
     """
