@@ -14,8 +14,9 @@ from zeptobarn.inference.construction import (
     plan,
     tabulated_signals,
 )
+from zeptobarn.inference.ends import SLACK
 from zeptobarn.inference.fit import allocate
-from zeptobarn.inference.intervals import SLACK, scan_one
+from zeptobarn.inference.intervals import scan_one
 from zeptobarn.inference.problem import Data, Problem, asimov, predict, reaching, scan
 from zeptobarn.inference.structure import Structure, gather, make_room
 from zeptobarn.inference.terms import LOG_NORMAL, UNCONSTRAINED

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from zeptobarn.inference.intervals import SLACK
+from zeptobarn.inference.ends import SLACK
 from zeptobarn.support.jit import Floats, Ints, inner_kernel, kernel
 
 # The first signal above 0 that is tested (expected events).
