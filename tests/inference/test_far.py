@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from zeptobarn.inference.far import no_spans, spans
-from zeptobarn.inference.fit import allocate
 from zeptobarn.inference.intervals import intervals, no_results, scans
 from zeptobarn.inference.likelihood import evaluate
+from zeptobarn.inference.newton import allocate
 from zeptobarn.inference.structure import Structure, gather, make_room
 from zeptobarn.inference.terms import NORMAL, UNCONSTRAINED
 from zeptobarn.support.jit import kernel

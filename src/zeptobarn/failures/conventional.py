@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from zeptobarn.inference.fit import Scratch, allocate, maximise, start
+from zeptobarn.inference.fit import maximise, start
 from zeptobarn.inference.intervals import Results, interval
+from zeptobarn.inference.newton import Scratch, allocate
 from zeptobarn.inference.status import Status
 from zeptobarn.inference.structure import Structure, gather, make_room
 from zeptobarn.inference.terms import Terms

@@ -15,8 +15,8 @@ from zeptobarn.inference.construction import (
     tabulated_signals,
 )
 from zeptobarn.inference.ends import SLACK
-from zeptobarn.inference.fit import allocate
 from zeptobarn.inference.intervals import scan_one
+from zeptobarn.inference.newton import allocate
 from zeptobarn.inference.problem import Data, Problem, asimov, predict, reaching, scan
 from zeptobarn.inference.structure import Structure, gather, make_room
 from zeptobarn.inference.terms import LOG_NORMAL, UNCONSTRAINED

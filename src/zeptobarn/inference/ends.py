@@ -1,25 +1,18 @@
 """Where an interval ends: the search for the signals at which a statistic is critical.
 
-The statistic is t̃, −2 ln of the likelihood at a signal over its maximum. It is looked for by Newton's
-method in the signal and the nuisances together; a table of critical values from row to row.
+The statistic is t̃, −2 ln of the likelihood at a signal over its maximum. A crossing is found by
+Newton's method in the signal and the nuisances together; in a table of critical values the
+outermost accepted row is looked for first.
 """
 
 from math import inf, nan, sqrt
 
 import numpy as np
 
-from zeptobarn.inference.fit import (
-    Scratch,
-    ceiling,
-    copy_point,
-    follow,
-    maximise,
-    maximise_anyhow,
-    recall_best,
-    rule_out,
-    touch,
-)
+from zeptobarn.inference.bounds import ceiling, rule_out, touch
+from zeptobarn.inference.fit import maximise
 from zeptobarn.inference.likelihood import evaluate
+from zeptobarn.inference.newton import Scratch, copy_point, follow, maximise_anyhow, recall_best
 from zeptobarn.inference.status import Status
 from zeptobarn.inference.terms import Terms, cell_number
 from zeptobarn.support.jit import Floats, Ints, inner_kernel
@@ -43,6 +36,7 @@ _MULTIPLE_CROSSINGS = int(Status.multiple_crossings)
 _ALL_SIGNALS_EXCLUDED = int(Status.all_signals_excluded)
 _NO_CROSSING = int(Status.no_crossing)
 _NOT_CONVERGED = int(Status.not_converged)
+# No status: on the way the likelihood came out higher than at the best fit.
 HIGHER = -1
 
 
@@ -296,7 +290,7 @@ def _between(
 
 @inner_kernel(_nrt=False)
 def carry(theta: Floats, rates: int, signal: float, scratch: Scratch) -> None:
-    """Move a fit to another signal along its response, see `zeptobarn.inference.fit.follow`."""
+    """Move a fit to another signal along its response, see `zeptobarn.inference.newton.follow`."""
     for p in range(1, len(theta)):
         to = max(theta[p] + scratch.response[p] * (signal - theta[0]), 0.0)
         theta[p] = to if p < rates else min(to, 1.0)

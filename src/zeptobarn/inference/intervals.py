@@ -25,15 +25,8 @@ from zeptobarn.inference.ends import (
     statistic_at,
     status_at_bound,
 )
-from zeptobarn.inference.fit import (
-    Scratch,
-    allocate,
-    copy_point,
-    follow,
-    maximise,
-    recall_best,
-    start,
-)
+from zeptobarn.inference.fit import maximise, start
+from zeptobarn.inference.newton import Scratch, allocate, copy_point, follow, recall_best
 from zeptobarn.inference.status import Status
 from zeptobarn.inference.structure import Structure, gather, make_room
 from zeptobarn.inference.terms import Terms
@@ -111,7 +104,7 @@ def interval(
     terms
         See `zeptobarn.inference.terms.Terms`.
     scratch
-        From `zeptobarn.inference.fit.allocate`.
+        From `zeptobarn.inference.newton.allocate`.
     critical
         Critical values > 0, table after table: rows of signal rate, critical value, and what makes
         statistics the same, shape (rows, 3). A single row of a table holds everywhere. Several are
