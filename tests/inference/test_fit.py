@@ -7,9 +7,11 @@ import pytest
 from test_likelihood import mixed, random_terms, value
 
 from counting import shaped_structure
-from zeptobarn.inference import fit, intervals
+from zeptobarn.inference import intervals
 from zeptobarn.inference.asymptotics import one_sided
+from zeptobarn.inference.bounds import rule_out
 from zeptobarn.inference.intervals import no_results, select
+from zeptobarn.inference.newton import allocate
 from zeptobarn.inference.status import Status
 from zeptobarn.inference.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED
 from zeptobarn.support.jit import kernel
@@ -160,9 +162,9 @@ def test_cells_far_off_are_not_looked_at():
 
 @kernel()
 def ruled_out(terms, signal, highest, theta, cell):
-    """What `fit.rule_out` shows of each cell, and of higher signals."""
-    scratch = fit.allocate(terms)
-    fit.rule_out(terms, signal, highest, theta, cell, scratch)
+    """What `rule_out` shows of each cell, and of higher signals."""
+    scratch = allocate(terms)
+    rule_out(terms, signal, highest, theta, cell, scratch)
     return scratch.done, scratch.falls[0]
 
 

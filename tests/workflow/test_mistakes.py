@@ -28,7 +28,10 @@ def message_of(workflow, **changes):
         ({"trails": 5}, r"unknown key 'trails'; allowed: "),
         ({"trials": -1}, r"trials: found -1; allowed: ≥ 1"),
         ({"masses_GeV": [50, 0.5]}, r"masses_GeV[1]: found 0.5; its largest recoil energy"),
-        ({"detectors": ["darwin"]}, r"config/detectors/darwin.yaml: no such file"),
+        (
+            {"detectors": ["darwin"]},
+            r"no file config/detectors/darwin.yaml; shipped are",
+        ),
     ],
 )
 def test_study(workflow, changes, message):
