@@ -127,9 +127,11 @@ def interval(
     theta, cell = np.empty(size), np.zeros(shapes, dtype=np.int64)
     best, best_cell = np.empty(size), np.zeros(shapes, dtype=np.int64)
     start(terms, theta, cell)
-    for t in range(len(tables) - 1):
-        results.status[t, number] = _NOT_CONVERGED
     for _ in range(10):
+        # What an earlier, lower maximum gave does not stand.
+        for t in range(len(tables) - 1):
+            results.status[t, number] = _NOT_CONVERGED
+            results.low[t, number], results.limit[t, number] = nan, nan
         top = maximise(terms, nan, theta, cell, scratch)
         if np.isnan(top):
             break
