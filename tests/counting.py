@@ -36,9 +36,12 @@ def as_table(critical):
 
 
 def counting_limit(
-    n, b, b_width=None, critical=ONE_SIDED_90, two_sided=False, bound=1e6, signal=1.0
+    n, b, b_width=None, critical=ONE_SIDED_90, two_sided=False, bound=1e6, signal=1.0, centre=1.0
 ):
-    """Interval from n events over b expected. Returns the kernel's results."""
+    """Interval from n events over b expected. Returns the kernel's results.
+
+    ``centre`` is what the background's rate was measured to be.
+    """
     model = counting_structure(b, b_width, signal)
     free = len(model.constraints)
     results, table = no_results((1, 1), free - 1), as_table(critical)
@@ -48,7 +51,7 @@ def counting_limit(
         np.array([float(n)]),
         np.array([[0, 1]]),
         np.ones((1, 1)),
-        np.ones((1, free)),
+        np.array([[1.0, centre][:free]]),
         table,
         np.array([0, len(table)]),
         two_sided,

@@ -38,6 +38,27 @@ def test_the_limit_scales_with_the_signal(scale):
     assert other.limit * scale == pytest.approx(one.limit, rel=1e-5)
 
 
+@pytest.mark.parametrize("centre", [-0.9, -0.3, 0.0, 0.4])
+@pytest.mark.parametrize("n", [0, 1, 4])
+def test_a_rate_that_was_measured_below_zero_is_fitted_at_zero_or_above(n, centre):
+    """By bisection of the slope in the background's rate, and a dense scan of the signal."""
+    b, width = 0.8, 0.7
+
+    def minus2lnl(signal):
+        def slope(rate):
+            return b * (n / max(signal + b * rate, 1e-12) - 1) - (rate - centre) / width**2
+
+        rate = 0.0 if slope(0.0) <= 0 else optimize.brentq(slope, 0, 20, xtol=1e-14)
+        mean = signal + b * rate
+        return 2 * (mean - (n * np.log(mean) if n else 0)) + ((rate - centre) / width) ** 2
+
+    lowest = min(minus2lnl(x) for x in np.append(1e-9, np.linspace(0.002, 8, 4001)))
+    limit = optimize.brentq(lambda x: minus2lnl(x) - lowest - one_sided(0.9), max(n, 0.1), 30)
+    found = counting_limit(n, b, b_width=b * width, centre=centre)
+    assert found.nuisances[0] >= 0
+    assert found.limit == pytest.approx(limit, rel=1e-4)
+
+
 def test_no_crossing_below_the_bound():
     row = counting_limit(3, 1.0, bound=2.5)
     assert row.status == Status.no_crossing

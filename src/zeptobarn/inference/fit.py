@@ -32,10 +32,10 @@ from zeptobarn.support.jit import Bools, Floats, Ints, inner_kernel
 
 @inner_kernel(_nrt=False)
 def start(terms: Terms, theta: Floats, cell: Ints) -> None:
-    """Put a fit at its natural start: one signal event, and all else where it is centred."""
+    """Put a fit at its natural start: all parameters where they are centred, rates at least 0."""
     rates = len(theta) - len(cell)
     for p in range(rates):
-        theta[p] = terms.centres[p]
+        theta[p] = max(terms.centres[p], 0.0)
     for p in range(len(cell)):
         anchors, at = terms.anchors[p], terms.centres[rates + p]
         k = 0
