@@ -138,14 +138,20 @@ def test_between_nodes_statistics_are_as_good_as_fitted(profiled):
     more = Nodes(
         every, np.searchsorted(every, thrown), 0 * nodes.first, 0 * nodes.last + len(every)
     )
-    found = [
-        critical_values(
-            throw(profiled, "redrawn", at, 500, streams_of(thrown, 500)), signals, 0.9, False, False
-        )
-        for at in (nodes, more)
-    ]
-    np.testing.assert_allclose(found[0][:, 0], found[1][:, 0], atol=0.5 * TIES)
-    np.testing.assert_allclose(found[0][:, 3], found[1][:, 3], rtol=0.01)
+    toys, fitted = (
+        throw(profiled, "redrawn", at, 500, streams_of(thrown, 500)) for at in (nodes, more)
+    )
+
+    def values(ensemble, level):
+        return critical_values(ensemble, signals, level, False, False)
+
+    # The weights come from nodes too: they may exchange two toys that are next to each other.
+    found, low, high = (values(fitted, level)[:, 0] for level in (0.9, 0.8997, 0.9003))
+    between = values(toys, 0.9)
+    assert (low - TIES < between[:, 0]).all()
+    assert (between[:, 0] < high + TIES).all()
+    assert np.median(np.abs(between[:, 0] - found)) < 0.01 * TIES
+    np.testing.assert_allclose(between[:, 3], values(fitted, 0.9)[:, 3], rtol=1e-3)
 
 
 def test_threads_change_nothing():

@@ -190,30 +190,34 @@ def throw(
         nodes.thrown,
         nodes.first,
         np.full((n_signals, n_toys), np.nan),
-        np.full((n_signals, n_toys, most), np.nan),
-        np.full((n_signals, n_toys, most), np.nan),
-        np.zeros((n_signals, n_toys, n_nodes)),
+        np.full((n_signals, most, n_toys), np.nan),
+        np.full((n_signals, most, n_toys), np.nan),
+        np.full((n_signals, most, n_toys), np.nan),
+        np.zeros((n_signals, n_nodes, n_toys)),
     )
+    everywhere = _log_densities(problem, truths)
     for k in range(n_signals):
-        here = slice(nodes.first[k], nodes.last[k])
-        n = here.stop - here.start
-        statistic, slope = np.full((2, n_toys, n), np.nan)
+        here = nodes.nodes[nodes.first[k] : nodes.last[k]]
+        n, density = len(here), np.zeros((n_toys, n_nodes))
+        statistic, curves = np.full((n_toys, n), np.nan), np.full((n_toys, 2, n), np.nan)
         _throw(
             problem,
             truths[nodes.thrown[k]],
             constraint_centres,
-            nodes.nodes[here],
+            here,
             streams[k],
             truths,
+            *everywhere,
             found.best[k],
             statistic,
-            slope,
-            found.log_density[k],
+            curves,
+            density,
             threads,
         )
-        found.statistic[k, :, :n] = statistic
-        found.slope[k, :, :n] = slope * nodes.nodes[here]
-        found.log_density[k] -= found.log_density[k, :, [nodes.thrown[k]]].T
+        found.statistic[k, :n] = statistic.T
+        found.slope[k, :n] = (curves[:, 0] * here).T
+        found.bend[k, :n] = (curves[:, 1] * here**2 + curves[:, 0] * here).T
+        found.log_density[k] = (density - density[:, [nodes.thrown[k]]]).T
     return found
 
 
@@ -246,9 +250,8 @@ def throw_and_scan(
         Best-fit signals, shape (toys,), and t̃, shape (toys, n); NaN where a fit failed.
     """
     best = np.full(n_toys, np.nan)
-    found, slopes = np.full((2, n_toys, len(signals)), np.nan)
+    found = np.full((n_toys, len(signals)), np.nan)
     nowhere = np.empty((0, len(truth)))
-    densities = np.empty((n_toys, 0))
     _throw(
         problem,
         truth,
@@ -256,10 +259,11 @@ def throw_and_scan(
         signals,
         streams,
         nowhere,
+        *_log_densities(problem, nowhere),
         best,
         found,
-        slopes,
-        densities,
+        np.empty((n_toys, 2, len(signals))),
+        np.empty((n_toys, 0)),
         threads,
     )
     return best, found
@@ -272,26 +276,24 @@ def _throw(
     signals: Floats,
     streams: Sequence[np.random.Generator],
     others: Floats,
+    totals: Floats,
+    logs: Floats,
     best: Floats,
     found: Floats,
-    slopes: Floats,
+    curves: Floats,
     densities: Floats,
     threads: int,
 ) -> None:
-    """Fill best fits, t̃ and its slopes at signals, and ln of the density at ``others``."""
+    """Fill best fits, t̃ and its derivatives at signals, and ln of the density at ``others``.
+
+    ``totals`` and ``logs`` are what `_log_densities` gives for ``others``.
+    """
     expected = predict(problem, truth)
     tables = [alias_table(bins) for bins in expected]
     share = np.concatenate([table[0] for table in tables])
     other = np.concatenate([table[1] for table in tables])
     means = np.array([bins.sum() for bins in expected])
     redrawn = constraint_centres == "redrawn"
-    totals, logs = np.empty(len(others)), np.empty((len(share), len(others)))
-    for k, at in enumerate(others):
-        bins = np.concatenate(predict(problem, at))
-        totals[k] = bins.sum()
-        with np.errstate(divide="ignore"):
-            logs[:, k] = np.log(bins)
-
     structure = reaching(problem, float(np.max(signals, initial=0.0)))
 
     def fill(i: int) -> None:
@@ -312,12 +314,21 @@ def _throw(
             logs,
             best[rows],
             found[rows],
-            slopes[rows],
+            curves[rows],
             densities[rows],
         )
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(fill, range(len(streams))))
+
+
+def _log_densities(problem: Problem, parameters: Floats) -> tuple[Floats, Floats]:
+    """Expected events at each of many points, and ln of those in bins, shape (bins, points)."""
+    bins = np.empty((len(problem.structure.density), len(parameters)))
+    for k, at in enumerate(parameters):
+        bins[:, k] = np.concatenate(predict(problem, at))
+    with np.errstate(divide="ignore"):
+        return bins.sum(axis=0), np.log(bins)
 
 
 def _streams(study: Study, n_toys: int, *address: str | int) -> list[np.random.Generator]:
@@ -378,11 +389,15 @@ def _toys(
     logs: Floats,
     best: Floats,
     found: Floats,
-    slopes: Floats,
+    curves: Floats,
     densities: Floats,
 ) -> None:
     datasets, size = len(means), len(truth)
-    drawn, exposure = nominal.copy().reshape(1, size), np.ones((1, datasets))
+    # A fit starts at the truth; constraints that are not redrawn are centred on the nominal values.
+    drawn, exposure = truth.copy().reshape(1, size), np.ones((1, datasets))
+    for p in range(1, size):
+        if not redrawn and int(structure.constraints[p, 0]) != UNCONSTRAINED:
+            drawn[0, p] = nominal[p]
     first = np.zeros((1, datasets + 1), dtype=np.int64)
     table = np.empty((len(signals), 1 + size))
     for d in range(datasets):
@@ -416,7 +431,7 @@ def _toys(
         best[toy] = nan
         found[toy] = nan
         if gather(structure, room, bins, weights, first[0], exposure[0], drawn[0]) == -1:
-            best[toy] = scan_one(room.terms, scratch, signals, table, slopes[toy])
+            best[toy] = scan_one(room.terms, scratch, signals, table, curves[toy])
             found[toy] = table[:, 0]
         density = densities[toy]
         for k in range(len(others)):

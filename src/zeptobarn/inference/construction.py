@@ -10,11 +10,11 @@ w = p(toy | μ) / mean over the nearest thrown signals of p(toy | signal)
 (the balance heuristic of multiple importance sampling; Veach and Guibas, SIGGRAPH 1995, 419),
 where p is the density of all that was thrown: the number of events, the events, and the redrawn
 centres of the constraints, at the nuisances that belong to each signal. A toy's statistic at μ
-comes from that at the *nodes* around it, where it was fitted, by Hermite's cubic in ln μ: with
-it, n events without background, 2 μ − 2 n ln μ, are exact but for μ.
+comes from the values and the first two derivatives at the *nodes* around it, where it was fitted,
+by Hermite's quintic in ln μ: with it, n events without background, 2 μ − 2 n ln μ, are exact but
+for μ.
 """
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -30,10 +30,12 @@ from zeptobarn.support.jit import Floats, Ints, inner_kernel, kernel
 LOWEST = 0.01
 # Largest distance of the signals that are tested: in events, and beyond that relative.
 _STEP, _RELATIVE_STEP = 0.005, 0.003
-# Largest distance of the nodes in ln μ: that at one expected event, and at any signal.
-_NODE_STEP, _LARGEST_NODE_STEP = 0.36, 0.4
+# Largest distance of the nodes in ln μ; of many events it is that of √μ events.
+_LARGEST_NODE_STEP = 0.8
+# The slope at a node is that of a polynomial through so many nodes to either side.
+_ASIDE = 2
 # What a critical value is raised by before data are compared with it: the statistic of toys lies on
-# a cubic through nodes, and data with the same events must not fall outside by its error.
+# curves through nodes, and data with the same events must not fall outside by its error.
 TIES = 1e-3
 # How far from the last signal's critical value the next is looked for first.
 _WINDOW = 0.1
@@ -54,11 +56,11 @@ class Ensemble(NamedTuple):
         First node at which the toys of a signal have their statistic, shape (S,).
     best
         Best-fit signals, shape (S, n); NaN where a fit failed.
-    statistic, slope
-        t̃ and its derivative in ln μ, from node ``first`` on, shape (S, n, most nodes); NaN
-        where a fit failed.
+    statistic, slope, bend
+        t̃ and its first and second derivative in ln μ, from node ``first`` on, shape
+        (S, most nodes, n); NaN where a fit failed.
     log_density
-        ln p of each toy at every node, less that at its own signal, shape (S, n, N).
+        ln p of each toy at every node, less that at its own signal, shape (S, N, n).
     """
 
     nodes: Floats
@@ -67,6 +69,7 @@ class Ensemble(NamedTuple):
     best: Floats
     statistic: Floats
     slope: Floats
+    bend: Floats
     log_density: Floats
 
 
@@ -95,9 +98,9 @@ def plan(thrown: Floats, efficiency: float, everywhere: bool) -> Nodes:
     everywhere
         Whether the toys that stand for no signal are fitted at all nodes, as CLs needs it.
     """
-    # The cubic's error for n events is of the order of the step to the power 4, times μ or n.
+    # Over less than √μ events the quintic sees the kinks that a shape's anchors make.
     corners = np.unique(np.append(thrown[1:], LOWEST / efficiency))
-    steps = np.minimum(_NODE_STEP * (corners[1:] * efficiency) ** -0.25, _LARGEST_NODE_STEP)
+    steps = np.minimum((corners[1:] * efficiency) ** -0.5, _LARGEST_NODE_STEP)
     numbers = np.ceil(np.log(corners[1:] / corners[:-1]) / steps).astype(int)
     parts = [
         np.geomspace(low, high, number, endpoint=False)
@@ -211,39 +214,37 @@ def _nearest(i: int, number: int) -> Ints:
 def _interpolation(nodes: Floats, signals: Floats) -> tuple[Ints, Floats, Floats]:
     """Node below each signal, the share of the way to the next in ln μ, and weights.
 
-    The weights are those of the nodes from one before that node to two behind it, for a curve
-    through the nodes whose slopes are those of parabolas through three of them (Hermite's cubic).
+    The weights are those of the nodes from `_ASIDE` before that node to as many behind the next,
+    for a curve through the nodes whose slopes are those of polynomials through the nodes around
+    (Hermite's cubic).
     """
     x = np.log(np.maximum(nodes, 1e-300))
     node = np.clip(np.searchsorted(nodes, signals, side="right") - 1, 0, len(nodes) - 2)
-    share, weights = np.zeros(len(signals)), np.zeros((len(signals), 4))
+    share, weights = np.zeros(len(signals)), np.zeros((len(signals), 2 * _ASIDE + 2))
     for r, (k, signal) in enumerate(zip(node.tolist(), signals.tolist(), strict=True)):
         if k == 0:
-            weights[r, 1] = 1.0
+            weights[r, _ASIDE] = 1.0
             continue
         width = x[k + 1] - x[k]
         share[r] = s = (log(signal) - x[k]) / width
         value, slope = _hermite(s)
-        weights[r, 1], weights[r, 2] = value, 1 - value
+        weights[r, _ASIDE], weights[r, _ASIDE + 1] = value, 1 - value
         for at, basis in ((k, slope), (k + 1, -_hermite(1 - s)[1])):
-            low, high = max(at - 1, 1), min(at + 1, len(nodes) - 1)
-            for node_at, share_of_slope in _slope(x, low, at, high):
-                weights[r, node_at - k + 1] += width * basis * share_of_slope
+            low, high = max(at - _ASIDE, 1), min(at + _ASIDE + 1, len(nodes))
+            first = low - k + _ASIDE
+            weights[r, first : first + high - low] += width * basis * _slope(x[low:high], at - low)
     return node, share, weights
 
 
-def _slope(x: Floats, low: int, at: int, high: int) -> Sequence[tuple[int, float]]:
-    """Weights of nodes in the slope at one of them."""
-    if low == at or at == high:
-        width = float(x[high] - x[low])
-        return [(low, -1 / width), (high, 1 / width)]
-    before, behind = float(x[at] - x[low]), float(x[high] - x[at])
-    both = before + behind
-    return [
-        (low, -behind / (before * both)),
-        (at, (behind - before) / (before * behind)),
-        (high, before / (behind * both)),
-    ]
+def _slope(x: Floats, at: int) -> Floats:
+    """Weights of nodes in the slope, at one of them, of the polynomial through all (Lagrange)."""
+    found = np.zeros(len(x))
+    for i in range(len(x)):
+        others = np.delete(x, [i, at])
+        if i != at:
+            found[i] = np.prod(x[at] - others) / (np.prod(x[i] - others) * (x[i] - x[at]))
+    found[at] = -found.sum()
+    return found
 
 
 def _hermite(s: float) -> tuple[float, float]:
@@ -276,7 +277,7 @@ def _segment(
         for j in range(len(low)):
             for i in range(toys):
                 w0[j * toys + i] = exp(
-                    ensemble.log_density[low[j], i, 0] - background_mixture[j, i]
+                    ensemble.log_density[low[j], 0, i] - background_mixture[j, i]
                 )
     for r in range(len(signals)):
         _statistics(ensemble, nearest, signals[r], node[r], share[r], upper, t)
@@ -302,9 +303,9 @@ def _mixture(ensemble: Ensemble, nearest: Ints) -> Floats:
         for i in range(toys):
             largest, total = -inf, 0.0
             for k in nearest:
-                largest = max(largest, ensemble.log_density[nearest[j], i, ensemble.thrown[k]])
+                largest = max(largest, ensemble.log_density[nearest[j], ensemble.thrown[k], i])
             for k in nearest:
-                total += exp(ensemble.log_density[nearest[j], i, ensemble.thrown[k]] - largest)
+                total += exp(ensemble.log_density[nearest[j], ensemble.thrown[k], i] - largest)
             found[j, i] = largest + log(total / len(nearest))
     return found
 
@@ -314,16 +315,20 @@ def _weights(
     ensemble: Ensemble, nearest: Ints, node: int, spline: Floats, mixture: Floats, w: Floats
 ) -> None:
     toys = ensemble.best.shape[1]
+    other = node if spline[_ASIDE] > spline[_ASIDE + 1] else node + 1
     for j in range(len(nearest)):
+        at, here = ensemble.log_density[nearest[j]], w[j * toys : (j + 1) * toys]
         for i in range(toys):
-            at = ensemble.log_density[nearest[j], i]
-            value = 0.0
-            for m in range(4):
-                if spline[m] != 0.0:
-                    value += spline[m] * at[node - 1 + m]
+            here[i] = 0.0
+        for m in range(len(spline)):
+            if spline[m] != 0.0:
+                for i in range(toys):
+                    here[i] += spline[m] * at[node - _ASIDE + m, i]
+        for i in range(toys):
+            value = here[i]
             if not value > -inf or not value < inf:  # nodes that a toy is impossible at
-                value = at[node] if spline[1] > spline[2] else at[node + 1]
-            w[j * toys + i] = exp(value - mixture[j, i])
+                value = at[other, i]
+            here[i] = exp(value - mixture[j, i])
 
 
 @inner_kernel()
@@ -337,24 +342,27 @@ def _statistics(
     t: Floats,
 ) -> None:
     """t̃ or q̃ of toys at a signal; infinite where a fit failed."""
-    toys = ensemble.best.shape[1]
-    s, rest = share, 1.0 - share
+    toys, s, rest = ensemble.best.shape[1], share, 1.0 - share
     width = log(ensemble.nodes[node + 1] / ensemble.nodes[node]) if node > 0 else 0.0
-    value = (1.0 + 2.0 * s) * rest * rest
-    rise, fall = width * s * rest * rest, width * rest * s * s
+    # Hermite's quintic: weights of both nodes' values, slopes and bends.
+    value = rest**3 * (1.0 + 3.0 * s + 6.0 * s * s)
+    rise, fall = width * s * rest**3 * (1.0 + 3.0 * s), width * rest * s**3 * (1.0 + 3.0 * rest)
+    bend, to = 0.5 * width**2 * s * s * rest**3, 0.5 * width**2 * rest * rest * s**3
     for j in range(len(nearest)):
-        k = node - ensemble.first[nearest[j]]
+        k, best = node - ensemble.first[nearest[j]], ensemble.best[nearest[j]]
+        here, at = t[j * toys : (j + 1) * toys], ensemble.statistic[nearest[j]]
+        if s == 0.0:
+            for i in range(toys):
+                here[i] = at[k, i]
+        else:
+            slope, curve = ensemble.slope[nearest[j]], ensemble.bend[nearest[j]]
+            for i in range(toys):
+                found = value * at[k, i] + (1.0 - value) * at[k + 1, i]
+                found += rise * slope[k, i] - fall * slope[k + 1, i]
+                here[i] = found + bend * curve[k, i] + to * curve[k + 1, i]
         for i in range(toys):
-            at = ensemble.statistic[nearest[j], i]
-            if upper and ensemble.best[nearest[j], i] > signal:
-                found = 0.0
-            elif s == 0.0:
-                found = at[k]
-            else:
-                slope = ensemble.slope[nearest[j], i]
-                found = value * at[k] + (1.0 - value) * at[k + 1]
-                found += rise * slope[k] - fall * slope[k + 1]
-            t[j * toys + i] = inf if np.isnan(found) else max(found, 0.0)
+            found = inf if np.isnan(here[i]) else max(here[i], 0.0)
+            here[i] = 0.0 if upper and best[i] > signal else found
 
 
 @inner_kernel()

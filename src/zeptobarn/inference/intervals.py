@@ -178,11 +178,12 @@ def _keep_fit(
 
 
 @inner_kernel()
-def scan_one(terms: Terms, s: Scratch, signals: Floats, found: Floats, slopes: Floats) -> float:
+def scan_one(terms: Terms, s: Scratch, signals: Floats, found: Floats, curves: Floats) -> float:
     """t̃ of one dataset at several signal rates, and the parameters that are best there.
 
-    ``found`` is filled: shape (signals, 1 + F + P); NaN where a fit failed; and ``slopes``, the
-    derivative of t̃ in the signal rate. Gives the best-fit signal rate, NaN where its fit failed.
+    ``found`` is filled: shape (signals, 1 + F + P); NaN where a fit failed; and ``curves``, the
+    first two derivatives of t̃ in the signal rate, shape (2, signals). Gives the best-fit signal
+    rate, NaN where its fit failed.
     """
     size, shapes = len(terms.centres), len(terms.cells)
     rates = size - shapes
@@ -205,8 +206,9 @@ def scan_one(terms: Terms, s: Scratch, signals: Floats, found: Floats, slopes: F
             if lowest < -SLACK:
                 break
             found[k, 0] = max(found[k, 0], 0.0)
-            gain, slope, _ = follow(theta, rates, s)
-            slopes[k] = -2.0 * (slope if gain < inf else s.gradient[0])
+            gain, slope, curvature = follow(theta, rates, s)
+            curves[0, k] = -2.0 * (slope if gain < inf else s.gradient[0])
+            curves[1, k] = 2.0 * curvature
             for p in range(size):
                 found[k, 1 + p] = theta[p]
                 if p >= rates:
@@ -268,7 +270,7 @@ def scans(
     signals: Floats,
     best: Floats,
     found: Floats,
-    slopes: Floats,
+    curves: Floats,
 ) -> None:
     """t̃ of many likelihoods at the same signal rates.
 
@@ -283,8 +285,8 @@ def scans(
     found
         Filled: t̃, and the free rates and shape parameters that are best at that signal; shape
         (likelihoods, n, 1 + F + P). NaN where a fit failed or an event has no density.
-    slopes
-        Filled: the derivative of t̃ in the signal rate, shape (likelihoods, n).
+    curves
+        Filled: the first two derivatives of t̃ in the signal rate, shape (likelihoods, 2, n).
     """
     room = make_room(structure, first)
     scratch = allocate(room.terms)
@@ -294,4 +296,4 @@ def scans(
             found[d, k, 0] = nan
         best[d] = nan
         if missing == -1:
-            best[d] = scan_one(room.terms, scratch, signals, found[d], slopes[d])
+            best[d] = scan_one(room.terms, scratch, signals, found[d], curves[d])

@@ -241,7 +241,7 @@ def scan(
         np.asarray(signals, dtype=float),
         best,
         found,
-        np.empty(found.shape[:2]),
+        np.empty((len(best), 2, len(signals))),
     )
     return best, found
 
