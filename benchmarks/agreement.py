@@ -44,13 +44,14 @@ from rich.table import Table
 from scipy import stats
 
 from zeptobarn.physics import quadrature
-from zeptobarn.physics.detector import Detector, Recoil
+from zeptobarn.physics.apparatus import Recoil
+from zeptobarn.physics.detector import Detector
 from zeptobarn.physics.quadrature import Nodes
 from zeptobarn.physics.simulate import histogram
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.study import Study
 from zeptobarn.support.streams import stream
-from zeptobarn.templates.response import energy_edges, settings_at
+from zeptobarn.templates.response import apparatus_at, energy_edges
 from zeptobarn.templates.spectra import wimp_spectrum
 from zeptobarn.templates.templates import recoils_per_bin
 
@@ -102,10 +103,10 @@ class Responses:
 
 def study_edges(study: Study, detector: Detector, recoil: Recoil, finer: int = 1) -> Floats:
     """Edges of the study's energy bins, or of finer ones."""
-    settings = detector.settings
+    apparatus = detector.apparatus
     return energy_edges(
-        settings["response_cutoff_keV"][recoil],
-        settings["response_max_keV"][recoil],
+        apparatus.response_cutoff_keV[recoil],
+        apparatus.response_max_keV[recoil],
         study.energy_bin_width_log / finer,
     )
 
@@ -137,19 +138,19 @@ def responses(
     the same random streams, so that the total is as asked.
     """
     detector = study.detectors[name]
-    settings, nuisances = settings_at(study, name, study.anchors(name, recoil)[anchor])
+    apparatus, nuisances = apparatus_at(study, name, study.anchors(name, recoil)[anchor])
     space, n_bins = detector.space, len(edges_keV) - 1
 
     def simulated(events_per_bin: int) -> tuple[Floats, Floats, Ints]:
         streams = [stream(seed, "agreement", name, recoil, anchor, i) for i in range(n_bins)]
         return histogram(
-            settings, recoil, space, edges_keV, events_per_bin, streams, nuisances, threads=2
+            apparatus, recoil, space, edges_keV, events_per_bin, streams, nuisances, threads=2
         )
 
     trial = int(simulated(TRIAL_EVENTS)[2].sum())
     found = simulated(max(1, round(TRIAL_EVENTS * n_events / trial)))
     exact, finer = (
-        quadrature.response(settings, recoil, space, edges_keV, nuisances, threads=2, nodes=nodes)
+        quadrature.response(apparatus, recoil, space, edges_keV, nuisances, threads=2, nodes=nodes)
         for nodes in (Nodes(), FINER)
     )
     # Polynomials between nodes leave −1e-18 in places.
@@ -206,7 +207,7 @@ def change_by_halving(study: Study, name: str) -> float:
     rates = []
     for finer in (1, 2):
         edges = study_edges(study, detector, "nr", finer)
-        found = quadrature.response(detector.settings, "nr", detector.space, edges, threads=2)
+        found = quadrature.response(detector.apparatus, "nr", detector.space, edges, threads=2)
         rates.append(float(recoils_per_bin(spectrum, edges) @ found.sum(axis=1)))
     return rates[1] / rates[0] - 1
 

@@ -26,7 +26,7 @@ from rich.table import Table
 from zeptobarn.figures.style import BLUE, RED, new_figure
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.model import Model
-from zeptobarn.physics.detector import Recoil
+from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.summary.sensitivity import asimov_limits, source_widths, template_bias

@@ -7,7 +7,7 @@ as they are here, once as in the published toy model (``reach: ignore``).
 LZ: the median by q̃ and by t̃ at every mass of the published curves, asymptotic, leff profiled,
 v0 = 220 km/s.
 
-`make bench-published` prints the tables of docs/published.md.
+`make bench-published` prints the tables of docs/validation.md.
 """
 
 import dataclasses
@@ -56,7 +56,7 @@ def xenon1t(study: Study) -> pd.DataFrame:
         ("_ignore", {"reach": "ignore"}),
         ("_nest", {"yields": {"nr": "nest", "er": "er_polynomial"}}),
     ):
-        changed = with_settings(study, "xenon1t", changes)
+        changed = with_numbers(study, "xenon1t", changes)
         for model in models(changed, "xenon1t", MASSES_GEV):
             row, toys = (
                 rows[model.mass_GeV],
@@ -107,8 +107,8 @@ def models(study: Study, detector: str, masses_GeV: tuple[float, ...]) -> list[M
     return [make_model(study, detector, m, "SI", {detector: templates}) for m in masses_GeV]
 
 
-def with_settings(study: Study, detector: str, changes: Mapping[str, Any]) -> Study:
-    """Change keys of a detector file; ``reach`` is one of each formula."""
+def with_numbers(study: Study, detector: str, changes: Mapping[str, Any]) -> Study:
+    """Change numbers of a detector; ``reach`` is one of each formula."""
     found = study.detectors[detector]
     changes = dict(changes)
     reach = changes.pop("reach", None)
@@ -118,8 +118,8 @@ def with_settings(study: Study, detector: str, changes: Mapping[str, Any]) -> St
         else source
         for source in found.sources
     )
-    settings = {**found.settings, **changes}
-    changed = dataclasses.replace(found, settings=settings, sources=sources)
+    apparatus = dataclasses.replace(found.apparatus, **changes)
+    changed = dataclasses.replace(found, apparatus=apparatus, sources=sources)
     return dataclasses.replace(study, detectors={**study.detectors, detector: changed})
 
 

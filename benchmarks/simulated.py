@@ -177,10 +177,10 @@ def recoils(
         return rng.choice(len(shares), 100_000, p=shares / shares.sum()), float(shares.sum())
     n = RECOILS.get("signal" if study.signal(source) else source, RECOILS["other"])
     bins = sample_bins(
-        detector.settings, recoil, detector.space, spectrum, n, rng, Nuisances(leff=leff)
+        detector.apparatus, recoil, detector.space, spectrum, n, rng, Nuisances(leff=leff)
     )
     kept = bins[bins >= 0]
-    rate = rate_above_cutoff(detector.settings, recoil, spectrum)
+    rate = rate_above_cutoff(detector.apparatus, recoil, spectrum)
     return kept, rate * events_per_rate(study, DETECTOR, source) * len(kept) / n
 
 

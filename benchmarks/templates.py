@@ -20,7 +20,7 @@ Run with `make bench-templates`, or `python benchmarks/templates.py [figure]`.
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ from test_simulate import TOY_YIELDS, chain_in_numpy
 
 from zeptobarn.figures.style import BLACK, BLUE, RED, new_figure
 from zeptobarn.physics import quadrature
-from zeptobarn.physics.detector import Detector, Recoil
+from zeptobarn.physics.apparatus import Recoil
+from zeptobarn.physics.detector import Detector
 from zeptobarn.physics.quadrature import Nodes
 from zeptobarn.physics.simulate import histogram, simulate
 from zeptobarn.study.loading import load_study
@@ -131,12 +132,12 @@ def ranges(study: Study, table: Table) -> None:
     """Add `histogram` and its peers, at the same energies."""
     for name, yields, recoil, low, high in RANGES:
         detector = study.detectors[name]
-        settings = dict(detector.settings, yields=yields)
+        apparatus = replace(detector.apparatus, yields=yields)
         edges = np.geomspace(low, high, ENERGY_BINS + 1)
 
         def kernel() -> NDArray[np.int64]:
             streams = [stream(1, "bench", i) for i in range(ENERGY_BINS)]
-            found = histogram(settings, recoil, detector.space, edges, EVENTS_PER_BIN, streams)
+            found = histogram(apparatus, recoil, detector.space, edges, EVENTS_PER_BIN, streams)
             return found[2] + PILOTS_PER_BIN
 
         events = kernel()
@@ -144,7 +145,7 @@ def ranges(study: Study, table: Table) -> None:
 
         def numpy() -> int:
             for energy, n in zip(edges[:-1:8], numbers, strict=True):
-                chain_in_numpy(settings, recoil, energy, stream(1, "peer"), n)
+                chain_in_numpy(apparatus, recoil, energy, stream(1, "peer"), n)
             return int(numbers.sum())
 
         mine = rate(lambda: int(kernel().sum()))
@@ -160,13 +161,13 @@ def ranges(study: Study, table: Table) -> None:
 
 def wimp(study: Study, table: Table) -> None:
     """Add `simulate` and nestpy for recoils of a WIMP above the response cutoff."""
-    settings = dict(study.detectors["lz"].settings, yields=NEST_YIELDS)
+    apparatus = replace(study.detectors["lz"].apparatus, yields=NEST_YIELDS)
     spectrum = wimp_spectrum(50, "SI", study.halo)
-    edges = np.geomspace(settings["response_cutoff_keV"]["nr"], largest_keV(spectrum), 4000)
+    edges = np.geomspace(apparatus.response_cutoff_keV["nr"], largest_keV(spectrum), 4000)
     energies = draw(edges, integrate(spectrum, edges), PEER_EVENTS)
 
     def events() -> int:
-        simulate(settings, "nr", energies, stream(1, "bench"))
+        simulate(apparatus, "nr", energies, stream(1, "bench"))
         return PEER_EVENTS
 
     mine, theirs = rate(events), rate(lambda: nestpy_events("nr", energies))
@@ -190,10 +191,10 @@ def largest_keV(spectrum: pd.DataFrame) -> float:
 
 def study_edges(study: Study, detector: Detector, largest_keV: float, finer: int = 1) -> Floats:
     """Edges of the study's energy bins for nuclear recoils, up to a largest energy."""
-    settings = detector.settings
+    apparatus = detector.apparatus
     edges = energy_edges(
-        settings["response_cutoff_keV"]["nr"],
-        settings["response_max_keV"]["nr"],
+        apparatus.response_cutoff_keV["nr"],
+        apparatus.response_max_keV["nr"],
         study.energy_bin_width_log / finer,
     )
     return edges[: np.searchsorted(edges, largest_keV) + 1]
@@ -205,7 +206,7 @@ def precisions(study: Study) -> dict[tuple[int, str], dict[str, list[Precision]]
     found = {}
     for name, detector in study.detectors.items():
         fine = study_edges(study, detector, max(map(largest_keV, spectra.values())), FINER_BINS)
-        exact = quadrature.response(detector.settings, "nr", detector.space, fine, nodes=FINER)
+        exact = quadrature.response(detector.apparatus, "nr", detector.space, fine, nodes=FINER)
         for mass, spectrum in spectra.items():
             edges = study_edges(study, detector, largest_keV(spectrum))
             reference = recoils_per_bin(spectrum, fine) @ exact
@@ -220,21 +221,21 @@ def ways(
     detector: Detector, spectrum: pd.DataFrame, edges_keV: Floats
 ) -> Mapping[str, Callable[[int, int], Floats]]:
     """Makers of a template: expected events per kg day, given a size and a seed."""
-    settings, space = detector.settings, detector.space
+    apparatus, space = detector.apparatus, detector.space
 
     def plain(size: int, seed: int) -> Floats:
         rng = stream(seed, PLAIN)
-        bins = sample_bins(settings, "nr", space, spectrum, size, rng)
+        bins = sample_bins(apparatus, "nr", space, spectrum, size, rng)
         counts = np.bincount(bins[bins >= 0], minlength=int(np.prod(space.shape)))
-        return np.asarray(counts * (rate_above_cutoff(settings, "nr", spectrum) / size))
+        return np.asarray(counts * (rate_above_cutoff(apparatus, "nr", spectrum) / size))
 
     def stratified(size: int, seed: int) -> Floats:
         streams = [stream(seed, STRATIFIED, i) for i in range(len(edges_keV) - 1)]
-        probability, _, _ = histogram(settings, "nr", space, edges_keV, size, streams)
+        probability, _, _ = histogram(apparatus, "nr", space, edges_keV, size, streams)
         return np.asarray(recoils_per_bin(spectrum, edges_keV) @ probability)
 
     def exact(size: int, seed: int) -> Floats:
-        probability = quadrature.response(settings, "nr", space, edges_keV)
+        probability = quadrature.response(apparatus, "nr", space, edges_keV)
         return np.asarray(recoils_per_bin(spectrum, edges_keV) @ probability)
 
     return {PLAIN: plain, STRATIFIED: stratified, QUADRATURE: exact}

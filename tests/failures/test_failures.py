@@ -64,10 +64,10 @@ def share(rows, status, finder="conventional"):
 def test_acceptances_of_the_original_study(study, inputs):
     """2 to 3 % at 10 GeV, 0.15 to 0.25 % at 7 GeV, above the cutoff of 1 keV."""
     templates, spectra = inputs
-    settings = study.detectors[DETECTOR].settings
+    apparatus = study.detectors[DETECTOR].apparatus
     exposure = study.detectors[DETECTOR].exposure_kg_day
     for source, low, high in (("wimp_SI_10GeV", 0.02, 0.032), ("wimp_SI_7GeV", 0.0015, 0.0027)):
-        recoils = rate_above_cutoff(settings, "nr", spectra[source]) * exposure
+        recoils = rate_above_cutoff(apparatus, "nr", spectra[source]) * exposure
         assert low < templates[source].nominal.sum() / recoils < high
 
 
@@ -83,7 +83,7 @@ def test_the_law_is_predicted_not_fitted(summary, study, inputs):
         & (summary["mass_GeV"] == 10)
     ].set_index("n_events_for_pdf")
     templates, spectra = inputs
-    recoils = rate_above_cutoff(study.detectors[DETECTOR].settings, "nr", spectra["wimp_SI_10GeV"])
+    recoils = rate_above_cutoff(study.detectors[DETECTOR].apparatus, "nr", spectra["wimp_SI_10GeV"])
     recoils *= study.detectors[DETECTOR].exposure_kg_day
     acceptance = templates["wimp_SI_10GeV"].nominal.sum() / recoils
     assert rows["predicted_fraction"][50].iloc[0] == pytest.approx(

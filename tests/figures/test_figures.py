@@ -91,9 +91,9 @@ def test_yields(tmp_path, small_study, monkeypatch):
         yield_figures,
         lambda: yield_figures.draw(small_study, "xenon1t", [tmp_path / "kept.png"]),
     )
-    settings = small_study.detectors["xenon1t"].settings
-    field = settings["drift_field_V_per_cm"]
-    density = settings["liquid_density_g_per_cm3"]
+    apparatus = small_study.detectors["xenon1t"].apparatus
+    field = apparatus.drift_field_V_per_cm
+    density = apparatus.liquid_density_g_per_cm3
     for row, recoil in zip(np.reshape(figure.axes, (2, 2)), ("nr", "er"), strict=True):
         for axis, quanta in zip(row, ("photons", "electrons"), strict=True):
             lines = {line.get_label(): line for line in axis.lines}
@@ -101,7 +101,7 @@ def test_yields(tmp_path, small_study, monkeypatch):
                 x, y = lines[model].get_data()
                 expected = getattr(mean_yields(model, x, field, density_g_per_cm3=density), quanta)
                 np.testing.assert_allclose(y * x, expected)
-                full = model == settings["yields"][recoil]
+                full = model == apparatus.yields[recoil]
                 assert lines[model].get_linestyle() == ("-" if full else "--")
 
 

@@ -26,7 +26,7 @@ def test_every_formula_is_normalised():
         detector = load_detector(f"config/detectors/{name}.yaml")
         for source in detector.sources:
             if source.formula:
-                found = shares(source.formula, detector.space, detector.settings)
+                found = shares(source.formula, detector.space, detector.apparatus)
                 assert found.shape == (np.prod(detector.space.shape),)
                 assert found.min() >= 0
                 assert found.sum() == pytest.approx(1, abs=1e-12)
@@ -35,7 +35,7 @@ def test_every_formula_is_normalised():
 def test_accidental_coincidences_of_xenon1t():
     """Per PE of each area, as the published toy model has it, integrated adaptively."""
     settings, space = formula("xenon1t", "accidental")
-    cs1, cs2 = by_axis(shares(settings, space, {}), space)
+    cs1, cs2 = by_axis(shares(settings, space, None), space)
 
     def along1(x):
         return 0.2217 * (x / 3) ** -1.715 + 0.0026
@@ -54,7 +54,7 @@ def test_accidental_coincidences_of_xenon1t():
 
 def test_wall_leakage_of_xenon1t():
     settings, space = formula("xenon1t", "wall")
-    cs1, cs2 = by_axis(shares(settings, space, {}), space)
+    cs1, cs2 = by_axis(shares(settings, space, None), space)
     below = stats.norm(2.15, 0.17).cdf(np.log10(np.minimum(space.cs2_edges, 600)))
     np.testing.assert_allclose(cs2, np.diff(below) / np.ptp(below), rtol=1e-6, atol=1e-12)
     # 0.3 at 3 PE, 1 at 12 PE and beyond; bins are 1 PE wide.
@@ -64,7 +64,7 @@ def test_wall_leakage_of_xenon1t():
 
 def test_anomalous_events_are_flat_in_every_bin():
     settings, space = formula("xenon1t", "anomalous")
-    np.testing.assert_allclose(shares(settings, space, {}), 1 / np.prod(space.shape), rtol=1e-9)
+    np.testing.assert_allclose(shares(settings, space, None), 1 / np.prod(space.shape), rtol=1e-9)
 
 
 def test_lz_without_accidental_or_anomalous_events():
@@ -77,7 +77,7 @@ def test_no_density_in_the_analysis_space():
     settings, space = formula("xenon1t", "wall")
     nowhere = {**settings, "cs2": {**settings["cs2"], "high": 20}}
     with pytest.raises(ValueError, match=r"log_normal.*zero between 50 and 8000"):
-        shares(nowhere, space, {})
+        shares(nowhere, space, None)
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_no_density_in_the_analysis_space():
 def test_a_density_that_overflows(density):
     settings, space = formula("xenon1t", "wall")
     with pytest.raises(ValueError, match=f"{density['kind']}.*not finite between 50 and 8000"):
-        shares({**settings, "cs2": density}, space, {})
+        shares({**settings, "cs2": density}, space, None)

@@ -1,15 +1,18 @@
 """The response without random numbers: against the simulation, itself and closed forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from zeptobarn.physics import quadrature
-from zeptobarn.physics.detector import relative_light_yield
+from zeptobarn.physics.apparatus import LightYield
+from zeptobarn.physics.detector import load_detector
 from zeptobarn.physics.quadrature import Nodes, response
 from zeptobarn.physics.simulate import histogram
 from zeptobarn.support.streams import stream
-from zeptobarn.templates.response import settings_at
+from zeptobarn.templates.response import apparatus_at
 
 # A few energy bins from the threshold to the end of the analysis space, keV.
 BINS_KEV = {
@@ -19,21 +22,21 @@ BINS_KEV = {
 EVENTS = 40_000
 
 
-def responses(settings, recoil, space, nuisances=quadrature.NOMINAL, **options):
+def responses(apparatus, recoil, space, nuisances=quadrature.NOMINAL, **options):
     """The response of each of `BINS_KEV`, which have those between them for neighbours."""
     edges = np.ravel(BINS_KEV[recoil])
-    return response(settings, recoil, space, edges, nuisances, **options)[::2]
+    return response(apparatus, recoil, space, edges, nuisances, **options)[::2]
 
 
-def pulls(settings, recoil, space, nuisances=quadrature.NOMINAL):
+def pulls(apparatus, recoil, space, nuisances=quadrature.NOMINAL):
     """p-value of each energy bin's template, and the pull of its acceptance."""
     p_values, acceptance = [], []
-    found_exactly = responses(settings, recoil, space, nuisances)
+    found_exactly = responses(apparatus, recoil, space, nuisances)
     for i, edges in enumerate(np.array(BINS_KEV[recoil])):
         exact = found_exactly[i]
         rng = stream(1, "quadrature", i)
         (found,), (variance,), (events,) = histogram(
-            settings, recoil, space, edges, EVENTS, [rng], nuisances
+            apparatus, recoil, space, edges, EVENTS, [rng], nuisances
         )
         # Simulated weights are below 1, so this many expected events are at least as many entries.
         big = (exact * events >= 25) & (variance > 0)
@@ -52,8 +55,8 @@ def test_agrees_with_the_simulation(small_study, detector, recoil):
     space = small_study.detectors[detector].space
     p_values, acceptance = [], []
     for values in small_study.anchors(detector, recoil).values():
-        settings, nuisances = settings_at(small_study, detector, values)
-        a, b = pulls(settings, recoil, space, nuisances)
+        apparatus, nuisances = apparatus_at(small_study, detector, values)
+        a, b = pulls(apparatus, recoil, space, nuisances)
         p_values += a
         acceptance += b
     assert len(p_values) >= 4
@@ -68,18 +71,16 @@ def with_maps(detector):
     """
     radii, z, rng = np.linspace(0, 40, 21), np.linspace(-84, -13, 19), stream(1, "map")
     wall, surface = (radii > 36)[:, np.newaxis], z > -20
-    s1 = relative_light_yield(
-        detector.settings["s1_relative_light_yield"], radii[:, np.newaxis] ** 2, z
-    )
+    s1 = detector.apparatus.s1_relative_light_yield.at(radii[:, np.newaxis] ** 2, z)
     s1 *= np.where(wall, 0.8, 1.0) * np.where(surface, 1.3, 1.0)
     s2 = 1.1 - 0.3 * (radii[:, np.newaxis] / 40) ** 2 + 0.1 * np.cos(z / 30)
     s2 *= np.where(wall, 0.7, 1.0)
-    points = {"radius_cm": radii.tolist(), "z_cm": z.tolist()}
     return {
-        f"{name}_relative_light_yield": {
-            **points,
-            "relative_yield": (field * (1 + noise * rng.standard_normal(field.shape))).tolist(),
-        }
+        f"{name}_relative_light_yield": LightYield(
+            radius_cm=tuple(radii),
+            z_cm=tuple(z),
+            relative_yield=field * (1 + noise * rng.standard_normal(field.shape)),
+        )
         for name, field, noise in (("s1", s1, 0.03), ("s2", s2, 0.05))
     }
 
@@ -102,7 +103,7 @@ def with_maps(detector):
 def test_agrees_whatever_the_detector(small_study, change, recoil):
     detector = small_study.detectors["xenon1t"]
     change = with_maps(detector) if change == "maps" else change
-    p_values, acceptance = pulls({**detector.settings, **change}, recoil, detector.space)
+    p_values, acceptance = pulls(replace(detector.apparatus, **change), recoil, detector.space)
     assert min(p_values) * len(p_values) > 0.01
     assert np.abs(acceptance).max() < 4
 
@@ -120,7 +121,7 @@ def test_twice_as_fine_changes_nothing(small_study, detector, recoil):
     """The quadrature's own error is below 0.1 % in bins above 1 % of the largest."""
     found = small_study.detectors[detector]
     default, fine = (
-        responses(found.settings, recoil, found.space, nodes=nodes)
+        responses(found.apparatus, recoil, found.space, nodes=nodes)
         for nodes in (Nodes(), Nodes(80, 8, 16, 3.0, 18, 0.6))
     )
     for one, other in zip(default, fine, strict=True):
@@ -132,7 +133,7 @@ def test_twice_as_fine_changes_nothing(small_study, detector, recoil):
 def test_threads_change_nothing(small_study):
     detector = small_study.detectors["lz"]
     one, two = (
-        response(detector.settings, "nr", detector.space, np.geomspace(2, 20, 12), threads=threads)
+        response(detector.apparatus, "nr", detector.space, np.geomspace(2, 20, 12), threads=threads)
         for threads in (1, 2)
     )
     np.testing.assert_array_equal(one, two)
@@ -142,26 +143,21 @@ def test_threads_change_nothing(small_study):
 def test_probability_of_three_detected_photons(small_study, photons, expected):
     """MODEL.md §4: p = 0.1442/1.15, whatever the area."""
     detector = small_study.detectors["xenon1t"]
-    flat = dict(small_study.detectors["lz"].settings["s1_relative_light_yield"])
-    settings = {
-        **detector.settings,
-        "s1_relative_light_yield": flat,
-        "s1_peak_efficiency": [0, 0, 0, 1],
-        "s1_area_threshold": -100.0,
-    }
+    apparatus = replace(
+        detector.apparatus,
+        s1_relative_light_yield=LightYield(),
+        s1_peak_efficiency=(0, 0, 0, 1),
+        s1_area_threshold=-100.0,
+    )
     space = type(detector.space)(np.array([-100.0, 1000.0]), detector.space.cs2_edges)
-    found = quadrature._cs1_matrices(settings, space, 60, Nodes())
+    found = quadrature._cs1_matrices(apparatus, space, 60, Nodes())
     assert found[0, photons, 0] == pytest.approx(expected, abs=5e-5)
 
 
 def test_quanta_of_the_split_model():
     """Summed over everything, means and variances are those that the model says."""
     yields = quadrature.detector_yields(
-        {
-            "yields": {"nr": "lenardo2015"},
-            "drift_field_V_per_cm": 117,
-            "liquid_density_g_per_cm3": 2.9,
-        },
+        replace(load_detector("xenon1t").apparatus, drift_field_V_per_cm=117),
         "nr",
         np.array([10.0]),
     )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from scipy import integrate, stats
 from test_quadrature import with_maps
 
 from zeptobarn.physics import reach
-from zeptobarn.physics.detector import relative_light_yield
 from zeptobarn.physics.formulas import shares
 from zeptobarn.physics.reach import smallest_anywhere, smallest_areas
 from zeptobarn.physics.simulate import simulate
@@ -40,15 +40,15 @@ SPREAD = {"electron_lifetime_spread": 0.2, "apply_bias": True}
 
 def found_and_ignored(detector, source, **changes):
     """Shares by bin with the reach and without, shape (2, cS1 bins, cS2 bins)."""
-    formula, settings = detector.source(source).formula, {**detector.settings, **changes}
+    formula, apparatus = detector.source(source).formula, replace(detector.apparatus, **changes)
     both = [formula, {**formula, "reach": "ignore"}]
     space = detector.space
-    return np.array([shares(each, space, settings).reshape(space.shape) for each in both])
+    return np.array([shares(each, space, apparatus).reshape(space.shape) for each in both])
 
 
 def test_smallest_cs2_of_xenon1t(small_study):
     """150 PE after a drift of 13.45 cm at 1.44 mm/µs, with a lifetime of 452 µs."""
-    cs1, cs2, weight = smallest_areas(small_study.detectors["xenon1t"].settings)
+    cs1, cs2, weight = smallest_areas(small_study.detectors["xenon1t"].apparatus)
     assert cs2.min() == pytest.approx(150 * np.exp(134.5 / 1.44 / 452), rel=1e-12)
     assert round(cs2.min()) == 184
     assert cs2.max() == pytest.approx(150 * np.exp(834.5 / 1.44 / 452), rel=1e-12)
@@ -58,7 +58,7 @@ def test_smallest_cs2_of_xenon1t(small_study):
 
 def test_smallest_cs2_of_lz_is_in_photons_detected(small_study):
     """415 phd as they are: cS2 and the threshold have the same unit."""
-    _, cs2, _ = smallest_areas(small_study.detectors["lz"].settings)
+    _, cs2, _ = smallest_areas(small_study.detectors["lz"].apparatus)
     assert cs2.min() == pytest.approx(415 * np.exp(132 / 1.88 / 850), rel=1e-12)
 
 
@@ -83,9 +83,9 @@ def test_nothing_where_xenon1t_has_no_events(small_study, source, below, left):
 def test_share_is_a_logarithm_of_cs2(small_study, name, source):
     """Electrons decay exponentially in the depth, and depths are uniform."""
     detector = small_study.detectors[name]
-    settings = detector.settings
-    (bottom, top), threshold = settings["fiducial_z_cm"], settings["s2_area_threshold"]
-    length = settings["electron_lifetime_us"] * settings["drift_velocity_mm_per_us"] / 10
+    apparatus = detector.apparatus
+    (bottom, top), threshold = apparatus.fiducial_z_cm, apparatus.s2_area_threshold
+    length = apparatus.electron_lifetime_us * apparatus.drift_velocity_mm_per_us / 10
 
     def seen(cs2):
         deepest = length * np.log(cs2 / threshold)
@@ -111,19 +111,20 @@ def test_share_is_a_logarithm_of_cs2(small_study, name, source):
 def test_positions_thrown(small_study, change):
     """Maps of both light yields: areas drawn from the formula, kept where they pass."""
     detector = small_study.detectors["xenon1t"]
-    settings = {**detector.settings, **with_maps(detector), **change}
-    found, ignored = found_and_ignored(detector, "anomalous", **settings)
+    changes = with_maps(detector) | change
+    apparatus = replace(detector.apparatus, **changes)
+    found, ignored = found_and_ignored(detector, "anomalous", **changes)
     rng, n = stream(1, "positions", *change), 1_000_000
     space = detector.space
     cs1 = rng.uniform(space.cs1_edges[0], space.cs1_edges[-1], n)
     cs2 = np.exp(rng.uniform(*np.log(space.cs2_edges[[0, -1]]), n))
-    r2 = settings["fiducial_radius_cm"] ** 2 * rng.random(n)
-    z = rng.uniform(*settings["fiducial_z_cm"], n)
-    lifetime = settings.get("correction_lifetime_us", settings["electron_lifetime_us"])
-    s1 = cs1 * relative_light_yield(settings["s1_relative_light_yield"], r2, z)
-    s2 = cs2 * relative_light_yield(settings["s2_relative_light_yield"], r2, z)
-    s2 *= np.exp(10 * z / settings["drift_velocity_mm_per_us"] / lifetime)
-    kept = (s1 >= settings["s1_area_threshold"]) & (s2 >= settings["s2_area_threshold"])
+    r2 = apparatus.fiducial_radius_cm**2 * rng.random(n)
+    z = rng.uniform(*apparatus.fiducial_z_cm, n)
+    lifetime = apparatus.corrected_with_us
+    s1 = cs1 * apparatus.s1_relative_light_yield.at(r2, z)
+    s2 = cs2 * apparatus.s2_relative_light_yield.at(r2, z)
+    s2 *= np.exp(10 * z / apparatus.drift_velocity_mm_per_us / lifetime)
+    kept = (s1 >= apparatus.s1_area_threshold) & (s2 >= apparatus.s2_area_threshold)
     counts, *_ = np.histogram2d(cs1[kept], cs2[kept], [space.cs1_edges, space.cs2_edges])
     expected = found * kept.sum()
     assert (counts[expected == 0] == 0).all()
@@ -149,13 +150,15 @@ def test_no_simulated_event_is_smaller(small_study, name, change):
     change = IN_MAPS | with_maps(small_study.detectors["xenon1t"]) if change == "maps" else change
     # Small signals that are seen: much light, and no S1 threshold that hides any.
     seen = {"g1": 0.3, "s1_coincidence": 0, "s1_peak_efficiency": [1]}
-    settings = {**bias, **detector.settings, **seen, **change}
+    apparatus = replace(detector.apparatus, **{**seen, **change})
+    if "apply_bias" in change and name == "lz":
+        apparatus = replace(apparatus, **bias)
     energy = 2.5 if name == "xenon1t" else 1.0
     for threshold in (0.0, 3.0):
-        settings["s1_area_threshold"] = threshold
-        cs1, cs2 = simulate(settings, "nr", np.full(200_000, energy), stream(1, "least", name))
+        apparatus = replace(apparatus, s1_area_threshold=threshold)
+        cs1, cs2 = simulate(apparatus, "nr", np.full(200_000, energy), stream(1, "least", name))
         assert np.isfinite(cs1).sum() > 1000
-        least1, least2 = smallest_anywhere(settings)
+        least1, least2 = smallest_anywhere(apparatus)
         assert least1 <= np.nanmin(cs1) < max(1.2 * least1, 1)
         assert least2 <= np.nanmin(cs2) < 1.1 * least2
 
@@ -186,8 +189,8 @@ def test_a_formula_below_the_reach_is_refused(small_study, tmp_path):
     low = {**formula, "cs2": {**formula["cs2"], "high": 180}}
     message = r"zero wherever .* let events pass \(from cS1 0 and cS2 184\.4 PE on\); reach: ignore"
     with pytest.raises(ValueError, match=message):
-        shares(low, detector.space, detector.settings)
-    assert shares({**low, "reach": "ignore"}, detector.space, detector.settings).sum() > 0.999
+        shares(low, detector.space, detector.apparatus)
+    assert shares({**low, "reach": "ignore"}, detector.space, detector.apparatus).sum() > 0.999
     # The study says whose formula it is before anything runs.
     for folder in ("schemas", "detectors"):
         shutil.copytree(Path("config") / folder, tmp_path / folder)
@@ -214,8 +217,8 @@ def test_formulas_follow_shapes_of_the_thresholds(small_study, tmp_path):
     template = build(study, "xenon1t", "wall", None, {})
     assert template.shape_values == tuple({"s2_area_threshold": v} for v in (-1, 0, 1))
     for row, threshold in zip(template.expected, (135, 150, 165), strict=True):
-        settings = {**detector.settings, "s2_area_threshold": threshold}
-        expected = 0.52 * shares(detector.source("wall").formula, detector.space, settings)
+        apparatus = replace(detector.apparatus, s2_area_threshold=threshold)
+        expected = 0.52 * shares(detector.source("wall").formula, detector.space, apparatus)
         np.testing.assert_allclose(row, expected, rtol=1e-5)
     assert template.expected.sum(axis=1) == pytest.approx([0.52] * 3, rel=1e-5)
     write_template(study, "xenon1t", "wall", template, tmp_path / "wall.parquet")
@@ -232,7 +235,7 @@ def test_formulas_follow_shapes_of_the_thresholds(small_study, tmp_path):
 def test_a_template_is_made_again_when_what_is_seen_changes(small_study, key):
     """The slices of the configuration differ."""
     detector = small_study.detectors["xenon1t"]
-    other = dataclasses.replace(detector, settings={**detector.settings, key: 1.5})
+    other = dataclasses.replace(detector, apparatus=replace(detector.apparatus, **{key: 1.5}))
     changed = dataclasses.replace(small_study, detectors={"xenon1t": other})
     slices = [template_slice(study, "xenon1t", "wall") for study in (small_study, changed)]
     assert slices[0] != slices[1]

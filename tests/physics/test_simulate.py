@@ -1,11 +1,13 @@
 """The compiled generator against a slow one in numpy that walks the whole chain of quanta."""
 
+from dataclasses import replace
+
 import numba
 import numpy as np
 import pytest
 from scipy import stats
 
-from zeptobarn.physics.detector import relative_light_yield
+from zeptobarn.physics.apparatus import LightYield
 from zeptobarn.physics.simulate import _binomial_from, histogram, simulate
 from zeptobarn.physics.yields import FANO, QUANTA_PER_KEV, mean_yields
 from zeptobarn.support.streams import stream
@@ -15,9 +17,9 @@ N = 200_000
 TOY_YIELDS = {"nr": "lenardo2015", "er": "er_polynomial"}
 
 
-def chain_in_numpy(settings, recoil, energy, rng, n=N):
+def chain_in_numpy(apparatus, recoil, energy, rng, n=N):
     """Every step as MODEL.md lists it: no multinomial shortcut, no conditional draw."""
-    found = mean_yields(settings["yields"][recoil], energy, settings["drift_field_V_per_cm"])
+    found = mean_yields(apparatus.yields[recoil], energy, apparatus.drift_field_V_per_cm)
     mean = QUANTA_PER_KEV * energy
     quanta = np.rint(rng.normal(mean, np.sqrt(FANO * mean), n)).clip(0).astype(int)
     total = found.photons + found.electrons
@@ -27,26 +29,26 @@ def chain_in_numpy(settings, recoil, energy, rng, n=N):
     ).clip(0, 1)
     electrons = rng.binomial(quanta, share)
     photons = quanta - electrons
-    r2 = settings["fiducial_radius_cm"] ** 2 * rng.random(n)
-    z = rng.uniform(*settings["fiducial_z_cm"], n)
-    light_yield = relative_light_yield(settings["s1_relative_light_yield"], r2, z)
-    detected = rng.binomial(photons, settings["g1"] * light_yield)
-    pe = detected + rng.binomial(detected, settings["double_pe_probability"])
-    unit = 1 + settings["double_pe_probability"] if settings["area_unit"] == "phd" else 1
-    s1 = rng.normal(pe, settings["single_pe_width"] * np.sqrt(pe)) / unit
-    drift_us = 10 * -z / settings["drift_velocity_mm_per_us"]
-    survival = np.exp(-drift_us / settings["electron_lifetime_us"])
-    extracted = rng.binomial(electrons, settings["extraction_efficiency"] * survival)
-    gain = settings["electron_gain"] * (1 + settings["double_pe_probability"])
+    r2 = apparatus.fiducial_radius_cm**2 * rng.random(n)
+    z = rng.uniform(*apparatus.fiducial_z_cm, n)
+    light_yield = apparatus.s1_relative_light_yield.at(r2, z)
+    detected = rng.binomial(photons, apparatus.g1 * light_yield)
+    pe = detected + rng.binomial(detected, apparatus.double_pe_probability)
+    unit = 1 + apparatus.double_pe_probability if apparatus.area_unit == "phd" else 1
+    s1 = rng.normal(pe, apparatus.single_pe_width * np.sqrt(pe)) / unit
+    drift_us = 10 * -z / apparatus.drift_velocity_mm_per_us
+    survival = np.exp(-drift_us / apparatus.electron_lifetime_us)
+    extracted = rng.binomial(electrons, apparatus.extraction_efficiency * survival)
+    gain = apparatus.electron_gain * (1 + apparatus.double_pe_probability)
     pe2 = rng.poisson(extracted * gain)
-    s2 = rng.normal(pe2, settings["single_pe_width"] * np.sqrt(pe2)) / unit
-    efficiency = np.array(settings["s1_peak_efficiency"])
+    s2 = rng.normal(pe2, apparatus.single_pe_width * np.sqrt(pe2)) / unit
+    efficiency = np.array(apparatus.s1_peak_efficiency)
     kept = (
-        (detected >= settings["s1_coincidence"])
+        (detected >= apparatus.s1_coincidence)
         & (rng.random(n) < efficiency[np.minimum(detected, len(efficiency) - 1)])
-        & (s1 >= settings["s1_area_threshold"])
+        & (s1 >= apparatus.s1_area_threshold)
         & (extracted >= 1)
-        & (s2 >= settings["s2_area_threshold"])
+        & (s2 >= apparatus.s2_area_threshold)
     )
     return (s1 / light_yield)[kept], (s2 / survival)[kept]
 
@@ -56,13 +58,13 @@ def chain_in_numpy(settings, recoil, energy, rng, n=N):
 @pytest.mark.parametrize("apply_bias", [False, True])
 def test_agrees_with_the_chain_step_by_step(small_study, detector, recoil, energy, apply_bias):
     """With a bias the generator draws photons and electrons, without it takes the shortcut."""
-    settings = dict(small_study.detectors[detector].settings, yields=TOY_YIELDS)
+    apparatus = replace(small_study.detectors[detector].apparatus, yields=TOY_YIELDS)
     if apply_bias:
         # No bias at all, but its way through the generator.
         none = [[1.0, 0.0], [1e5, 0.0]]
-        settings |= {"apply_bias": True, "s1_bias": none, "s2_bias": none}
-    expected = chain_in_numpy(settings, recoil, energy, stream(1, "numpy"))
-    cs1, cs2 = simulate(settings, recoil, np.full(N, energy), stream(1, "kernel"))
+        apparatus = replace(apparatus, apply_bias=True, s1_bias=none, s2_bias=none)
+    expected = chain_in_numpy(apparatus, recoil, energy, stream(1, "numpy"))
+    cs1, cs2 = simulate(apparatus, recoil, np.full(N, energy), stream(1, "kernel"))
     kept = ~np.isnan(cs1)
     assert (np.isnan(cs2) == ~kept).all()
     a, b = len(expected[0]), kept.sum()
@@ -108,17 +110,17 @@ def test_conditional_binomial_has_the_right_distribution():
 
 
 def test_below_the_cutoff_nothing_is_seen(small_study):
-    settings = small_study.detectors["xenon1t"].settings
-    cs1, _ = simulate(settings, "nr", np.full(5000, 0.99), stream(1, "cutoff"))
+    apparatus = small_study.detectors["xenon1t"].apparatus
+    cs1, _ = simulate(apparatus, "nr", np.full(5000, 0.99), stream(1, "cutoff"))
     assert np.isnan(cs1).all()
 
 
 def test_bias_shifts_the_signals(small_study):
-    settings = dict(small_study.detectors["xenon1t"].settings)
+    apparatus = small_study.detectors["xenon1t"].apparatus
     medians = []
     for apply_bias in (False, True):
-        settings["apply_bias"] = apply_bias
-        found = simulate(settings, "er", np.full(N, 8.0), stream(1, "bias"))
+        biased = replace(apparatus, apply_bias=apply_bias)
+        found = simulate(biased, "er", np.full(N, 8.0), stream(1, "bias"))
         medians.append(np.nanmedian(found, axis=1))
     # At some 40 photons and 1000 PE: −5 % and −2.5 %.
     shift = medians[1] / medians[0] - 1
@@ -130,9 +132,9 @@ def test_histogram_counts_what_the_generator_makes(small_study):
     detector = small_study.detectors["lz"]
     edges = np.array([8.0, 8.0 * (1 + 1e-9)])
     probability, variance, events = histogram(
-        detector.settings, "nr", detector.space, edges, N, [stream(1, "histogram")]
+        detector.apparatus, "nr", detector.space, edges, N, [stream(1, "histogram")]
     )
-    cs1, cs2 = simulate(detector.settings, "nr", np.full(N, 8.0), stream(1, "events"))
+    cs1, cs2 = simulate(detector.apparatus, "nr", np.full(N, 8.0), stream(1, "events"))
     seen = np.histogram2d(cs1, cs2, (detector.space.cs1_edges, detector.space.cs2_edges))[0] / N
     assert events[0] >= N
     total, error = probability.sum(), np.sqrt(variance.sum() + seen.sum() / N)
@@ -149,7 +151,7 @@ def test_variance_of_a_few_recoils(small_study):
     detector = small_study.detectors["xenon1t"]
     edges = np.array([20.0, 20.2])
     runs = [
-        histogram(detector.settings, "nr", detector.space, edges, 3, [stream(1, "few", i)])
+        histogram(detector.apparatus, "nr", detector.space, edges, 3, [stream(1, "few", i)])
         for i in range(1000)
     ]
     assert {int(events[0]) for _, _, events in runs} == {3}
@@ -162,7 +164,7 @@ def test_events_follow_the_acceptance(small_study):
     """A bin of which one recoil in a thousand is seen gets more of them, up to twenty times."""
     detector = small_study.detectors["xenon1t"]
     _, _, events = histogram(
-        detector.settings,
+        detector.apparatus,
         "nr",
         detector.space,
         np.array([1.5, 1.52, 8.0, 8.1, 30.0, 30.5]),
@@ -176,16 +178,16 @@ def test_events_follow_the_acceptance(small_study):
 
 def test_light_yield_map_is_the_polynomial_it_was_made_from(small_study):
     """A fine map of XENON1T's polynomial gives the polynomial's S1s."""
-    settings = dict(small_study.detectors["xenon1t"].settings)
+    apparatus = small_study.detectors["xenon1t"].apparatus
     radii = np.linspace(0, 40, 81)
     z = np.linspace(-84, -13, 72)
-    values = relative_light_yield(settings["s1_relative_light_yield"], radii[:, np.newaxis] ** 2, z)
-    as_map = {"radius_cm": radii, "z_cm": z, "relative_yield": values}
+    values = apparatus.s1_relative_light_yield.at(radii[:, np.newaxis] ** 2, z)
+    as_map = LightYield(radius_cm=radii, z_cm=z, relative_yield=values)
     found = [
         simulate(
-            {**settings, "s1_relative_light_yield": one}, "er", np.full(N, 5.0), stream(1, "m")
+            replace(apparatus, s1_relative_light_yield=one), "er", np.full(N, 5.0), stream(1, "m")
         )
-        for one in (settings["s1_relative_light_yield"], as_map)
+        for one in (apparatus.s1_relative_light_yield, as_map)
     ]
     # Where a few photons more or less are drawn the events part; the others agree.
     same = np.isclose(found[0][0], found[1][0], rtol=1e-3)
@@ -195,14 +197,14 @@ def test_light_yield_map_is_the_polynomial_it_was_made_from(small_study):
 
 def test_spread_of_the_lifetime_and_of_the_gain_widen_the_s2(small_study):
     detector = small_study.detectors["lz"]
-    nominal = dict(detector.settings)
+    nominal = detector.apparatus
     logarithms = {}
     for name, change in (
         ("nominal", {}),
         ("lifetime", {"electron_lifetime_spread": 0.2}),
         ("gain", {"s2_fano": 20.0}),
     ):
-        _, cs2 = simulate({**nominal, **change}, "nr", np.full(N, 20.0), stream(1, "spread"))
+        _, cs2 = simulate(replace(nominal, **change), "nr", np.full(N, 20.0), stream(1, "spread"))
         logarithms[name] = np.log(cs2[~np.isnan(cs2)])
     variances = {name: values.var() for name, values in logarithms.items()}
     # ln S2 moves by drift time / lifetime × spread: mean square over the drift times.
@@ -221,7 +223,7 @@ def test_threads_change_nothing(small_study):
     edges = np.geomspace(2, 20, 12)
     runs = [
         histogram(
-            detector.settings,
+            detector.apparatus,
             "nr",
             detector.space,
             edges,

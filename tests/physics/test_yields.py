@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -130,11 +132,12 @@ def test_nest_depends_on_the_density():
 @pytest.mark.parametrize("model", ["er_polynomial", "nest_beta"])
 def test_a_wider_electronic_recoil_band(small_study, model):
     """Only the fluctuation beyond the binomial is wider, and only that of electronic recoils."""
-    settings = dict(small_study.detectors["xenon1t"].settings)
-    settings["yields"] = {"nr": "lenardo2015", "er": model}
+    apparatus = replace(
+        small_study.detectors["xenon1t"].apparatus, yields={"nr": "lenardo2015", "er": model}
+    )
     energies = np.array([2.0, 10.0])
-    wide = settings | {"er_recombination_width": 1.5}
-    before, after = (detector_yields(s, "er", energies) for s in (settings, wide))
+    wide = replace(apparatus, er_recombination_width=1.5)
+    before, after = (detector_yields(s, "er", energies) for s in (apparatus, wide))
     np.testing.assert_array_equal(before.photons, after.photons)
     np.testing.assert_array_equal(before.electrons, after.electrons)
     if model == "er_polynomial":
@@ -142,5 +145,5 @@ def test_a_wider_electronic_recoil_band(small_study, model):
     else:
         np.testing.assert_allclose(after.fluctuations.omega, 1.5 * before.fluctuations.omega)
         np.testing.assert_array_equal(after.fluctuations.fano, before.fluctuations.fano)
-    nuclear = [detector_yields(s, "nr", energies).fluctuations for s in (settings, wide)]
+    nuclear = [detector_yields(s, "nr", energies).fluctuations for s in (apparatus, wide)]
     assert nuclear[0] == nuclear[1]

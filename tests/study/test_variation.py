@@ -1,4 +1,5 @@
 import dataclasses
+from dataclasses import replace
 
 import pytest
 
@@ -30,23 +31,21 @@ def test_bare_study_has_one_response_per_recoil(small_study):
 
 def test_changed_lifetime_is_known_and_nothing_else_changes(small_study):
     bare = bare_study(small_study, "xenon1t")
-    settings = {**bare.detectors["xenon1t"].settings, "correction_lifetime_us": 400}
-    detector = dataclasses.replace(bare.detectors["xenon1t"], settings=settings)
+    apparatus = replace(bare.detectors["xenon1t"].apparatus, correction_lifetime_us=400)
+    detector = dataclasses.replace(bare.detectors["xenon1t"], apparatus=apparatus)
     wrong = dataclasses.replace(bare, detectors={"xenon1t": detector})
     other = changed(wrong, "xenon1t", "electron_lifetime_us", 100.0)
     before = response_slice(bare, "xenon1t", "nr", "nominal")["detector"]
     after = response_slice(other, "xenon1t", "nr", "nominal")["detector"]
     assert {k for k in before if before[k] != after[k]} == {"electron_lifetime_us"}
-    assert "correction_lifetime_us" not in after
-    assert (
-        changed(wrong, "xenon1t", "g1", 0.1).detectors["xenon1t"].settings["correction_lifetime_us"]
-        == 400
-    )
+    assert after["correction_lifetime_us"] is None
+    other = changed(wrong, "xenon1t", "g1", 0.1)
+    assert other.detectors["xenon1t"].apparatus.correction_lifetime_us == 400
 
 
 def test_g1_stays_a_probability(small_study):
     detector = small_study.detectors["lz"]
-    bright = dataclasses.replace(detector, settings={**detector.settings, "g1": 0.9})
+    bright = dataclasses.replace(detector, apparatus=replace(detector.apparatus, g1=0.9))
     values = [value for parameter, value in variations(bright) if parameter == "g1"]
     assert values == pytest.approx([0.72, 1.0])
 

@@ -189,12 +189,12 @@ def test_light_yield_maps(tmp_path, text, message):
         columns=["radius_cm", "z_cm", "relative_yield"],
     )
     whole.to_csv(file, index=False)
-    from_csv = load_detector(path).settings["s1_relative_light_yield"]
+    from_csv = load_detector(path).apparatus.s1_relative_light_yield
     whole.to_parquet(tmp_path / "map.parquet")
     settings["s1_relative_light_yield"] = {"map": str(tmp_path / "map.parquet")}
     path.write_text(yaml.safe_dump(settings))
-    from_parquet = load_detector(path).settings["s1_relative_light_yield"]
-    assert from_csv["relative_yield"] == from_parquet["relative_yield"] == [[1, 1], [1.5, 1.5]]
+    from_parquet = load_detector(path).apparatus.s1_relative_light_yield
+    assert from_csv.relative_yield == from_parquet.relative_yield == ((1, 1), (1.5, 1.5))
 
 
 def test_yaml_syntax_error_names_the_line(tmp_path):
@@ -257,7 +257,7 @@ def test_recoils_of_conventional_sampling_may_be_left_out(tmp_path):
     assert {found.signal.n_events, *(s.n_events for s in found.sources)} == {5_000_000}
     given = load_detector(SCHEMA.parents[1] / "detectors/xenon1t.yaml")
     assert given.source("neutrons").n_events == 55_000_000
-    assert found.response_settings("nr") == given.response_settings("nr")
+    assert found.apparatus == given.apparatus
     assert found.signal.colour == given.signal.colour
 
 

@@ -71,9 +71,9 @@ import sys
 sys.modules["nestpy"] = None
 from zeptobarn import load_detector
 from zeptobarn.physics.yields import mean_yields
-settings = load_detector("xenon1t").settings
+apparatus = load_detector("xenon1t").apparatus
 for recoil in ("nr", "er"):
-    found = mean_yields(settings["yields"][recoil], [10.0], settings["drift_field_V_per_cm"])
+    found = mean_yields(apparatus.yields[recoil], [10.0], apparatus.drift_field_V_per_cm)
     assert found.photons[0] > 0 and found.electrons[0] > 0
 try:
     mean_yields("nest", [10.0], 117)

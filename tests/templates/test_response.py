@@ -1,4 +1,5 @@
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -97,9 +98,9 @@ def test_less_light_is_seen_less(small_responses, response):
 
 def test_too_small_an_energy_range_is_refused(small_study):
     detector = small_study.detectors["xenon1t"]
-    narrow = dict(detector.settings, response_max_keV={"nr": 20, "er": 30})
+    narrow = replace(detector.apparatus, response_max_keV={"nr": 20, "er": 30})
     study = dataclasses.replace(
-        small_study, detectors={"xenon1t": dataclasses.replace(detector, settings=narrow)}
+        small_study, detectors={"xenon1t": dataclasses.replace(detector, apparatus=narrow)}
     )
     with pytest.raises(ConfigError, match=r"response_max_keV\.nr: found 20; .*raise it"):
         compute_response(study, "xenon1t", "nr", "leff_0")

@@ -85,7 +85,7 @@ def test_wide_energy_bins_are_as_good_as_narrow_ones(small_study):
     found = {}
     for width in (0.0125, 0.003):
         edges = energy_edges(3, 12, width)
-        response = quadrature.response(detector.settings, "nr", detector.space, edges)
+        response = quadrature.response(detector.apparatus, "nr", detector.space, edges)
         found[width] = recoils_per_bin(table, edges) @ response
         plain = integrate(table, edges) @ response
         if width == 0.0125:

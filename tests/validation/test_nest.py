@@ -1,5 +1,6 @@
 """Quanta and signals of NEST's yields against nestpy's own event generator."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -57,17 +58,17 @@ def nestpy_moments(species, field):
 @pytest.mark.parametrize("way", ["simulate", "quadrature"])
 def test_quanta(small_study, model, field, way):
     recoil = "nr" if model == "nest" else "er"
-    settings = dict(
-        small_study.detectors["lz"].settings,
+    apparatus = replace(
+        small_study.detectors["lz"].apparatus,
         yields={recoil: model},
         drift_field_V_per_cm=field,
     )
-    table = _quanta_table(settings, recoil, ENERGIES_KEV, quadrature.NOMINAL)
-    yields = quadrature.detector_yields(settings, recoil, ENERGIES_KEV)
+    table = _quanta_table(apparatus, recoil, ENERGIES_KEV, quadrature.NOMINAL)
+    yields = quadrature.detector_yields(apparatus, recoil, ENERGIES_KEV)
     compared = 0
     for i, theirs in enumerate(nestpy_moments(SPECIES[model], field)):
         if way == "simulate":
-            numbers = chain(settings, recoil)
+            numbers = chain(apparatus, recoil)
             mine = moments(*_draw(stream(1, "quanta", i), numbers, table[i], N))
         else:
             total, first, remaining, first_electron = quadrature._recombined(yields.fluctuations, i)
@@ -139,9 +140,9 @@ def test_whole_detector(lz_ws2022, recoil, energy):
     rng = stream(1, "positions")
     species = nestpy.interactions.NR if recoil == "nr" else nestpy.interactions.beta
     radius = 688 * np.sqrt(rng.random(n))
-    height = SURFACE_MM + 10 * rng.uniform(*lz_ws2022.settings["fiducial_z_cm"], n)
+    height = SURFACE_MM + 10 * rng.uniform(*lz_ws2022.apparatus.fiducial_z_cm, n)
     kept, theirs = nestpy_events(species, energy, radius, height, 2)
-    cs1, cs2 = simulate(lz_ws2022.settings, recoil, np.full(n, energy), stream(1, "events"))
+    cs1, cs2 = simulate(lz_ws2022.apparatus, recoil, np.full(n, energy), stream(1, "events"))
     mine = ~np.isnan(cs1)
     assert mine.mean() == pytest.approx(kept.mean(), rel=0.02)
     assert cs1[mine].mean() == pytest.approx(theirs["s1c_phd"][kept].mean(), rel=0.02)

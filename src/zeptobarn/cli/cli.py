@@ -103,7 +103,7 @@ def _lint(given: argparse.Namespace) -> None:
     study = load_study(given.config, given.overlay)
     found = []
     for detector in study.detectors.values():
-        cylinder, mass = detector.cylinder_mass_kg, detector.fiducial_mass_kg
+        cylinder, mass = detector.apparatus.cylinder_mass_kg, detector.fiducial_mass_kg
         print(
             f"{detector.name}: fiducial_mass_kg {mass:g}; the fiducial cylinder, π r² h ρ, holds "
             f"{cylinder:.0f} kg ({100 * (cylinder / mass - 1):+.1f} %)"

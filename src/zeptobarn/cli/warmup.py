@@ -67,5 +67,5 @@ def _run(study: "Study") -> None:
     model = dataclasses.replace(model, critical_values=model.calibrate())
     model.limits(throw(study, detector.name, templates, [1]))
     edges = np.array([5.0, 5.1])  # keV
-    histogram(detector.settings, "er", detector.space, edges, 1, [np.random.default_rng(0)])
+    histogram(detector.apparatus, "er", detector.space, edges, 1, [np.random.default_rng(0)])
     run(study, detector.name, "bound", templates, {signal: spectrum(study, signal)})

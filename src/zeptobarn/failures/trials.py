@@ -30,12 +30,12 @@ from zeptobarn.inference.load import make_model
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, solve
 from zeptobarn.inference.status import Status
-from zeptobarn.physics.detector import Recoil
+from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 from zeptobarn.support.streams import stream
 from zeptobarn.support.tables import read_parquet, write_parquet
-from zeptobarn.templates.response import settings_at
+from zeptobarn.templates.response import apparatus_at
 from zeptobarn.templates.templates import Template, events_per_rate, rate_above_cutoff, sample_bins
 from zeptobarn.templates.toys import Toys, throw
 
@@ -206,7 +206,7 @@ def rebuild(
     found = study.detectors[detector]
     weight = events_per_rate(study, detector, setting.source) / n
     weight *= setting.sigma_ref_cm2 / study.reference_cross_section_cm2
-    weight *= rate_above_cutoff(found.settings, _recoil(study, detector, setting.source), spectrum)
+    weight *= rate_above_cutoff(found.apparatus, _recoil(study, detector, setting.source), spectrum)
     rows = []
     for values in _anchors(study, detector, setting):
         _, bins = _sample(study, detector, setting.source, spectrum, n, values, draw)
@@ -259,7 +259,7 @@ def _trials(
     scale = events_per_rate(study, detector, setting.source)
     scale *= setting.sigma_ref_cm2 / study.reference_cross_section_cm2
     cutoff_rate = rate_above_cutoff(
-        study.detectors[detector].settings, _recoil(study, detector, setting.source), spectrum
+        study.detectors[detector].apparatus, _recoil(study, detector, setting.source), spectrum
     )
     accepted = problem.structure.expected[: len(anchors)] * model.signal_events
     acceptance = accepted / (cutoff_rate * events_per_rate(study, detector, setting.source))
@@ -541,7 +541,7 @@ def _sample(
     """
     recoil = _recoil(study, detector, source)
     space = study.detectors[detector].space
-    changed, nuisances = settings_at(study, detector, shape_values)
+    changed, nuisances = apparatus_at(study, detector, shape_values)
     address = "failures", detector, source, n_events, paths.anchor_name(shape_values)
     counts, bins = [], []
     for block in range(draws[0] // _BLOCK, draws[-1] // _BLOCK + 1):

@@ -20,6 +20,7 @@ from zeptobarn.figures.style import (
     power_of_ten,
     set_title,
 )
+from zeptobarn.physics.apparatus import Apparatus
 from zeptobarn.study import labels
 from zeptobarn.study.study import Study
 from zeptobarn.support import paths
@@ -86,7 +87,7 @@ def draw_tornado(
     changed = table[table["parameter"].isin(_NAMES)]
     reach = changed.assign(reach=np.abs(np.log(changed["ratio"]))).groupby("parameter")["reach"]
     order = list(reach.max().sort_values(kind="stable").index)
-    settings = study.detectors[detector].settings
+    apparatus = study.detectors[detector].apparatus
     with new_figure(2.5 * len(masses) + 4.2, 3.6, files) as figure:
         axes = figure.subplots(
             1, len(masses) + 1, width_ratios=[*(1.0 for _ in masses), 1.1], squeeze=False
@@ -99,11 +100,11 @@ def draw_tornado(
             axis.set_title(f"{paths.number(mass)} GeV/c²")
             axis.set_yticks(range(len(order)), [""] * len(order))
             axis.tick_params(axis="y", length=0)
-        texts = [_values(changed, parameter, settings, study, detector) for parameter in order]
+        texts = [_values(changed, parameter, apparatus, study, detector) for parameter in order]
         axes[0].set_yticks(range(len(order)), texts)
         handles, names = axes[0].get_legend_handles_labels()
         figure.legend(handles[:2], names[:2], loc="outside lower left", ncols=2)
-        _lifetime(axes[-1], table, settings["electron_lifetime_us"])
+        _lifetime(axes[-1], table, apparatus.electron_lifetime_us)
         set_title(figure, _title(study, detector, table))
 
 
@@ -203,14 +204,15 @@ def _tornado_axis(axis: Any, ratio: pd.Series) -> None:
 
 
 def _values(
-    changed: pd.DataFrame, parameter: str, settings: Any, study: Study, detector: str
+    changed: pd.DataFrame, parameter: str, apparatus: Apparatus, study: Study, detector: str
 ) -> str:
     """Name a parameter, with its lower, nominal and higher value."""
     name, unit = _NAMES[parameter]
     unit = study.detectors[detector].area_unit if unit == "area" else unit
     found = changed.loc[changed["parameter"] == parameter, "value"]
+    nominal = getattr(apparatus, parameter)
     numbers = "/".join(f"{x:.3g}" if x < 100 else f"{x:.0f}"
-                       for x in (found.min(), settings[parameter], found.max()))  # fmt: skip
+                       for x in (found.min(), nominal, found.max()))  # fmt: skip
     return f"{name}\n{numbers} {unit}".rstrip()
 
 

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from zeptobarn.figures.style import interaction_label, new_figure, power_of_ten
-from zeptobarn.physics.detector import Detector, Recoil
+from zeptobarn.physics.apparatus import Recoil
+from zeptobarn.physics.detector import Detector
 from zeptobarn.study.study import Study, signal_recoil
 from zeptobarn.support import paths
 from zeptobarn.templates.spectra import COLUMNS, CROSS_SECTION_CM2, integrate
@@ -162,7 +163,7 @@ def _scale(axes: Any) -> None:
 def _cutoff(axes: Any, detector: Detector, recoil: Recoil, **style: Any) -> None:
     for axis in axes:
         axis.axvline(
-            detector.settings["response_cutoff_keV"][recoil], ls=_CUTOFFS[recoil], lw=1, **style
+            detector.apparatus.response_cutoff_keV[recoil], ls=_CUTOFFS[recoil], lw=1, **style
         )
 
 

@@ -1,16 +1,21 @@
 """Mean yields of every model at a detector's drift field."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zeptobarn.figures.style import BLACK, BLUE, GREEN, RED, new_figure
+from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.physics.yields import MODELS, mean_yields
 from zeptobarn.study.study import Study
-from zeptobarn.templates.response import settings_at
+from zeptobarn.templates.response import apparatus_at
 
-_ENERGIES_KEV = {"nr": np.geomspace(0.3, 100, 300), "er": np.geomspace(0.1, 30, 300)}
+_ENERGIES_KEV: Mapping[Recoil, NDArray[np.float64]] = {
+    "nr": np.geomspace(0.3, 100, 300),
+    "er": np.geomspace(0.1, 30, 300),
+}
 _TITLES = {"nr": "nuclear recoils", "er": "electronic recoils"}
 _COLOURS = (BLUE, RED, GREEN)
 
@@ -22,13 +27,13 @@ def draw(study: Study, detector: str, files: Iterable[str | Path]) -> None:
     shape parameter of the detector; the dotted line is the response cutoff.
     """
     found = study.detectors[detector]
-    field = found.settings["drift_field_V_per_cm"]
-    density = found.settings["liquid_density_g_per_cm3"]
+    field = found.apparatus.drift_field_V_per_cm
+    density = found.apparatus.liquid_density_g_per_cm3
     leff = [shape for shape in study.shapes_of(detector, "nr") if shape.parameter == "leff"]
     with new_figure(7.2, 5.6, files) as figure:
         axes = figure.subplots(2, 2, sharex="row", sharey="row")
         for row, (recoil, energies) in zip(axes, _ENERGIES_KEV.items(), strict=True):
-            used = found.settings["yields"][recoil]
+            used = found.apparatus.yields[recoil]
             for model, colour in zip(MODELS[recoil], _COLOURS, strict=False):
                 yields = mean_yields(model, energies, field, density_g_per_cm3=density)
                 style = {"color": colour, "ls": "-" if model == used else "--"}
@@ -36,7 +41,7 @@ def draw(study: Study, detector: str, files: Iterable[str | Path]) -> None:
                     axis.plot(energies, quanta / energies, label=model, **style)
             if recoil == "nr" and leff:
                 nuisances = [
-                    settings_at(study, detector, {leff[0].name: t})[1] for t in (-1.0, 1.0)
+                    apparatus_at(study, detector, {leff[0].name: t})[1] for t in (-1.0, 1.0)
                 ]
                 low, high = (
                     mean_yields(used, energies, field, changed, density) for changed in nuisances
@@ -51,7 +56,7 @@ def draw(study: Study, detector: str, files: Iterable[str | Path]) -> None:
                     label=r"$L_\mathrm{eff}$ ±1σ",
                 )
             for axis, quanta_name in zip(row, ("photons", "electrons"), strict=True):
-                axis.axvline(found.settings["response_cutoff_keV"][recoil], color="0.5", ls=":")
+                axis.axvline(found.apparatus.response_cutoff_keV[recoil], color="0.5", ls=":")
                 axis.set(xscale="log", xlabel="recoil energy [keV]")
                 axis.set_xlim(energies[0], energies[-1])
                 axis.set_ylim(bottom=0)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from zeptobarn.inference import calibration
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.results import read_calibration, write_calibration
-from zeptobarn.physics.detector import Recoil
+from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.study.slices.limits import calibration_slice
 from zeptobarn.study.slices.response import response_slice
 from zeptobarn.study.slices.template import template_slice

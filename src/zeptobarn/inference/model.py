@@ -599,7 +599,7 @@ class Model:
             _, high = divmod(at, found.space.shape[1])
             texts[i] = texts[i].format(event=number, detector=name)
             texts[i] += f"; it lies at {bin_name(found, at)}"
-            smallest = smallest_anywhere(found.settings)[1]
+            smallest = smallest_anywhere(found.apparatus)[1]
             if found.space.cs2_edges[high + 1] <= smallest:
                 texts[i] += (
                     f", and at no position does a cS2 below {smallest:.4g} {found.area_unit} pass "

@@ -1,35 +1,20 @@
 """A detector file, checked: the detector's numbers, its analysis space and its backgrounds."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
-from math import pi
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zeptobarn.physics.apparatus import Apparatus, LightYield, Recoil
 from zeptobarn.support.config import ConfigError, find_input, read_yaml, validate
 from zeptobarn.support.shipped import names_of_detectors, shipped
 from zeptobarn.support.tables import numbers, read_table, refuse_rows
 
-Recoil = Literal["nr", "er"]
 Rate = Literal["free", "fixed", "normal", "log_normal"]
-
-# Of the keys that a detector file may leave out.
-_DEFAULTS: Mapping[str, Any] = {
-    "apply_bias": False,
-    "electron_lifetime_spread": 0.0,
-    "er_recombination_width": 1.0,
-    "liquid_density_g_per_cm3": 2.9,
-    "s2_fano": 1.0,
-    "s2_relative_light_yield": {
-        "radius_squared_scale_cm2": 1.0,
-        "depth_scale_cm": 1.0,
-        "coefficients": [[1.0]],
-    },
-}
 
 # Recoils of conventional sampling, where a source does not say; those of most sources of the study
 # that this one began with.
@@ -100,8 +85,7 @@ class Signal:
 
 @dataclass(frozen=True)
 class Detector:
-    """A detector. Units stand in the names; `settings` holds the
-    file with defaults put in and maps read."""
+    """A detector: its exposure, its numbers, the events that it uses and what makes them."""
 
     name: str
     title: str
@@ -111,7 +95,7 @@ class Detector:
     space: AnalysisSpace = field(repr=False)
     sources: tuple[Source, ...] = field(repr=False)
     signal: Signal = field(repr=False)
-    settings: Mapping[str, Any] = field(repr=False)
+    apparatus: Apparatus = field(repr=False)
 
     @property
     def exposure_kg_day(self) -> float:
@@ -119,25 +103,13 @@ class Detector:
         return self.livetime_day * self.fiducial_mass_kg
 
     @property
-    def cylinder_mass_kg(self) -> float:
-        """Liquid xenon in the fiducial cylinder (kg), π r² h ρ: about the fiducial mass."""
-        return _cylinder_mass_kg(self.settings)
-
-    @property
     def area_unit(self) -> str:
         """Unit of cS1 and cS2: ``PE`` or ``phd``."""
-        return str(self.settings["area_unit"])
+        return self.apparatus.area_unit
 
     def source(self, name: str) -> Source:
         """Give a background by name."""
         return next(source for source in self.sources if source.name == name)
-
-    def response_settings(self, recoil: Recoil) -> dict[str, Any]:
-        """Everything in the detector file that a recoil type's response depends on."""
-        not_response = {"title", "colour", "livetime_day", "fiducial_mass_kg", "signal", "sources"}
-        by_recoil = {"yields", "response_cutoff_keV", "response_max_keV"}
-        kept = {key: value for key, value in self.settings.items() if key not in not_response}
-        return {key: value[recoil] if key in by_recoil else value for key, value in kept.items()}
 
 
 def load_detector(path: str | Path) -> Detector:
@@ -162,15 +134,9 @@ def load_detector(path: str | Path) -> Detector:
     path = _file(path)
     settings = read_yaml(path)
     validate(settings, "detector", str(path))
-    settings = {**_DEFAULTS, **settings}
     folders = [path.parent, *list(path.resolve().parents)[2:3]]
-    for key in _LIGHT_YIELDS:
-        if "map" in settings[key]:
-            try:
-                settings[key] = _read_map(find_input(settings[key]["map"], folders))
-            except ConfigError as error:
-                raise ConfigError(f"{path}: {key}: {error}") from None
-    _check(settings, str(path))
+    apparatus = _apparatus(settings, folders, str(path))
+    _check(settings, apparatus, str(path))
     axes = settings["analysis_space"]
     try:
         sources = [_source(source, folders) for source in settings["sources"]]
@@ -188,7 +154,7 @@ def load_detector(path: str | Path) -> Detector:
         ),
         sources=tuple(source for source in sources if source.rate_multiplier > 0),
         signal=Signal(**settings["signal"]),
-        settings=settings,
+        apparatus=apparatus,
     )
 
 
@@ -202,6 +168,31 @@ def _file(path: str | Path) -> Path:
             f"detector: found {str(path)!r}; allowed: a file, or one of {', '.join(known)}"
         )
     return Path(path)
+
+
+def _apparatus(settings: Mapping[str, Any], folders: Iterable[Path], origin: str) -> Apparatus:
+    """Take the numbers of an apparatus from a detector file, and read the maps that it names."""
+    found: dict[str, Any] = {
+        each.name: _frozen(settings[each.name])
+        for each in fields(Apparatus)
+        if each.name in settings
+    }
+    for key in _LIGHT_YIELDS:
+        if key not in settings:
+            continue
+        light_yield = settings[key]
+        if "map" in light_yield:
+            try:
+                light_yield = _read_map(find_input(light_yield["map"], folders))
+            except ConfigError as error:
+                raise ConfigError(f"{origin}: {key}: {error}") from None
+        found[key] = LightYield(**{name: _frozen(value) for name, value in light_yield.items()})
+    return Apparatus(**found)
+
+
+def _frozen(value: Any) -> Any:
+    """Make tuples of lists."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def _read_map(path: Path) -> dict[str, Any]:
@@ -258,20 +249,14 @@ def _source(settings: Mapping[str, Any], folders: Iterable[Path]) -> Source:
     )
 
 
-def _cylinder_mass_kg(settings: Mapping[str, Any]) -> float:
-    bottom, top = settings["fiducial_z_cm"]
-    volume = pi * settings["fiducial_radius_cm"] ** 2 * (top - bottom)
-    return float(1e-3 * settings["liquid_density_g_per_cm3"] * volume)
-
-
-def _check(settings: Mapping[str, Any], origin: str) -> None:
+def _check(settings: Mapping[str, Any], apparatus: Apparatus, origin: str) -> None:
     """What a schema cannot say."""
-    bottom, top = settings["fiducial_z_cm"]
+    bottom, top = apparatus.fiducial_z_cm
     if bottom >= top:
         raise ConfigError(
             f"{origin}: fiducial_z_cm: found [{bottom}, {top}]; allowed: the bottom below the top"
         )
-    mass = _cylinder_mass_kg(settings)
+    mass = apparatus.cylinder_mass_kg
     if not 0.5 < mass / settings["fiducial_mass_kg"] < 2:
         raise ConfigError(
             f"{origin}: fiducial_mass_kg: found {settings['fiducial_mass_kg']}; the fiducial "
@@ -284,19 +269,19 @@ def _check(settings: Mapping[str, Any], origin: str) -> None:
                 f"{limits['high']}; allowed: low < high"
             )
     for recoil in ("nr", "er"):
-        low, high = settings["response_cutoff_keV"][recoil], settings["response_max_keV"][recoil]
+        low, high = apparatus.response_cutoff_keV[recoil], apparatus.response_max_keV[recoil]
         if low >= high:
             raise ConfigError(
                 f"{origin}: response_max_keV.{recoil}: found {high}; allowed: > "
                 f"response_cutoff_keV.{recoil} = {low}"
             )
-    if settings["apply_bias"] and not ("s1_bias" in settings and "s2_bias" in settings):
+    if apparatus.apply_bias and not ("s1_bias" in settings and "s2_bias" in settings):
         raise ConfigError(f"{origin}: apply_bias: true needs s1_bias and s2_bias")
     for key in ("s1_bias", "s2_bias"):
-        if np.any(np.diff([row[0] for row in settings.get(key, [[1], [2]])]) <= 0):
+        if np.any(np.diff([row[0] for row in getattr(apparatus, key)]) <= 0):
             raise ConfigError(f"{origin}: {key}: sizes must increase from row to row")
     for key in _LIGHT_YIELDS:
-        _check_light_yield(settings, key, f"{origin}: {key}")
+        _check_light_yield(apparatus, key, f"{origin}: {key}")
     names = [source["name"] for source in settings["sources"]]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"{origin}: sources: name {repeated[0]!r} is used twice")
@@ -340,67 +325,22 @@ def _check_spectrum(spectrum: Mapping[str, Any], place: str) -> None:
         )
 
 
-def relative_light_yield(
-    light_yield: Mapping[str, Any],
-    radius_squared_cm2: NDArray[np.float64],
-    z_cm: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Light yield relative to the detector's mean, at positions (cm², cm) that broadcast.
-
-    Parameters
-    ----------
-    light_yield
-        ``s1_relative_light_yield`` or ``s2_relative_light_yield`` of a detector's settings: a
-        polynomial in u = r²/radius_squared_scale and w = −z/depth_scale, or a map, linear in r and
-        z between its points.
-    """
-    r2, z = np.broadcast_arrays(np.asarray(radius_squared_cm2, float), np.asarray(z_cm, float))
-    if "relative_yield" in light_yield:
-        from scipy.interpolate import RegularGridInterpolator
-
-        points = np.array(light_yield["radius_cm"]), np.array(light_yield["z_cm"])
-        found = RegularGridInterpolator(points, np.array(light_yield["relative_yield"]))
-        return np.asarray(found(np.stack([np.sqrt(r2), z], axis=-1)))
-    u = r2 / light_yield["radius_squared_scale_cm2"]
-    w = -z / light_yield["depth_scale_cm"]
-    coefficients = np.array(light_yield["coefficients"], dtype=float)
-    return np.asarray(np.polynomial.polynomial.polyval2d(u, w, coefficients))
-
-
-def position_grid(
-    settings: Mapping[str, Any], light_yield: Mapping[str, Any]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Positions in the fiducial volume among which a light yield's extremes are.
-
-    A map is largest and smallest at its own points, or at the volume's rim.
-
-    Returns
-    -------
-    r² (cm²) in a row, z (cm) in a column.
-    """
-    (bottom, top), radius = settings["fiducial_z_cm"], settings["fiducial_radius_cm"]
-    r = np.append(np.linspace(0, radius, 51), light_yield.get("radius_cm", []))
-    z = np.append(np.linspace(bottom, top, 51), light_yield.get("z_cm", []))
-    return r[r <= radius] ** 2, z[(z >= bottom) & (z <= top), np.newaxis]
-
-
-def _check_light_yield(settings: Mapping[str, Any], key: str, place: str) -> None:
-    bottom, top = settings["fiducial_z_cm"]
-    radius = settings["fiducial_radius_cm"]
-    light_yield = settings[key]
-    if len({len(row) for row in light_yield.get("coefficients", [])}) > 1:
+def _check_light_yield(apparatus: Apparatus, key: str, place: str) -> None:
+    (bottom, top), radius = apparatus.fiducial_z_cm, apparatus.fiducial_radius_cm
+    light_yield: LightYield = getattr(apparatus, key)
+    if len({len(row) for row in light_yield.coefficients}) > 1:
         raise ConfigError(f"{place}.coefficients: rows of different length")
-    if "map" in light_yield:
-        place += f": {light_yield['map']}"
+    if light_yield.radius_cm:
+        place += f": {light_yield.map}"
         for name, low, high in (("radius_cm", 0, radius), ("z_cm", bottom, top)):
-            first, last = light_yield[name][0], light_yield[name][-1]
+            first, last = getattr(light_yield, name)[0], getattr(light_yield, name)[-1]
             if not first <= low < high <= last:
                 raise ConfigError(
                     f"{place}: {name} reaches from {first:g} to {last:g}; "
                     f"needed: the fiducial volume, {low:g} to {high:g} (nothing is extrapolated)"
                 )
-    found = relative_light_yield(light_yield, *position_grid(settings, light_yield))
-    largest = 1 / settings["g1"] if key.startswith("s1") else np.inf
+    found = apparatus.everywhere(light_yield)
+    largest = 1 / apparatus.g1 if key.startswith("s1") else np.inf
     if not (np.all(found > 0) and np.all(found <= largest)):
         allowed = "> 0" + (f" and ≤ 1/g1 = {largest:.3g}" if np.isfinite(largest) else "")
         raise ConfigError(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zeptobarn.physics.apparatus import Apparatus
 from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.physics.reach import smallest_anywhere, smallest_areas
 
@@ -14,7 +15,7 @@ Floats = NDArray[np.float64]
 _NODES = 16
 
 
-def shares(formula: Mapping[str, Any], space: AnalysisSpace, settings: Mapping[str, Any]) -> Floats:
+def shares(formula: Mapping[str, Any], space: AnalysisSpace, apparatus: Apparatus | None) -> Floats:
     """Share of a background's events in each bin of the analysis space.
 
     Parameters
@@ -26,8 +27,8 @@ def shares(formula: Mapping[str, Any], space: AnalysisSpace, settings: Mapping[s
         thresholds, unless ``reach`` is ``ignore``.
     space
         The densities are integrated over its bins.
-    settings
-        `zeptobarn.physics.detector.Detector.settings`.
+    apparatus
+        The detector's numbers; needed unless ``reach`` is ``ignore``.
 
     Returns
     -------
@@ -43,15 +44,17 @@ def shares(formula: Mapping[str, Any], space: AnalysisSpace, settings: Mapping[s
     --------
     >>> space = AnalysisSpace(np.array([1.0, 2.0, 4.0]), np.array([1.0, 10.0, 100.0]))
     >>> formula = {"cs1": {"kind": "flat"}, "cs2": {"kind": "flat_log"}, "reach": "ignore"}
-    >>> shares(formula, space, {}).round(3)
+    >>> shares(formula, space, None).round(3)
     array([0.167, 0.167, 0.333, 0.333])
     """
     along1 = _along(formula["cs1"], space.cs1_edges)
     along2 = _along(formula["cs2"], space.cs2_edges)
     if formula.get("reach") == "ignore":
         return np.outer(along1, along2).ravel()
+    if apparatus is None:
+        raise TypeError("shares: needs the detector's numbers, unless reach is ignore")
     found = np.zeros(space.shape)
-    for area1, area2, weight in zip(*smallest_areas(settings), strict=True):
+    for area1, area2, weight in zip(*smallest_areas(apparatus), strict=True):
         seen = weight[:, np.newaxis] * _above(formula["cs2"], space.cs2_edges, area2)
         if not area1.any():
             found += np.outer(along1, seen.sum(axis=0))
@@ -59,10 +62,10 @@ def shares(formula: Mapping[str, Any], space: AnalysisSpace, settings: Mapping[s
         # Not a matrix product, whose last digits depend on the threads that BLAS takes.
         found += np.einsum("pi,pj->ij", _above(formula["cs1"], space.cs1_edges, area1), seen)
     if not found.any():
-        cs1, cs2 = smallest_anywhere(settings)
+        cs1, cs2 = smallest_anywhere(apparatus)
         raise ValueError(
             "the density is zero wherever the area thresholds let events pass (from cS1 "
-            f"{cs1:.4g} and cS2 {cs2:.4g} {settings['area_unit']} on); reach: ignore takes it "
+            f"{cs1:.4g} and cS2 {cs2:.4g} {apparatus.area_unit} on); reach: ignore takes it "
             "as it is"
         )
     return np.asarray(found / found.sum()).ravel()

@@ -14,7 +14,6 @@ polynomial of the light yield there as its weight. That holds for maps with edge
 Nothing here is shared with `zeptobarn.physics.simulate` but the yields and the detector's numbers.
 """
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -27,7 +26,8 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, ndtr
 from threadpoolctl import threadpool_limits
 
-from zeptobarn.physics.detector import AnalysisSpace, Recoil, position_grid, relative_light_yield
+from zeptobarn.physics.apparatus import Apparatus, Recoil, Sizes
+from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.physics.yields import (
     FANO,
     NOMINAL,
@@ -84,7 +84,7 @@ DEFAULT_NODES = Nodes()
 
 
 def response(
-    settings: Mapping[str, Any],
+    apparatus: Apparatus,
     recoil: Recoil,
     space: AnalysisSpace,
     energy_edges_keV: Floats,
@@ -96,8 +96,8 @@ def response(
 
     Parameters
     ----------
-    settings
-        `zeptobarn.physics.detector.Detector.settings`.
+    apparatus
+        The detector's numbers.
     recoil
         ``nr`` or ``er``.
     energy_edges_keV
@@ -112,12 +112,12 @@ def response(
     Probabilities, shape (n, cS1 bins × cS2 bins).
     """
     bins, energies, weight = _energies(energy_edges_keV, nodes)
-    yields = detector_yields(settings, recoil, energies, nuisances)
+    yields = detector_yields(apparatus, recoil, energies, nuisances)
     found = np.zeros((len(energy_edges_keV) - 1, *space.shape))
     # The last digits of a matrix product depend on the threads that BLAS takes.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        x = _cs1_matrices(settings, space, _most(yields.photons, energies), nodes)
-        y = _cs2_matrices(settings, space, _most(yields.electrons, energies), nodes)
+        x = _cs1_matrices(apparatus, space, _most(yields.photons, energies), nodes)
+        y = _cs2_matrices(apparatus, space, _most(yields.electrons, energies), nodes)
         # All light yields side by side: one matrix product for all.
         n_light_yields, n_electrons, n2 = y.shape
         y_wide = np.moveaxis(y, 0, 1).reshape(n_electrons, n_light_yields * n2)
@@ -310,33 +310,33 @@ def _by_photons(
 
 
 def _cs1_matrices(
-    settings: Mapping[str, Any], space: AnalysisSpace, most_photons: int, nodes: Nodes
+    apparatus: Apparatus, space: AnalysisSpace, most_photons: int, nodes: Nodes
 ) -> Floats:
     """Probability of each cS1 bin given the photons, shape (light yields, photons, cS1 bins)."""
-    light_yields = _light_yields(settings, nodes)
-    width, unit = settings["single_pe_width"], _pe_per_area(settings)
-    double_pe = settings["double_pe_probability"]
+    light_yields = _light_yields(apparatus, nodes)
+    width, unit = apparatus.single_pe_width, apparatus.pe_per_area
+    double_pe = apparatus.double_pe_probability
     largest = space.cs1_edges[-1] * light_yields.max() * unit
     most_detected = ceil(largest + 8 * (1 + width) * sqrt(2 * largest) + 8)
     detected = np.arange(most_detected + 1)
-    photons = np.arange(min(most_photons, _most_needed(most_detected, settings, light_yields)) + 1)
+    photons = np.arange(min(most_photons, _most_needed(most_detected, apparatus, light_yields)) + 1)
     pe = np.arange(2 * most_detected + 1)
     extra = pe - detected[:, np.newaxis]
     doubled = np.exp(
         _log_choose(detected[:, np.newaxis], extra)
         + _log_powers(detected[:, np.newaxis], extra, double_pe)
     )
-    efficiency = np.array(settings["s1_peak_efficiency"], dtype=float)
+    efficiency = np.array(apparatus.s1_peak_efficiency, dtype=float)
     kept = efficiency[np.minimum(detected, len(efficiency) - 1)]
-    kept = np.where(detected < settings["s1_coincidence"], 0.0, kept)
+    kept = np.where(detected < apparatus.s1_coincidence, 0.0, kept)
     log_choose = _log_choose(photons[:, np.newaxis], detected)
     found = np.empty((len(light_yields), len(photons), space.shape[0]))
     for k, light_yield in enumerate(light_yields):
-        edges = np.maximum(space.cs1_edges * light_yield, settings["s1_area_threshold"])
+        edges = np.maximum(space.cs1_edges * light_yield, apparatus.s1_area_threshold)
         areas = np.diff(_area_below(edges * unit, pe, width), axis=1)
-        p = np.full(len(photons), settings["g1"] * light_yield)
-        if settings["apply_bias"]:
-            p *= 1 + _bias(settings["s1_bias"], photons * p)
+        p = np.full(len(photons), apparatus.g1 * light_yield)
+        if apparatus.apply_bias:
+            p *= 1 + _bias(apparatus.s1_bias, photons * p)
         p = np.minimum(p, 1.0)[:, np.newaxis]
         binomial = np.exp(log_choose + _log_powers(photons[:, np.newaxis], detected, p))
         found[k] = binomial @ (kept[:, np.newaxis] * (doubled @ areas))
@@ -344,40 +344,40 @@ def _cs1_matrices(
 
 
 def _cs2_matrices(
-    settings: Mapping[str, Any], space: AnalysisSpace, most_electrons: int, nodes: Nodes
+    apparatus: Apparatus, space: AnalysisSpace, most_electrons: int, nodes: Nodes
 ) -> Floats:
     """Probability of each cS2 bin given the electrons, shape (light yields, electrons, cS2 bins).
 
     Averaged over the volume, weighted with the polynomial that is 1 at one of the light yields of
     `_cs1_matrices` and 0 at the others.
     """
-    top = settings["fiducial_z_cm"][1]
-    us_per_cm = 10 / settings["drift_velocity_mm_per_us"]
-    lifetime = settings["electron_lifetime_us"]
-    corrected_with = settings.get("correction_lifetime_us", lifetime)
-    unit = _pe_per_area(settings)
-    pe_per_electron = settings["electron_gain"] * (1 + settings["double_pe_probability"])
-    width = max(settings["single_pe_width"], _LEAST_PE_WIDTH)
-    z, weight = _drift_nodes(settings, space, pe_per_electron, width, nodes)
-    r2, radial_weight = _radius_nodes(settings, nodes)
-    at = _light_yields(settings, nodes)
-    s1 = relative_light_yield(settings["s1_relative_light_yield"], r2, z[:, np.newaxis])
+    top = apparatus.fiducial_z_cm[1]
+    us_per_cm = apparatus.us_per_cm
+    lifetime = apparatus.electron_lifetime_us
+    corrected_with = apparatus.corrected_with_us
+    unit = apparatus.pe_per_area
+    pe_per_electron = apparatus.electron_gain * (1 + apparatus.double_pe_probability)
+    width = max(apparatus.single_pe_width, _LEAST_PE_WIDTH)
+    z, weight = _drift_nodes(apparatus, space, pe_per_electron, width, nodes)
+    r2, radial_weight = _radius_nodes(apparatus, nodes)
+    at = _light_yields(apparatus, nodes)
+    s1 = apparatus.s1_relative_light_yield.at(r2, z[:, np.newaxis])
     basis = np.array([_lagrange(at, k, s1) for k in range(len(at))])
     basis *= weight[:, np.newaxis] * radial_weight
-    s2 = relative_light_yield(settings["s2_relative_light_yield"], r2, z[:, np.newaxis])
-    spread = settings["electron_lifetime_spread"]
+    s2 = apparatus.s2_relative_light_yield.at(r2, z[:, np.newaxis])
+    spread = apparatus.electron_lifetime_spread
     n_lifetimes = ceil(nodes.lifetime * max(1.0, (spread / 0.15) ** 2)) if spread > 0 else 1
     pull, chance = np.polynomial.hermite_e.hermegauss(n_lifetimes)
     chance = chance / chance.sum()
 
-    relative_sd = sqrt(settings["s2_fano"] + width**2)
+    relative_sd = sqrt(apparatus.s2_fano + width**2)
     largest = unit * space.cs2_edges[-1] * np.exp(top * us_per_cm / corrected_with)
     most = (largest + 8 * relative_sd * sqrt(largest)) / pe_per_electron
-    extracted = np.arange(1, ceil(most * (1.05 if settings["apply_bias"] else 1)) + 2)
+    extracted = np.arange(1, ceil(most * (1.05 if apparatus.apply_bias else 1)) + 2)
     # What one position multiplies another divides by: the light yield cancels but for the width.
     means = pe_per_electron * extracted
     areas = _tabulate_areas(
-        0.8 * s2.min() * means[0], 1.2 * s2.max() * means[-1], settings["s2_fano"], width
+        0.8 * s2.min() * means[0], 1.2 * s2.max() * means[-1], apparatus.s2_fano, width
     )
     electrons = np.arange(most_electrons + 1)
     log_choose = _log_choose(electrons[:, np.newaxis], extracted)
@@ -387,16 +387,16 @@ def _cs2_matrices(
         light_yields, shares = _shared_out(s2[i], nodes)
         given_extracted = []
         for here in light_yields:
-            edges = unit * np.maximum(corrected * here, settings["s2_area_threshold"])
+            edges = unit * np.maximum(corrected * here, apparatus.s2_area_threshold)
             mean = means * here
-            if settings["apply_bias"]:
-                mean = mean * (1 + _bias(settings["s2_bias"], mean))
+            if apparatus.apply_bias:
+                mean = mean * (1 + _bias(apparatus.s2_bias, mean))
             inside = _area_distribution(areas, mean, edges, relative_sd)
             given_extracted.append(np.diff(inside, axis=1))
         binomial = np.zeros(log_choose.shape)
         for x, share in zip(pull, chance, strict=True):
             survival = np.exp(z[i] * us_per_cm / (lifetime * np.exp(spread * x)))
-            p = settings["extraction_efficiency"] * survival
+            p = apparatus.extraction_efficiency * survival
             powers = _log_powers(electrons[:, np.newaxis], extracted, p)
             binomial += share * np.exp(log_choose + powers)
         by_light_yield = basis[:, i] @ shares
@@ -405,15 +405,14 @@ def _cs2_matrices(
     return found
 
 
-def _light_yields(settings: Mapping[str, Any], nodes: Nodes) -> Floats:
+def _light_yields(apparatus: Apparatus, nodes: Nodes) -> Floats:
     """Relative light yields of the S1 between its extremes; one if it is uniform."""
-    field = settings["s1_relative_light_yield"]
-    found = relative_light_yield(field, *position_grid(settings, field))
+    found = apparatus.everywhere(apparatus.s1_relative_light_yield)
     low, high = found.min(), found.max()
     if high - low < 1e-9 * high:
         return np.array([(low + high) / 2])
     # Narrow photoelectrons are peaks that move with the light yield.
-    n = ceil(nodes.light * max(1.0, 0.2 / settings["single_pe_width"]))
+    n = ceil(nodes.light * max(1.0, 0.2 / apparatus.single_pe_width))
     at, _ = np.polynomial.legendre.leggauss(n)
     return np.asarray(low + (high - low) * (at + 1) / 2)
 
@@ -432,17 +431,16 @@ def _shared_out(light_yields: Floats, nodes: Nodes) -> tuple[Floats, Floats]:
     return spaced, np.maximum(1 - distance, 0.0)
 
 
-def _radius_nodes(settings: Mapping[str, Any], nodes: Nodes) -> tuple[Floats, Floats]:
+def _radius_nodes(apparatus: Apparatus, nodes: Nodes) -> tuple[Floats, Floats]:
     """Nodes in r² (cm²) and weights that sum to 1: Gauss nodes between the radii of maps."""
-    radius = settings["fiducial_radius_cm"]
-    fields = [settings[f"{signal}_relative_light_yield"] for signal in ("s1", "s2")]
-    changes = False
+    radius = apparatus.fiducial_radius_cm
+    fields, changes = apparatus.light_yields, False
     for field in fields:
-        found = relative_light_yield(field, *position_grid(settings, field))
+        found = apparatus.everywhere(field)
         changes = changes or bool(np.ptp(found, axis=1).max() > 1e-9 * found.max())
     if not changes:
         return np.array([radius**2 / 2]), np.ones(1)
-    inner = [r for field in fields for r in field.get("radius_cm", []) if 0 < r < radius]
+    inner = [r for field in fields for r in field.radius_cm if 0 < r < radius]
     return _gauss_between(np.square([0.0, *sorted(set(inner)), radius]), nodes.radius)
 
 
@@ -455,7 +453,7 @@ def _gauss_between(edges: Floats, n: int) -> tuple[Floats, Floats]:
 
 
 def _drift_nodes(
-    settings: Mapping[str, Any],
+    apparatus: Apparatus,
     space: AnalysisSpace,
     pe_per_electron: float,
     width: float,
@@ -466,16 +464,16 @@ def _drift_nodes(
     A cS2 edge coincides with the threshold on the uncorrected area at one depth; seen against the
     depth, the bin's probability has a kink there. So it has at the depths of a map.
     """
-    bottom, top = settings["fiducial_z_cm"]
-    lifetime = settings["electron_lifetime_us"]
-    corrected_with = settings.get("correction_lifetime_us", lifetime)
-    us_per_cm = 10 / settings["drift_velocity_mm_per_us"]
+    bottom, top = apparatus.fiducial_z_cm
+    lifetime = apparatus.electron_lifetime_us
+    corrected_with = apparatus.corrected_with_us
+    us_per_cm = apparatus.us_per_cm
     # Peaks of single electrons are as wide as this, relatively, where S2s are smallest.
-    smallest = max(pe_per_electron, _pe_per_area(settings) * settings["s2_area_threshold"])
-    resolution = sqrt((settings["s2_fano"] + width**2) / smallest)
+    smallest = max(pe_per_electron, apparatus.pe_per_area * apparatus.s2_area_threshold)
+    resolution = sqrt((apparatus.s2_fano + width**2) / smallest)
     with np.errstate(divide="ignore"):
-        kinks = np.log(settings["s2_area_threshold"] / space.cs2_edges) * corrected_with / us_per_cm
-    maps = [settings[f"{signal}_relative_light_yield"].get("z_cm", []) for signal in ("s1", "s2")]
+        kinks = np.log(apparatus.s2_area_threshold / space.cs2_edges) * corrected_with / us_per_cm
+    maps = [field.z_cm for field in apparatus.light_yields]
     kinks = np.unique(np.concatenate([kinks, *maps]))
     kinks = kinks[(kinks > bottom) & (kinks < top)]
     z, weight = [], []
@@ -566,11 +564,7 @@ def _lagrange(nodes: Floats, k: int, x: Floats) -> Floats:
     return np.asarray(np.prod((x[..., np.newaxis] - others) / (nodes[k] - others), axis=-1))
 
 
-def _pe_per_area(settings: Mapping[str, Any]) -> float:
-    return 1.0 + settings["double_pe_probability"] if settings["area_unit"] == "phd" else 1.0
-
-
-def _bias(rows: list[list[float]], size: NDArray[Any]) -> Floats:
+def _bias(rows: Sizes, size: NDArray[Any]) -> Floats:
     """Relative bias, interpolated in the logarithm of the size, constant beyond the ends."""
     at, bias = np.array(rows, dtype=float).T
     return np.asarray(np.interp(np.log(np.maximum(size, 1e-9)), np.log(at), bias))
@@ -584,9 +578,9 @@ def _most(means: Floats, energies_keV: Floats) -> int:
     return int(np.max(means + reach)) + 10
 
 
-def _most_needed(detected: int, settings: Mapping[str, Any], light_yield: Floats) -> int:
+def _most_needed(detected: int, apparatus: Apparatus, light_yield: Floats) -> int:
     """Photons of which more than ``detected`` are always seen."""
-    p = 0.95 * settings["g1"] * light_yield.min()
+    p = 0.95 * apparatus.g1 * light_yield.min()
     return int((detected + 8 * sqrt(detected)) / p) + 1
 
 

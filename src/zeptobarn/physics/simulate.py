@@ -12,14 +12,15 @@ cut, and the event carries the probability of passing as its weight: a recoil of
 seen once in ten thousand times then costs no more than one of 10 keV.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import exp, floor, inf, log, log1p, nan, pi, sqrt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from zeptobarn.physics.detector import AnalysisSpace, Recoil
+from zeptobarn.physics.apparatus import Apparatus, LightYield, Recoil, Sizes
+from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.physics.yields import (
     FANO,
     NOMINAL,
@@ -83,7 +84,7 @@ class Chain(NamedTuple):
 
 
 def simulate(
-    settings: Mapping[str, Any],
+    apparatus: Apparatus,
     recoil: Recoil,
     energies_keV: Floats,
     rng: np.random.Generator,
@@ -93,8 +94,8 @@ def simulate(
 
     Parameters
     ----------
-    settings
-        `zeptobarn.physics.detector.Detector.settings`.
+    apparatus
+        The detector's numbers.
     recoil
         ``nr`` or ``er``.
     energies_keV
@@ -109,15 +110,15 @@ def simulate(
     cs1, cs2
         Corrected areas (the detector's area unit), shape (n,); NaN where a cut fails.
     """
-    table = _quanta_table(settings, recoil, energies_keV, nuisances)
+    table = _quanta_table(apparatus, recoil, energies_keV, nuisances)
     cs1, cs2 = np.full((2, len(energies_keV)), np.nan)
-    accepted = energies_keV >= settings["response_cutoff_keV"][recoil]
-    _simulate(rng, chain(settings, recoil), table, accepted, cs1, cs2)
+    accepted = energies_keV >= apparatus.response_cutoff_keV[recoil]
+    _simulate(rng, chain(apparatus, recoil), table, accepted, cs1, cs2)
     return cs1, cs2
 
 
 def histogram(
-    settings: Mapping[str, Any],
+    apparatus: Apparatus,
     recoil: Recoil,
     space: AnalysisSpace,
     energy_edges_keV: Floats,
@@ -153,8 +154,8 @@ def histogram(
     events
         Recoils simulated in each energy bin, shape (n,).
     """
-    table = _quanta_table(settings, recoil, energy_edges_keV, nuisances)
-    numbers = chain(settings, recoil)
+    table = _quanta_table(apparatus, recoil, energy_edges_keV, nuisances)
+    numbers = chain(apparatus, recoil)
     n_bins = len(generators)
     sums, squares = np.zeros((2, n_bins, np.prod(space.shape)))
     events = np.zeros(n_bins, dtype=np.int64)
@@ -183,11 +184,11 @@ def histogram(
     return probability, (squares / n - probability**2) / np.maximum(n - 1, 1), events
 
 
-def chain(settings: Mapping[str, Any], recoil: Recoil) -> Chain:
-    """Turn a detector file's numbers into the kernel's."""
-    z_bottom, z_top = settings["fiducial_z_cm"]
-    double_pe = settings["double_pe_probability"]
-    fluctuations = detector_yields(settings, recoil, np.ones(1)).fluctuations
+def chain(apparatus: Apparatus, recoil: Recoil) -> Chain:
+    """Turn a detector's numbers into the kernel's."""
+    z_bottom, z_top = apparatus.fiducial_z_cm
+    double_pe = apparatus.double_pe_probability
+    fluctuations = detector_yields(apparatus, recoil, np.ones(1)).fluctuations
     if isinstance(fluctuations, Recombination):
         model, width = (_NUCLEAR if fluctuations.separate else _ELECTRONIC), 0.0
     else:
@@ -195,60 +196,58 @@ def chain(settings: Mapping[str, Any], recoil: Recoil) -> Chain:
     return Chain(
         model=model,
         electron_probability_width=width,
-        g1=float(settings["g1"]),
-        s1_light_yield=_field(settings["s1_relative_light_yield"]),
-        s2_light_yield=_field(settings["s2_relative_light_yield"]),
-        radius_squared_max=float(settings["fiducial_radius_cm"] ** 2),
+        g1=float(apparatus.g1),
+        s1_light_yield=_field(apparatus.s1_relative_light_yield),
+        s2_light_yield=_field(apparatus.s2_relative_light_yield),
+        radius_squared_max=float(apparatus.fiducial_radius_cm**2),
         z_bottom=float(z_bottom),
         z_top=float(z_top),
-        us_per_cm=10.0 / settings["drift_velocity_mm_per_us"],
-        lifetime=float(settings["electron_lifetime_us"]),
-        lifetime_spread=float(settings["electron_lifetime_spread"]),
-        correction_lifetime=float(
-            settings.get("correction_lifetime_us", settings["electron_lifetime_us"])
-        ),
-        extraction=float(settings["extraction_efficiency"]),
-        electron_gain=float(settings["electron_gain"]),
-        s2_fano=float(settings["s2_fano"]),
+        us_per_cm=apparatus.us_per_cm,
+        lifetime=float(apparatus.electron_lifetime_us),
+        lifetime_spread=float(apparatus.electron_lifetime_spread),
+        correction_lifetime=float(apparatus.corrected_with_us),
+        extraction=float(apparatus.extraction_efficiency),
+        electron_gain=float(apparatus.electron_gain),
+        s2_fano=float(apparatus.s2_fano),
         double_pe=float(double_pe),
-        pe_width=float(settings["single_pe_width"]),
-        pe_per_area=1.0 + double_pe if settings["area_unit"] == "phd" else 1.0,
-        coincidence=int(settings["s1_coincidence"]),
-        s1_threshold=float(settings["s1_area_threshold"]),
-        s2_threshold=float(settings["s2_area_threshold"]),
-        efficiency=np.array(settings["s1_peak_efficiency"], dtype=float),
-        apply_bias=bool(settings["apply_bias"]),
-        s1_bias=_bias_table(settings.get("s1_bias")),
-        s2_bias=_bias_table(settings.get("s2_bias")),
+        pe_width=float(apparatus.single_pe_width),
+        pe_per_area=apparatus.pe_per_area,
+        coincidence=int(apparatus.s1_coincidence),
+        s1_threshold=float(apparatus.s1_area_threshold),
+        s2_threshold=float(apparatus.s2_area_threshold),
+        efficiency=np.array(apparatus.s1_peak_efficiency, dtype=float),
+        apply_bias=bool(apparatus.apply_bias),
+        s1_bias=_bias_table(apparatus.s1_bias),
+        s2_bias=_bias_table(apparatus.s2_bias),
     )
 
 
-def _field(light_yield: Mapping[str, Any]) -> Field:
+def _field(light_yield: LightYield) -> Field:
     return Field(
-        coefficients=np.array(light_yield.get("coefficients", [[1.0]]), dtype=float),
-        radius_squared_scale=float(light_yield.get("radius_squared_scale_cm2", 1.0)),
-        depth_scale=float(light_yield.get("depth_scale_cm", 1.0)),
-        radius=np.array(light_yield.get("radius_cm", []), dtype=float),
-        z=np.array(light_yield.get("z_cm", []), dtype=float),
-        values=np.array(light_yield.get("relative_yield", [[]]), dtype=float),
+        coefficients=np.array(light_yield.coefficients, dtype=float),
+        radius_squared_scale=float(light_yield.radius_squared_scale_cm2),
+        depth_scale=float(light_yield.depth_scale_cm),
+        radius=np.array(light_yield.radius_cm, dtype=float),
+        z=np.array(light_yield.z_cm, dtype=float),
+        values=np.array(light_yield.relative_yield, dtype=float),
     )
 
 
-def _bias_table(rows: Sequence[Sequence[float]] | None) -> Floats:
+def _bias_table(rows: Sizes) -> Floats:
     """Rows of the result: logarithm of the size, relative bias."""
-    table = np.array(rows or [[1.0, 0.0], [2.0, 0.0]], dtype=float).T.copy()
+    table = np.array(rows, dtype=float).T.copy()
     table[0] = np.log(table[0])
     return table
 
 
 def _quanta_table(
-    settings: Mapping[str, Any],
+    apparatus: Apparatus,
     recoil: Recoil,
     energies_keV: Floats,
     nuisances: Nuisances,
 ) -> Floats:
     """A row per energy: what `_SPLIT` or the models of recombination draw quanta from."""
-    found = detector_yields(settings, recoil, energies_keV, nuisances)
+    found = detector_yields(apparatus, recoil, energies_keV, nuisances)
     drawn = found.fluctuations
     if isinstance(drawn, Recombination):
         columns = [drawn.ions, drawn.excitons, drawn.recombination]

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import exp, log, pi, sqrt
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf
+
+from zeptobarn.physics.apparatus import Apparatus, Recoil
 
 # Mean quanta per keV if nothing is lost to heat (Lenardo et al., IEEE TNS 62 (2015) 3387).
 QUANTA_PER_KEV = 73.0
@@ -166,8 +167,8 @@ def mean_yields(
 
 
 def detector_yields(
-    settings: Mapping[str, Any],
-    recoil: str,
+    apparatus: Apparatus,
+    recoil: Recoil,
     energies_keV: ArrayLike,
     nuisances: Nuisances = NOMINAL,
 ) -> Yields:
@@ -175,8 +176,8 @@ def detector_yields(
 
     Parameters
     ----------
-    settings
-        `zeptobarn.physics.detector.Detector.settings`; their ``er_recombination_width`` multiplies
+    apparatus
+        The detector's numbers; their ``er_recombination_width`` multiplies
         the fluctuation of electronic recoils beyond the binomial.
     recoil
         ``nr`` or ``er``.
@@ -184,13 +185,13 @@ def detector_yields(
         Recoil energies (keV).
     """
     found = mean_yields(
-        settings["yields"][recoil],
+        apparatus.yields[recoil],
         energies_keV,
-        settings["drift_field_V_per_cm"],
+        apparatus.drift_field_V_per_cm,
         nuisances,
-        settings["liquid_density_g_per_cm3"],
+        apparatus.liquid_density_g_per_cm3,
     )
-    factor = settings["er_recombination_width"] if recoil == "er" else 1.0
+    factor = apparatus.er_recombination_width if recoil == "er" else 1.0
     return found if factor == 1 else replace(found, fluctuations=_widened(found, factor))
 
 

@@ -87,7 +87,7 @@ def check_study(study: Study, origin: str) -> None:
             place = f"config/detectors/{detector.name}.yaml: source {source.name}"
             if source.formula is not None:
                 try:
-                    shares(source.formula, detector.space, detector.settings)
+                    shares(source.formula, detector.space, detector.apparatus)
                 except ValueError as error:
                     raise ConfigError(f"{place}: {error}") from None
             if source.spectrum is None:
@@ -111,7 +111,7 @@ def _check_shape(study: Study, shape: Shape, origin: str) -> None:
         wanted = "no" if shape.relative_width > 0 else "a"
         raise ConfigError(f"{place}: {shape.parameter} needs {wanted} relative_width")
     for name in shape.detectors:
-        for recoil, model in study.detectors[name].settings["yields"].items():
+        for recoil, model in study.detectors[name].apparatus.yields.items():
             needed = _YIELD_MODELS.get(shape.parameter, model)
             if _YIELD_RECOILS.get(shape.parameter) == recoil and model != needed:
                 raise ConfigError(
@@ -126,8 +126,10 @@ def _check_shape(study: Study, shape: Shape, origin: str) -> None:
         )
     largest = 1 + max(shape.anchors) * shape.relative_width
     for name in shape.detectors:
-        value = study.detectors[name].settings.get(shape.parameter, 0.0)
-        if shape.parameter in _PROBABILITIES and value * largest > 1:
+        if shape.parameter not in _PROBABILITIES:
+            continue
+        value = getattr(study.detectors[name].apparatus, shape.parameter)
+        if value * largest > 1:
             raise ConfigError(
                 f"{place}: {shape.parameter} of {name} would be {value * largest:.3g}; allowed: ≤ 1"
             )
@@ -147,7 +149,7 @@ def _check_masses(study: Study, detector: Detector, origin: str) -> None:
                 f"{_LARGEST_INELASTIC_GEV} (heavier WIMPs are seen by their nuclear recoils, which "
                 "it leaves out)"
             )
-        cutoff = detector.settings["response_cutoff_keV"][recoil]
+        cutoff = detector.apparatus.response_cutoff_keV[recoil]
         largest = largest_energy_keV(mass, study.halo, interaction)
         if largest <= cutoff:
             raise ConfigError(

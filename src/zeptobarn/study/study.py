@@ -12,7 +12,8 @@ from math import log
 from pathlib import Path
 from typing import Any, Literal
 
-from zeptobarn.physics.detector import Detector, Recoil
+from zeptobarn.physics.apparatus import Recoil
+from zeptobarn.physics.detector import Detector
 from zeptobarn.support import paths
 
 # Ends of the names of interactions whose electron or photon is seen, and not the nucleus.

@@ -7,7 +7,7 @@ of each recoil type.
 import dataclasses
 from typing import Any
 
-from zeptobarn.physics.detector import Detector, position_grid, relative_light_yield
+from zeptobarn.physics.detector import Detector
 from zeptobarn.study.slices.limits import model_slice
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
@@ -66,24 +66,24 @@ def changed(study: Study, detector: str, parameter: str, value: float) -> Study:
     A changed electron lifetime is known to the detector: cS2 is corrected with it.
     """
     found = study.detectors[detector]
-    settings: dict[str, Any] = {**found.settings, parameter: value}
+    changes: dict[str, Any] = {parameter: value}
     if parameter == "electron_lifetime_us":
-        settings.pop("correction_lifetime_us", None)
+        changes["correction_lifetime_us"] = None
+    apparatus = dataclasses.replace(found.apparatus, **changes)
     return dataclasses.replace(
         study,
-        detectors={**study.detectors, detector: dataclasses.replace(found, settings=settings)},
+        detectors={**study.detectors, detector: dataclasses.replace(found, apparatus=apparatus)},
     )
 
 
 def variations(detector: Detector) -> list[tuple[str, float]]:
     """List parameter and value of each changed detector."""
-    settings = detector.settings
-    light_yield = settings["s1_relative_light_yield"]
-    largest = relative_light_yield(light_yield, *position_grid(settings, light_yield)).max()
-    coincidence = settings["s1_coincidence"]
+    apparatus = detector.apparatus
+    largest = apparatus.everywhere(apparatus.s1_relative_light_yield).max()
+    coincidence = apparatus.s1_coincidence
     found = [("electron_lifetime_us", value) for value in LIFETIMES_US]
     for parameter, factors in FACTORS.items():
-        found += [(parameter, factor * settings[parameter]) for factor in factors]
+        found += [(parameter, factor * getattr(apparatus, parameter)) for factor in factors]
     found = [(p, min(value, 1 / largest) if p == "g1" else value) for p, value in found]
     return [
         *found,

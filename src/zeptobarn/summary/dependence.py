@@ -16,7 +16,7 @@ from zeptobarn.inference.load import make_model, read_model
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import asimov, solve
 from zeptobarn.inference.status import Status
-from zeptobarn.physics.detector import Recoil
+from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.study.study import Study
 from zeptobarn.study.variation import (
     EXPOSURES,

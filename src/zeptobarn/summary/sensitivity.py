@@ -15,7 +15,7 @@ from zeptobarn.inference.asymptotics import cls, one_sided, two_sided, unified
 from zeptobarn.inference.load import make_model, read_model
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, asimov, solve
-from zeptobarn.physics.detector import Recoil
+from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.study.slices.summary import sensitivity_slice
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths

@@ -1,7 +1,7 @@
 """Response matrices: recoil energy → (cS1, cS2), computed once for all spectra."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from zeptobarn.physics.detector import Recoil
+from zeptobarn.physics.apparatus import Apparatus, Recoil
 from zeptobarn.study.slices.response import response_slice
 from zeptobarn.study.study import Study
 from zeptobarn.support.config import ConfigError
@@ -67,17 +67,17 @@ def energy_edges(low_keV: float, high_keV: float, width_log: float) -> NDArray[n
     return np.concatenate([fine[:-1], coarse])
 
 
-def settings_at(
+def apparatus_at(
     study: Study, detector: str, shape_values: Mapping[str, float]
-) -> tuple[Mapping[str, Any], "Nuisances"]:
-    """Give detector settings and yield nuisances at values of the shape parameters.
+) -> tuple[Apparatus, "Nuisances"]:
+    """Give a detector's numbers and yield nuisances at values of the shape parameters.
 
     cS2 stays corrected with the nominal electron lifetime, as in an analysis that does not
     know better.
     """
     from zeptobarn.physics.yields import Nuisances
 
-    settings = dict(study.detectors[detector].settings)
+    apparatus = study.detectors[detector].apparatus
     changes: dict[str, Any] = {}
     components = [0.0, 0.0, 0.0]
     for shape in study.shapes:
@@ -90,10 +90,12 @@ def settings_at(
         elif shape.parameter.startswith("er_component"):
             components[int(shape.parameter[-1]) - 1] = value
         elif value:
-            settings.setdefault("correction_lifetime_us", settings["electron_lifetime_us"])
-            settings[shape.parameter] = settings[shape.parameter] * factor
+            scaled = {shape.parameter: getattr(apparatus, shape.parameter) * factor}
+            apparatus = replace(
+                apparatus, correction_lifetime_us=apparatus.corrected_with_us, **scaled
+            )
     c1, c2, c3 = components
-    return settings, Nuisances(er_components=(c1, c2, c3), **changes)
+    return apparatus, Nuisances(er_components=(c1, c2, c3), **changes)
 
 
 def compute_response(
@@ -112,22 +114,22 @@ def compute_response(
     """
     found = study.detectors[detector]
     edges = energy_edges(
-        found.settings["response_cutoff_keV"][recoil],
-        found.settings["response_max_keV"][recoil],
+        found.apparatus.response_cutoff_keV[recoil],
+        found.apparatus.response_max_keV[recoil],
         study.energy_bin_width_log,
     )
-    settings, nuisances = settings_at(study, detector, study.anchors(detector, recoil)[anchor])
+    apparatus, nuisances = apparatus_at(study, detector, study.anchors(detector, recoil)[anchor])
     if study.response_method == "quadrature":
         from zeptobarn.physics import quadrature
 
-        probability = quadrature.response(settings, recoil, found.space, edges, nuisances, threads)
+        probability = quadrature.response(apparatus, recoil, found.space, edges, nuisances, threads)
         probability[probability < _NEGLIGIBLE] = 0.0
         variance = np.zeros_like(probability)
     else:
         from zeptobarn.physics.simulate import histogram
 
         probability, variance, _ = histogram(
-            settings,
+            apparatus,
             recoil,
             found.space,
             edges,

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from zeptobarn.physics.detector import AnalysisSpace, Detector, Recoil, Source
+from zeptobarn.physics.apparatus import Apparatus, Recoil
+from zeptobarn.physics.detector import AnalysisSpace, Detector, Source
 from zeptobarn.physics.formulas import shares
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.study.study import Shape, Study
 from zeptobarn.support.paths import anchor_name
 from zeptobarn.support.tables import read_parquet, write_parquet
-from zeptobarn.templates.response import Response, settings_at
+from zeptobarn.templates.response import Response, apparatus_at
 from zeptobarn.templates.spectra import COLUMNS, CROSS_SECTION_CM2, integrate
 
 if TYPE_CHECKING:
@@ -156,9 +157,9 @@ def _from_formula(study: Study, detector: Detector, source: Source) -> Template:
     expected *= events_per_rate(study, detector.name, source.name)
     rows = []
     for anchor, values in (anchors := study.anchors(detector.name, None)).items():
-        settings, _ = settings_at(study, detector.name, values)
+        apparatus, _ = apparatus_at(study, detector.name, values)
         try:
-            rows.append(expected * shares(formula, detector.space, settings))
+            rows.append(expected * shares(formula, detector.space, apparatus))
         except ValueError as error:
             raise ValueError(f"{source.name} of {detector.name}, {anchor}: {error}") from None
     return Template(tuple(anchors.values()), np.array(rows), np.zeros_like(rows))
@@ -255,9 +256,9 @@ def sample(
     if recoil is None:
         raise ValueError(f"{source}: no recoils, nothing to sample")
     n = n_events or (found.signal if study.signal(source) else found.source(source)).n_events
-    bins = sample_bins(found.settings, recoil, found.space, spectrum, n, rng)
+    bins = sample_bins(found.apparatus, recoil, found.space, spectrum, n, rng)
     counts = np.bincount(bins[bins >= 0], minlength=int(np.prod(found.space.shape))).astype(float)
-    weight = rate_above_cutoff(found.settings, recoil, spectrum) / n
+    weight = rate_above_cutoff(found.apparatus, recoil, spectrum) / n
     weight *= events_per_rate(study, detector, source)
     return Template(
         ({},),
@@ -267,7 +268,7 @@ def sample(
 
 
 def sample_bins(
-    settings: Mapping[str, Any],
+    apparatus: Apparatus,
     recoil: Recoil,
     space: AnalysisSpace,
     spectrum: pd.DataFrame,
@@ -279,8 +280,8 @@ def sample_bins(
 
     Parameters
     ----------
-    settings
-        `zeptobarn.physics.detector.Detector.settings`.
+    apparatus
+        The detector's numbers.
     n_events
         Number of recoils simulated.
 
@@ -293,28 +294,28 @@ def sample_bins(
     from zeptobarn.templates.density import bin_index
 
     # Uniform inside bins of 0.2 %, far finer than the detector's resolution.
-    low, high = _sampled_range(settings, recoil, spectrum)
+    low, high = _sampled_range(apparatus, recoil, spectrum)
     edges = np.geomspace(low, high, int(np.log(high / low) / 0.002) + 2)
     rates = integrate(spectrum, edges)
     i = rng.choice(len(rates), size=n_events, p=rates / rates.sum())
     energies = edges[i] + rng.random(n_events) * np.diff(edges)[i]
-    cs1, cs2 = simulate(settings, recoil, energies, rng, nuisances or NOMINAL)
+    cs1, cs2 = simulate(apparatus, recoil, energies, rng, nuisances or NOMINAL)
     return bin_index(space, cs1, cs2)
 
 
-def rate_above_cutoff(settings: Mapping[str, Any], recoil: Recoil, spectrum: pd.DataFrame) -> float:
+def rate_above_cutoff(apparatus: Apparatus, recoil: Recoil, spectrum: pd.DataFrame) -> float:
     """Rate (events/(kg day)) of the recoils that `sample` draws from."""
-    ends = np.array(_sampled_range(settings, recoil, spectrum))
+    ends = np.array(_sampled_range(apparatus, recoil, spectrum))
     return float(integrate(spectrum, ends)[0])
 
 
 def _sampled_range(
-    settings: Mapping[str, Any], recoil: Recoil, spectrum: pd.DataFrame
+    apparatus: Apparatus, recoil: Recoil, spectrum: pd.DataFrame
 ) -> tuple[float, float]:
     """Energies (keV) of a spectrum that a response covers."""
     energies = spectrum[COLUMNS[0]]
-    low = max(settings["response_cutoff_keV"][recoil], energies.iloc[0])
-    high = min(settings["response_max_keV"][recoil], energies.iloc[-1])
+    low = max(apparatus.response_cutoff_keV[recoil], energies.iloc[0])
+    high = min(apparatus.response_max_keV[recoil], energies.iloc[-1])
     return float(low), float(high)
 
 

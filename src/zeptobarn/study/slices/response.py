@@ -1,15 +1,17 @@
 """What a response depends on."""
 
+from dataclasses import asdict
 from typing import Any
 
-from zeptobarn.physics.detector import Recoil
+from zeptobarn.physics.apparatus import Recoil
+from zeptobarn.physics.detector import AnalysisSpace, Detector
 from zeptobarn.study.study import Study
 
 
 def response_slice(study: Study, detector: str, recoil: Recoil, anchor: str) -> dict[str, Any]:
     """Give the configuration that a response depends on."""
     found: dict[str, Any] = {
-        "detector": study.detectors[detector].response_settings(recoil),
+        "detector": _detector_slice(study.detectors[detector], recoil),
         "recoil": recoil,
         "shapes": {
             shape.parameter: [
@@ -29,3 +31,16 @@ def response_slice(study: Study, detector: str, recoil: Recoil, anchor: str) -> 
             "events_per_energy_bin": study.events_per_energy_bin,
         }
     return found
+
+
+def space_slice(space: AnalysisSpace) -> dict[str, Any]:
+    """Give the edges of an analysis space's bins."""
+    return {"cs1": space.cs1_edges.tolist(), "cs2": space.cs2_edges.tolist()}
+
+
+def _detector_slice(detector: Detector, recoil: Recoil) -> dict[str, Any]:
+    """Give the numbers of a detector that the response to a recoil type depends on."""
+    numbers = asdict(detector.apparatus)
+    for key in ("yields", "response_cutoff_keV", "response_max_keV"):
+        numbers[key] = numbers[key][recoil]
+    return numbers | {"space": space_slice(detector.space)}

@@ -1,9 +1,10 @@
 """What a template depends on."""
 
+from dataclasses import asdict
 from typing import Any
 
 from zeptobarn.physics import reach
-from zeptobarn.study.slices.response import response_slice
+from zeptobarn.study.slices.response import response_slice, space_slice
 from zeptobarn.study.slices.spectrum import spectrum_slice
 from zeptobarn.study.study import Study
 from zeptobarn.support.tables import digest
@@ -20,11 +21,11 @@ def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
         else found.source(source).rate_multiplier,
     }
     if recoil is None or name is None:
-        settings = found.settings
+        numbers = asdict(found.apparatus)
         return kept | {
             "formula": found.source(source).formula,
-            "space": settings["analysis_space"],
-            "reach": {key: settings[key] for key in reach.KEYS if key in settings},
+            "space": space_slice(found.space),
+            "reach": {key: numbers[key] for key in reach.KEYS},
             "shapes": [
                 [shape.name, shape.parameter, shape.relative_width, shape.anchors]
                 for shape in study.shapes_of(detector, recoil)
