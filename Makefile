@@ -69,7 +69,7 @@ lint: setup
 	mypy
 	lint-imports --no-logo --no-cache
 	python tools/draw_architecture.py --check
-	snakemake --lint
+	python tools/lint_workflow.py
 
 bench: setup
 	python benchmarks/speed.py

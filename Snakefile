@@ -16,10 +16,6 @@ read_yaml(CONFIG)  # names the line of a mistake; Snakemake would not
 configfile: str(CONFIG)
 
 
-# Every job runs in the environment that Snakemake was started from; nothing is installed.
-container: "none"
-
-
 report: "workflow/report/workflow.rst"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lint_workflow import complaints
 from zeptobarn.support.config import read_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +50,31 @@ def test_all_rules_are_found():
 
 @pytest.mark.parametrize("rule", RULES)
 def test_docstring(rule):
+    """A sentence; and of what computes or counts, what goes in and out, and what it costs."""
     assert re.match(r'\s+"""[A-Z].*\.', RULES[rule])
+    if "script:" in RULES[rule] and not rule.startswith("figure_"):
+        docstring = RULES[rule].split('"""')[1]
+        assert re.findall(r"^    (\w+): .", docstring, re.MULTILINE) == ["Input", "Output", "Cost"]
+
+
+def test_outputs_are_named():
+    """All but the two files of a figure, which belong together."""
+    for rule in (rule for rule in RULES if "script:" in RULES[rule]):
+        (first,) = re.findall(r"\n    output:\n +(.*)", RULES[rule])
+        assert first.startswith("reported(") or re.match(r"\w+=|\*\*\{", first), rule
+    for script in (ROOT / "workflow/scripts").glob("*.py"):
+        assert not re.search(r"snakemake\.output\[\d", script.read_text()), script
+
+
+def test_the_linter_may_only_miss_environments():
+    text = """
+Lints for rule spectrum (line 1, spectra.smk):
+    * Specify a conda environment or container for each rule.:
+      This way, the used software is documented.
+    * No log directive defined:
+      Without a log directive, it is hard to see what failed.
+"""
+    assert complaints(text) == ["rule spectrum (line 1, spectra.smk): No log directive defined"]
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if "script:" in RULES[rule]])
@@ -71,7 +96,10 @@ def test_every_job_travels_in_a_group_on_a_cluster():
     """A job of its own costs a cluster ten seconds for a step of two."""
     profile = read_yaml(ROOT / "workflow/profiles/slurm/config.yaml")
     grouped = {group.split("=")[0] for group in profile["groups"]}
-    assert grouped == {rule for rule, body in RULES.items() if "script:" in body}
+    local = {"table"}  # too little for a job
+    assert grouped | local == {rule for rule, body in RULES.items() if "script:" in body}
+    report = (ROOT / "workflow/rules/report.smk").read_text()
+    assert "localrules:\n    table,\n" in report
 
 
 def test_modules_import_only_earlier_ones():

@@ -1,17 +1,24 @@
 rule calibration:
-    """Calibrate the critical values of a mass with toys thrown at each signal."""
+    """Calibrate the critical values of a mass with toys thrown at each signal.
+
+    Input: the templates of the mass's model.
+    Output: critical values against the signal, with their errors.
+    Cost: half a minute of one core with 38,000 toys; the longest step of the default study.
+    """
     input:
-        model_templates,
+        templates=model_templates,
     output:
-        pattern(paths.CALIBRATION),
+        critical_values=pattern(paths.CALIBRATION),
     log:
         log_of(paths.CALIBRATION),
+    benchmark:
+        benchmark_of(paths.CALIBRATION)
     threads: 1
     resources:
         mem_mb=2000,
         runtime=120,
     params:
-        config=lambda w: calibration_slice(STUDY, w.detector, w.interaction, mass_of(w)),
+        config=lambda w: calibration_slice(STUDY, *model_place(w)),
         code=code_of("calibration.py"),
     script:
         "../scripts/calibration.py"

@@ -38,6 +38,7 @@ wildcard_constraints:
     spectrum=r"\w+(\.\d+)?\w*",
     source=r"\w+(\.\d+)?\w*",
     detector=r"[a-z][a-z0-9_]*",
+    target=r"[a-z][a-z0-9_]*",
     recoil="nr|er",
     anchor=r"[\w.+-]+",
     interaction=INTERACTION,
@@ -56,6 +57,11 @@ def pattern(name):
 def log_of(name):
     """Give the log file that belongs to a path pattern."""
     return str(STUDY.results / "logs" / Path(name).with_suffix(".log"))
+
+
+def benchmark_of(name):
+    """Give the file in which Snakemake notes time and memory of the jobs of a path pattern."""
+    return str(STUDY.results / "benchmarks" / Path(name).with_suffix(".tsv"))
 
 
 def code_of(script):
@@ -78,7 +84,7 @@ def template_files(target, interaction, mass):
 
 def model_templates(wildcards):
     """Give the templates of a job's model."""
-    return template_files(wildcards.detector, wildcards.interaction, mass_of(wildcards))
+    return template_files(wildcards.target, wildcards.interaction, mass_of(wildcards))
 
 
 def toy_files(wildcards, name, name_at):
@@ -91,8 +97,13 @@ def toy_files(wildcards, name, name_at):
             batch=wildcards.batch,
         )
         for truth in STUDY.truths
-        for detector in STUDY.targets[wildcards.detector]
+        for detector in STUDY.targets[wildcards.target]
     ]
+
+
+def picture_target(wildcards):
+    """Give what a picture shows: a target, or a detector alone."""
+    return wildcards.get("target") or wildcards.detector
 
 
 def picture_interaction(wildcards):
@@ -106,7 +117,7 @@ def picture_templates(wildcards, masses):
         file
         for mass in masses
         for file in template_files(
-            wildcards.detector, picture_interaction(wildcards), mass
+            picture_target(wildcards), picture_interaction(wildcards), mass
         )
     ]
 
@@ -114,11 +125,11 @@ def picture_templates(wildcards, masses):
 def picture_calibrations(wildcards):
     """Give the calibrations of all masses; none where critical values are asymptotic."""
     return [
-        STUDY.path(
+        STUDY.model_path(
             paths.CALIBRATION,
-            detector=wildcards.detector,
-            interaction=picture_interaction(wildcards),
-            mass=paths.number(mass),
+            picture_target(wildcards),
+            picture_interaction(wildcards),
+            mass,
         )
         for mass in STUDY.masses_GeV
         if STUDY.critical_values == "toys"
@@ -127,9 +138,9 @@ def picture_calibrations(wildcards):
 
 def picture_slice(wildcards, masses):
     """Give the title of a picture's target, and the configuration of several masses' limits."""
-    place = wildcards.detector, picture_interaction(wildcards)
+    place = picture_target(wildcards), picture_interaction(wildcards)
     return [
-        STUDY.title(wildcards.detector),
+        STUDY.title(place[0]),
         [limits_slice(STUDY, *place, mass) for mass in masses],
     ]
 
@@ -138,17 +149,13 @@ def first_toys(wildcards, name):
     """Give the first batch of datasets of each detector of a job."""
     return [
         STUDY.path(name, detector=detector, batch=STUDY.batches[0])
-        for detector in STUDY.targets[wildcards.detector]
+        for detector in STUDY.targets[picture_target(wildcards)]
     ]
 
 
 def model_place(wildcards):
-    """Give the values of a job's wildcards that name its model."""
-    return {
-        "detector": wildcards.detector,
-        "interaction": wildcards.interaction,
-        "mass": wildcards.mass,
-    }
+    """Give target, interaction and mass (GeV/c²) of a job's model."""
+    return wildcards.target, wildcards.interaction, mass_of(wildcards)
 
 
 def target_sources(target):

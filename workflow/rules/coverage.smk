@@ -12,20 +12,27 @@ rule coverage:
 
 
 rule coverage_of_mass:
-    """Measure how often the intervals of a mass hold the true cross section."""
+    """Measure how often the intervals of a mass hold the true cross section.
+
+    Input: the templates of the mass's model, and its calibration.
+    Output: share of intervals that hold the truth, by signal.
+    Cost: as a calibration, for each true signal.
+    """
     input:
         templates=model_templates,
         calibration=pattern(paths.CALIBRATION),
     output:
-        pattern(paths.COVERAGE),
+        coverage=pattern(paths.COVERAGE),
     log:
         log_of(paths.COVERAGE),
+    benchmark:
+        benchmark_of(paths.COVERAGE)
     threads: 1
     resources:
         mem_mb=2000,
         runtime=120,
     params:
-        config=lambda w: coverage_slice(STUDY, w.detector, w.interaction, mass_of(w)),
+        config=lambda w: coverage_slice(STUDY, *model_place(w)),
         code=code_of("coverage.py"),
     script:
         "../scripts/coverage.py"
@@ -35,28 +42,23 @@ rule figure_coverage:
     """Draw the coverage of a detector's intervals against the true signal."""
     input:
         lambda w: [
-            STUDY.path(
-                paths.COVERAGE,
-                detector=w.detector,
-                interaction=w.interaction,
-                mass=paths.number(mass),
-            )
+            STUDY.model_path(paths.COVERAGE, w.target, w.interaction, mass)
             for mass in COVERAGE_MASSES
         ],
     output:
         reported(
-            "coverage_{detector}_{interaction}",
+            "coverage_{target}_{interaction}",
             "coverage",
             "Coverage",
             result="coverage",
-            detector="{detector}",
+            detector="{target}",
             interaction="{interaction}",
         ),
     log:
-        log_of("figures/coverage_{detector}_{interaction}"),
+        log_of("figures/coverage_{target}_{interaction}"),
     params:
         claims=labels.list_intervals(STUDY),
-        config=lambda w: [STUDY.title(w.detector), STUDY.confidence_level],
+        config=lambda w: [STUDY.title(w.target), STUDY.confidence_level],
         code=code_of("figure_coverage.py"),
     script:
         "../scripts/figure_coverage.py"

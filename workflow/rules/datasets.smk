@@ -25,15 +25,15 @@ rule figure_statistic:
         truth=lambda w: first_toys(w, paths.TRUTH),
     output:
         reported(
-            "statistic_{detector}_{interaction}",
+            "statistic_{target}_{interaction}",
             "statistic",
             "Likelihood",
             result="statistic",
-            detector="{detector}",
+            detector="{target}",
             interaction="{interaction}",
         ),
     log:
-        log_of("figures/statistic_{detector}_{interaction}"),
+        log_of("figures/statistic_{target}_{interaction}"),
     params:
         claims=CLAIMS,
         config=lambda w: picture_slice(w, STUDY.masses_GeV),
@@ -50,15 +50,15 @@ rule figure_likelihood:
         truth=lambda w: first_toys(w, paths.TRUTH),
     output:
         reported(
-            "likelihood_{detector}_{interaction}",
+            "likelihood_{target}_{interaction}",
             "likelihood",
             "Likelihood",
             result="likelihood of leff and signal",
-            detector="{detector}",
+            detector="{target}",
             interaction="{interaction}",
         ),
     log:
-        log_of("figures/likelihood_{detector}_{interaction}"),
+        log_of("figures/likelihood_{target}_{interaction}"),
     params:
         config=lambda w: picture_slice(w, LIKELIHOOD_MASSES),
         masses_GeV=LIKELIHOOD_MASSES,
@@ -127,7 +127,7 @@ rule figure_spectra_integrated:
             (
                 d.title,
                 d.colour,
-                d.settings["response_cutoff_keV"],
+                d.apparatus.response_cutoff_keV,
                 [(s.label, s.colour, s.recoil, s.rate_multiplier) for s in d.sources],
             )
             for d in STUDY.detectors.values()

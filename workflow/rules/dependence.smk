@@ -7,7 +7,7 @@ COMPARED_MASSES = [
     mass
     for mass in STUDY.masses_GeV
     if all(
-        largest_energy_keV(mass, STUDY.halo) > d.settings["response_cutoff_keV"]["nr"]
+        largest_energy_keV(mass, STUDY.halo) > d.apparatus.response_cutoff_keV["nr"]
         for d in STUDY.detectors.values()
     )
 ]
@@ -27,7 +27,12 @@ DEPENDENCE_PICTURES = [
 
 
 rule dependence:
-    """Compute limits at other confidence levels and exposures, and with a detector's numbers changed."""
+    """Compute limits at other confidence levels and exposures, and with a detector's numbers changed.
+
+    Input: the spectra of all backgrounds and of two signals.
+    Output: Asimov limits against each number.
+    Cost: half a minute of two cores: two responses for each changed detector.
+    """
     input:
         lambda w: [
             file
@@ -41,7 +46,7 @@ rule dependence:
             for file in spectrum_files(w.detector, source)
         ],
     output:
-        pattern(paths.DEPENDENCE),
+        limits=pattern(paths.DEPENDENCE),
     log:
         log_of(paths.DEPENDENCE),
     threads: 2
@@ -58,7 +63,7 @@ rule dependence:
 rule figure_dependence:
     """Draw the limit against confidence level and exposure, and how a detector's numbers move it."""
     input:
-        pattern(paths.DEPENDENCE),
+        limits=pattern(paths.DEPENDENCE),
     output:
         dependence=reported(
             "dependence_{detector}",
@@ -91,30 +96,24 @@ rule figure_distributions:
     """Draw the limits of all trials at each mass."""
     input:
         lambda w: [
-            STUDY.path(
-                paths.LIMITS,
-                detector=w.detector,
-                interaction=w.interaction,
-                mass=paths.number(mass),
-                batch=batch,
-            )
+            STUDY.model_path(paths.LIMITS, w.target, w.interaction, mass, batch=batch)
             for mass in STUDY.masses_GeV
             for batch in STUDY.batches
         ],
     output:
         reported(
-            "distributions_{detector}_{interaction}",
+            "distributions_{target}_{interaction}",
             "distributions",
             "Limits",
             result="distributions of limits",
-            detector="{detector}",
+            detector="{target}",
             interaction="{interaction}",
         ),
     log:
-        log_of("figures/distributions_{detector}_{interaction}"),
+        log_of("figures/distributions_{target}_{interaction}"),
     params:
         claims=CLAIMS,
-        config=lambda w: STUDY.title(w.detector),
+        config=lambda w: STUDY.title(w.target),
         code=code_of("figure_distributions.py"),
     script:
         "../scripts/figure_distributions.py"
@@ -124,37 +123,37 @@ rule figure_pulls:
     """Draw the pulls of the nuisances over the trials."""
     input:
         templates=lambda w: template_files(
-            w.detector, w.interaction, STUDY.nearest_mass(50)
+            w.target, w.interaction, STUDY.nearest_mass(50)
         ),
         limits=lambda w: [
-            STUDY.path(
+            STUDY.model_path(
                 paths.LIMITS,
-                detector=w.detector,
-                interaction=w.interaction,
-                mass=paths.number(STUDY.nearest_mass(50)),
+                w.target,
+                w.interaction,
+                STUDY.nearest_mass(50),
                 batch=batch,
             )
             for batch in STUDY.batches
         ],
         truth=lambda w: [
             STUDY.path(paths.TRUTH, detector=detector, batch=batch)
-            for detector in STUDY.targets[w.detector]
+            for detector in STUDY.targets[w.target]
             for batch in STUDY.batches
         ],
     output:
         reported(
-            "pulls_{detector}_{interaction}",
+            "pulls_{target}_{interaction}",
             "pulls",
             "Likelihood",
             result="pulls",
-            detector="{detector}",
+            detector="{target}",
             interaction="{interaction}",
         ),
     log:
-        log_of("figures/pulls_{detector}_{interaction}"),
+        log_of("figures/pulls_{target}_{interaction}"),
     params:
         claims=labels.list_intervals(STUDY),
-        config=lambda w: [STUDY.title(w.detector), STUDY.constraint_centres],
+        config=lambda w: [STUDY.title(w.target), STUDY.constraint_centres],
         code=code_of("figure_pulls.py"),
     script:
         "../scripts/figure_pulls.py"
@@ -163,24 +162,24 @@ rule figure_pulls:
 rule figure_asymptotics:
     """Draw the test statistics of toys beside their asymptotic distributions."""
     input:
-        lambda w: template_files(w.detector, w.interaction, STUDY.nearest_mass(50)),
+        lambda w: template_files(w.target, w.interaction, STUDY.nearest_mass(50)),
     output:
         reported(
-            "asymptotics_{detector}_{interaction}",
+            "asymptotics_{target}_{interaction}",
             "asymptotics",
             "Likelihood",
             result="statistic of toys",
-            detector="{detector}",
+            detector="{target}",
             interaction="{interaction}",
         ),
     log:
-        log_of("figures/asymptotics_{detector}_{interaction}"),
+        log_of("figures/asymptotics_{target}_{interaction}"),
     params:
         expected_events=[1, 3, 10],
         toys=10000,
         config=lambda w: [
-            STUDY.title(w.detector),
-            limits_slice(STUDY, w.detector, w.interaction, STUDY.nearest_mass(50)),
+            STUDY.title(w.target),
+            limits_slice(STUDY, w.target, w.interaction, STUDY.nearest_mass(50)),
         ],
         code=code_of("figure_asymptotics.py"),
     script:

@@ -21,7 +21,12 @@ rule failures:
 
 
 rule failures_of_scan:
-    """Set limits by the conventional recipe and by ours while one of its choices is scanned."""
+    """Set limits by the conventional recipe and by ours while one of its choices is scanned.
+
+    Input: the templates of the backgrounds and of the scan's signals, and those signals' spectra.
+    Output: a row per trial and setting.
+    Cost: up to a minute.
+    """
     input:
         templates=lambda w: [
             STUDY.path(paths.TEMPLATE, detector=w.detector, source=source)
@@ -35,9 +40,11 @@ rule failures_of_scan:
             for source in scans.sources(STUDY, w.scan)
         ],
     output:
-        pattern(paths.FAILURES),
+        trials=pattern(paths.FAILURES),
     log:
         log_of(paths.FAILURES),
+    benchmark:
+        benchmark_of(paths.FAILURES)
     threads: 1
     resources:
         mem_mb=2000,
@@ -50,7 +57,12 @@ rule failures_of_scan:
 
 
 rule failures_summary:
-    """Count the outcomes of all scans, beside the predicted shares."""
+    """Count the outcomes of all scans, beside the predicted shares.
+
+    Input: the trials of all scans.
+    Output: counts by setting and status, and the law of empty templates.
+    Cost: 2 s.
+    """
     input:
         [
             STUDY.path(paths.FAILURES, scan=scan, detector=detector)

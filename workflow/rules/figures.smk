@@ -57,7 +57,7 @@ rule figure_yields:
         config=lambda w: (
             STUDY.detectors[w.detector].title,
             [
-                STUDY.detectors[w.detector].settings[key]
+                getattr(STUDY.detectors[w.detector].apparatus, key)
                 for key in (
                     "yields",
                     "drift_field_V_per_cm",
@@ -122,23 +122,23 @@ rule figure_limits:
     """Draw a detector's limit curves with their bands."""
     input:
         summary=SUMMARY[0],
-        published=lambda w: published_files(STUDY.targets[w.detector]),
+        published=lambda w: published_files(STUDY.targets[w.target]),
     output:
         reported(
-            "limits_{detector}_{interaction}",
+            "limits_{target}_{interaction}",
             "limits",
             "Limits",
             result="limits",
-            detector="{detector}",
+            detector="{target}",
             interaction="{interaction}",
         ),
     log:
-        log_of("figures/limits_{detector}_{interaction}"),
+        log_of("figures/limits_{target}_{interaction}"),
     params:
         claims=CLAIMS,
         config=lambda w: [
-            STUDY.title(w.detector),
-            published_slice(STUDY.targets[w.detector]),
+            STUDY.title(w.target),
+            published_slice(STUDY.targets[w.target]),
         ],
         code=code_of("figure_limits.py"),
     script:

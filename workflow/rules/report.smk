@@ -1,3 +1,8 @@
+# Too little for a cluster job.
+localrules:
+    table,
+
+
 # Tables of the report: a result file's name; section, title and text of its page.
 TABLES = {
     "limits": (
@@ -41,11 +46,16 @@ rule pictures:
 
 
 rule outcomes:
-    """Count what became of the trials."""
+    """Count what became of the trials.
+
+    Input: all limits.
+    Output: trials by status, with the first message.
+    Cost: 2 s.
+    """
     input:
         [STUDY.results / file for file in limit_files(STUDY)],
     output:
-        STUDY.path(paths.TABLE, table="outcomes", suffix="parquet"),
+        outcomes=STUDY.path(paths.TABLE, table="outcomes", suffix="parquet"),
     log:
         log_of("summary/outcomes"),
     params:
@@ -56,11 +66,16 @@ rule outcomes:
 
 
 rule table:
-    """Write a result file as a table that sorts."""
+    """Write a result file as a table that sorts.
+
+    Input: a result file.
+    Output: a page for the report.
+    Cost: a second.
+    """
     input:
-        STUDY.path(paths.TABLE, table="{table}", suffix="parquet"),
+        table=STUDY.path(paths.TABLE, table="{table}", suffix="parquet"),
     output:
-        report(
+        page=report(
             str(STUDY.path(paths.TABLE, table="{table}", suffix="html")),
             caption="../report/table.rst",
             category=lambda w: TABLES[w.table][0],

@@ -1,9 +1,16 @@
 rule response:
-    """Compute where recoils of each energy land in (cS1, cS2), at one anchor."""
+    """Compute where recoils of each energy land in (cS1, cS2), at one anchor.
+
+    Input: none; the detector's numbers are params.
+    Output: probability and variance per energy bin and bin of the analysis space.
+    Cost: 5 s by quadrature, minutes by simulation.
+    """
     output:
-        pattern(paths.RESPONSE),
+        response=pattern(paths.RESPONSE),
     log:
         log_of(paths.RESPONSE),
+    benchmark:
+        benchmark_of(paths.RESPONSE)
     threads: 1
     resources:
         mem_mb=1500,

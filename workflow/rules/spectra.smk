@@ -1,5 +1,10 @@
 rule spectrum:
-    """Compute or copy a recoil spectrum: a WIMP's, or a background's."""
+    """Compute or copy a recoil spectrum: a WIMP's, or a background's.
+
+    Input: the file of a background that has one.
+    Output: energies (keV) and rates per kg, day and keV.
+    Cost: a second.
+    """
 
     # Of a file that the study brings along the content counts, in params, and not the age: those
     # of a fresh checkout are younger than results that are copied into it.
@@ -10,7 +15,7 @@ rule spectrum:
             if "path" in settings
         ],
     output:
-        pattern(paths.SPECTRUM),
+        spectrum=pattern(paths.SPECTRUM),
     log:
         log_of(paths.SPECTRUM),
     params:

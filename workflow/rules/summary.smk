@@ -2,14 +2,20 @@ SUMMARY = [STUDY.path(paths.SUMMARY, suffix=suffix) for suffix in ("parquet", "c
 
 
 rule summary:
-    """Take medians and bands over the trials."""
+    """Take medians and bands over the trials.
+
+    Input: all limits, and the Asimov limits.
+    Output: a row per detector, mass and interval, as Parquet and CSV.
+    Cost: 2 s.
+    """
     input:
         limits=[STUDY.results / file for file in limit_files(STUDY)],
         sensitivity=[
-            STUDY.path(paths.SENSITIVITY, detector=target) for target in STUDY.targets
+            STUDY.path(paths.SENSITIVITY, target=target) for target in STUDY.targets
         ],
     output:
-        SUMMARY,
+        parquet=SUMMARY[0],
+        csv=SUMMARY[1],
     log:
         log_of("summary/limits"),
     params:

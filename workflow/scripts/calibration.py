@@ -6,7 +6,9 @@ from zeptobarn.support.joblog import keep_log
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-target, interaction = snakemake.wildcards.detector, snakemake.wildcards.interaction
+target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
 mass = study.mass_GeV(snakemake.wildcards.mass)
-model = read_model(study, target, mass, interaction, snakemake.input)
-write_calibration(model, model.calibrate(threads=snakemake.threads), snakemake.output[0])
+model = read_model(study, target, mass, interaction, snakemake.input.templates)
+write_calibration(
+    model, model.calibrate(threads=snakemake.threads), snakemake.output.critical_values
+)

@@ -6,7 +6,7 @@ from zeptobarn.support.joblog import keep_log
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-target, interaction = snakemake.wildcards.detector, snakemake.wildcards.interaction
+target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
 mass = study.mass_GeV(snakemake.wildcards.mass)
 model = read_model(
     study,
@@ -16,4 +16,4 @@ model = read_model(
     snakemake.input.templates,
     snakemake.input.calibration,
 )
-write_coverage(model, model.coverage(threads=snakemake.threads), snakemake.output[0])
+write_coverage(model, model.coverage(threads=snakemake.threads), snakemake.output.coverage)

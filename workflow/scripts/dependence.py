@@ -21,4 +21,4 @@ spectra = {
     source: None if name is None else read_spectrum(files[name]) for source, name in names.items()
 }
 table = dependence(study, detector, spectra, snakemake.threads)
-write_dependence(study, detector, table, Path(snakemake.output[0]))
+write_dependence(study, detector, table, Path(snakemake.output.limits))

@@ -19,4 +19,4 @@ templates = {
 }
 spectra = dict(zip(signals, map(read_spectrum, snakemake.input.spectra), strict=True))
 table = run(study, detector, scan, templates, spectra)
-write_trials(study, detector, scan, table, snakemake.output[0])
+write_trials(study, detector, scan, table, snakemake.output.trials)

@@ -7,7 +7,7 @@ from zeptobarn.support.tables import read_parquet
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-target, interaction = snakemake.wildcards.detector, snakemake.wildcards.interaction
+target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
 masses = [m for m in study.coverage.masses_GeV if m in study.masses_GeV]
 tables = {
     mass: read_parquet(file, config_slice=coverage_slice(study, target, interaction, mass))[0]

@@ -8,6 +8,6 @@ keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
 detector = snakemake.wildcards.detector
-table, _ = read_parquet(snakemake.input[0], config_slice=dependence_slice(study, detector))
+table, _ = read_parquet(snakemake.input.limits, config_slice=dependence_slice(study, detector))
 draw_dependence(study, detector, table, snakemake.output.dependence)
 draw_tornado(study, detector, table, snakemake.output.tornado)

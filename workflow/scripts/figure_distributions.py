@@ -8,6 +8,6 @@ from zeptobarn.support.joblog import keep_log
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-target, interaction = snakemake.wildcards.detector, snakemake.wildcards.interaction
+target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
 limits = pd.concat(read_limits(study, target, interaction, mass) for mass in study.masses_GeV)
 draw_limits(study, target, interaction, limits, snakemake.output)

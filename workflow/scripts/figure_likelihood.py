@@ -7,7 +7,7 @@ from zeptobarn.support.joblog import keep_log
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-target = snakemake.wildcards.detector
+target = snakemake.wildcards.target
 models = read_models(
     study,
     target,

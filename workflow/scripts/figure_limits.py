@@ -10,7 +10,7 @@ keep_log(snakemake.log[0])
 study = study_from_settings(snakemake.config)
 draw_detector(
     study,
-    snakemake.wildcards.detector,
+    snakemake.wildcards.target,
     snakemake.wildcards.interaction,
     read_parquet(snakemake.input.summary, config_slice=summary_slice(study))[0],
     map(read_published, snakemake.input.published),

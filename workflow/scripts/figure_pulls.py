@@ -14,7 +14,7 @@ from zeptobarn.support.tables import read_parquet
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-target, interaction = snakemake.wildcards.detector, snakemake.wildcards.interaction
+target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
 mass, interval = study.nearest_mass(50), fullest_interval(study)
 model = read_model(study, target, mass, interaction, snakemake.input.templates)
 limits = read_limits(study, target, interaction, mass)

@@ -7,7 +7,7 @@ from zeptobarn.templates.toys import read_toys
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-target, interaction = snakemake.wildcards.detector, snakemake.wildcards.interaction
+target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
 mass = study.mass_GeV(snakemake.wildcards.mass)
 model = read_model(
     study,
@@ -25,4 +25,6 @@ datasets = {
     }
     for name, at in study.truths.items()
 }
-write_limits(model, model.study_limits(datasets, threads=snakemake.threads), snakemake.output[0])
+write_limits(
+    model, model.study_limits(datasets, threads=snakemake.threads), snakemake.output.limits
+)

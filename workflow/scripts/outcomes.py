@@ -4,4 +4,4 @@ from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])
 
-write_outcomes(study_from_settings(snakemake.config), snakemake.output[0])
+write_outcomes(study_from_settings(snakemake.config), snakemake.output.outcomes)

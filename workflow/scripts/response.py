@@ -7,4 +7,4 @@ keep_log(snakemake.log[0])
 study = study_from_settings(snakemake.config)
 place = snakemake.wildcards.detector, snakemake.wildcards.recoil, snakemake.wildcards.anchor
 response = compute_response(study, *place, threads=snakemake.threads)
-write_response(study, *place, response, snakemake.output[0])
+write_response(study, *place, response, snakemake.output.response)

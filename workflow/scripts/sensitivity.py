@@ -5,5 +5,5 @@ from zeptobarn.support.joblog import keep_log
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-target = snakemake.wildcards.detector
-write_sensitivity(study, target, sensitivity(study, target), snakemake.output[0])
+target = snakemake.wildcards.target
+write_sensitivity(study, target, sensitivity(study, target), snakemake.output.sensitivity)

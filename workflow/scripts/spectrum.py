@@ -6,4 +6,4 @@ from zeptobarn.templates.spectra import spectrum
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-write_csv(spectrum(study, snakemake.wildcards.spectrum), snakemake.output[0])
+write_csv(spectrum(study, snakemake.wildcards.spectrum), snakemake.output.spectrum)

@@ -4,4 +4,4 @@ from zeptobarn.support.joblog import keep_log
 keep_log(snakemake.log[0])
 
 title, caption = snakemake.params.config
-write_page(snakemake.input[0], title, caption, snakemake.output[0])
+write_page(snakemake.input.table, title, caption, snakemake.output.page)

@@ -18,4 +18,4 @@ spectrum = next(map(read_spectrum, snakemake.input.spectrum), None)
 template = build(study, detector, source, spectrum, responses)
 if len(found := lint(study, detector, source, template)):
     print(f"empty bins that events of the source could hit:\n{found.to_string(index=False)}")
-write_template(study, detector, source, template, snakemake.output[0])
+write_template(study, detector, source, template, snakemake.output.template)

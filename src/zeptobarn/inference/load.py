@@ -78,8 +78,7 @@ def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "S
     model = make_model(study, target, mass_GeV, interaction, templates)
     if study.critical_values != "toys":
         return model
-    wildcards = {"detector": target, "interaction": interaction, "mass": paths.number(mass_GeV)}
-    file = study.path(paths.CALIBRATION, **wildcards)
+    file = study.model_path(paths.CALIBRATION, target, interaction, mass_GeV)
     try:
         return dataclasses.replace(model, critical_values=read_calibration(model, file))
     except _NOT_THERE:

@@ -183,6 +183,13 @@ class Study:
         """Bootstrap replicas of the responses: none of quadrature, which has no noise."""
         return self.template_replicas if self.response_method == "simulation" else 0
 
+    def model_path(
+        self, pattern: str, target: str, interaction: str, mass_GeV: float, **wildcards: str
+    ) -> Path:
+        """Give the result file of a mass's model that a pattern of `paths` stands for."""
+        mass = paths.number(mass_GeV)
+        return self.path(pattern, target=target, interaction=interaction, mass=mass, **wildcards)
+
     def path(self, pattern: str, **values: object) -> Path:
         """Put values into a pattern of `zeptobarn.support.paths`, below this study's results."""
         return self.results / paths.fill(pattern, **values)

@@ -224,9 +224,9 @@ def _read_model(study: Study, target: str, mass_GeV: float, interaction: str) ->
     """Read a model from the study's results; a file that is missing or stale is an error."""
     sources = study.model_sources(target, interaction, mass_GeV)
     files = [study.path(paths.TEMPLATE, detector=d, source=s) for d, s in sources]
-    place = {"detector": target, "interaction": interaction, "mass": paths.number(mass_GeV)}
-    calibrated = study.critical_values == "toys"
-    values = study.path(paths.CALIBRATION, **place) if calibrated else None
+    values = None
+    if study.critical_values == "toys":
+        values = study.model_path(paths.CALIBRATION, target, interaction, mass_GeV)
     return read_model(study, target, mass_GeV, interaction, files, values)
 
 

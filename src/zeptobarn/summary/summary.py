@@ -66,19 +66,19 @@ def limit_files(study: Study) -> list[str]:
     return [
         paths.fill(
             paths.LIMITS,
-            detector=detector,
+            target=target,
             interaction=interaction,
             mass=paths.number(mass),
             batch=batch,
         )
-        for detector in study.targets
+        for target in study.targets
         for interaction in study.interactions
         for mass in study.masses_GeV
         for batch in study.batches
     ]
 
 
-def read_limits(study: Study, detector: str, interaction: str, mass_GeV: float) -> pd.DataFrame:
+def read_limits(study: Study, target: str, interaction: str, mass_GeV: float) -> pd.DataFrame:
     """Read all batches of a mass's limits.
 
     Raises
@@ -86,16 +86,11 @@ def read_limits(study: Study, detector: str, interaction: str, mass_GeV: float) 
     StaleResultError
         A file was made from another configuration.
     """
-    config_slice = limits_slice(study, detector, interaction, mass_GeV)
-    place = {"detector": detector, "interaction": interaction, "mass": paths.number(mass_GeV)}
+    place = target, interaction, mass_GeV
+    expected = limits_slice(study, *place)
+    files = [study.model_path(paths.LIMITS, *place, batch=batch) for batch in study.batches]
     return pd.concat(
-        [
-            read_parquet(study.path(paths.LIMITS, **place, batch=batch), config_slice=config_slice)[
-                0
-            ]
-            for batch in study.batches
-        ],
-        ignore_index=True,
+        [read_parquet(file, config_slice=expected)[0] for file in files], ignore_index=True
     )
 
 
@@ -226,7 +221,7 @@ def write_summary(study: Study, parquet_path: Path, csv_path: Path) -> pd.DataFr
 
 
 def _read_sensitivity(study: Study, target: str) -> pd.DataFrame:
-    file = study.path(paths.SENSITIVITY, detector=target)
+    file = study.path(paths.SENSITIVITY, target=target)
     table, _ = read_parquet(file, config_slice=sensitivity_slice(study, target))
     return table.assign(detector=target)
 
