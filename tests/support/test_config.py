@@ -261,6 +261,12 @@ def test_recoils_of_conventional_sampling_may_be_left_out(tmp_path):
     assert found.signal.colour == given.signal.colour
 
 
+def test_the_old_name_of_a_detectors_numbers_warns():
+    lz = load_detector("lz")
+    with pytest.warns(FutureWarning, match=r"use Detector\.apparatus"):
+        assert lz.settings["g1"] == lz.apparatus.g1
+
+
 def test_the_original_study(tmp_path):
     study = load_study("config/config.yaml", "config/original.yaml")
     assert study.masses_GeV == study.marked_masses_GeV

@@ -1,7 +1,8 @@
 """A detector file, checked: the detector's numbers, its analysis space and its backgrounds."""
 
+import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -106,6 +107,16 @@ class Detector:
     def area_unit(self) -> str:
         """Unit of cS1 and cS2: ``PE`` or ``phd``."""
         return self.apparatus.area_unit
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Numbers of the apparatus by name; deprecated, see `apparatus`."""
+        warnings.warn(
+            "Detector.settings goes with the next version: use Detector.apparatus",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return asdict(self.apparatus)
 
     def source(self, name: str) -> Source:
         """Give a background by name."""
