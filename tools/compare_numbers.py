@@ -32,7 +32,7 @@ from zeptobarn.summary.summary import (
 )
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.tables import StaleResultError, read_csv, read_parquet, write_csv
+from zeptobarn.support.tables import ResultError, read_csv, read_parquet, write_csv
 from zeptobarn.templates.templates import read_template
 
 ROOT = Path(__file__).parents[1]
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None, file: Path = FILE) -> int:
         if given.results is not None:
             study = dataclasses.replace(study, results=given.results)
         return check(read_numbers(file), numbers(study), file, given.update)
-    except (ConfigError, StaleResultError) as error:
+    except (ConfigError, ResultError) as error:
         print(f"compare_numbers: {error}", file=sys.stderr)
         return 1
 
@@ -106,7 +106,7 @@ def numbers(study: Study) -> pd.DataFrame:
 
     Raises
     ------
-    ConfigError, StaleResultError
+    ConfigError, ResultError
         A result is missing, or was made from another configuration.
     """
     summary, _ = read_parquet(

@@ -15,7 +15,7 @@ from zeptobarn.inference.results import write_limits
 from zeptobarn.inference.status import Status
 from zeptobarn.study.study import Failures
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.tables import StaleResultError
+from zeptobarn.support.tables import ResultError
 from zeptobarn.templates.templates import write_template
 from zeptobarn.templates.toys import Toys, throw
 
@@ -88,7 +88,7 @@ def test_what_is_not_in_the_file(study, file, trial, interval, message):
 
 def test_a_file_of_another_study(study, file):
     other = dataclasses.replace(study, confidence_level=0.95)
-    with pytest.raises(StaleResultError, match="--config and --overlay"):
+    with pytest.raises(ResultError, match="--config and --overlay"):
         explain(other, file, 1)
 
 

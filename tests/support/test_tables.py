@@ -6,7 +6,7 @@ import pytest
 from zeptobarn.support import tables
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.tables import (
-    StaleResultError,
+    ResultError,
     digest,
     numbers,
     read_csv,
@@ -45,7 +45,7 @@ def test_same_content_same_bytes(tmp_path, table):
 def test_refuses_another_configuration(tmp_path, table):
     path = tmp_path / "t.parquet"
     write_parquet(table, path, units={"mass_GeV": "GeV", "name": ""}, config_slice={"x": 1})
-    with pytest.raises(StaleResultError, match=r"t\.parquet: made from another configuration"):
+    with pytest.raises(ResultError, match=r"t\.parquet: made from another configuration"):
         read_parquet(path, config_slice={"x": 2})
 
 
@@ -54,13 +54,13 @@ def test_refuses_another_format_and_names_who_reads_it(tmp_path, table, monkeypa
     write_parquet(table, path, units=units, config_slice=None)
     monkeypatch.setattr(tables, "FORMAT", tables.FORMAT + 1)
     message = rf"format {tables.FORMAT - 1}, written by zeptobarn \d.*reads format {tables.FORMAT}"
-    with pytest.raises(StaleResultError, match=message):
+    with pytest.raises(ResultError, match=message):
         read_parquet(path)
 
 
 def test_refuses_a_foreign_file(tmp_path, table):
     table.to_parquet(tmp_path / "foreign.parquet")
-    with pytest.raises(StaleResultError, match="not a result file"):
+    with pytest.raises(ResultError, match="not a result file"):
         read_parquet(tmp_path / "foreign.parquet")
 
 

@@ -7,7 +7,7 @@ from scipy import stats
 
 from zeptobarn.study.slices.response import response_slice
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.tables import StaleResultError
+from zeptobarn.support.tables import ResultError
 from zeptobarn.templates.response import (
     compute_response,
     energy_edges,
@@ -113,5 +113,5 @@ def test_round_trip(tmp_path, small_study, response):
     np.testing.assert_array_equal(found.energy_edges_keV, response.energy_edges_keV)
     for name in ("probability", "variance"):
         assert (getattr(found, name) != getattr(response, name)).nnz == 0
-    with pytest.raises(StaleResultError):
+    with pytest.raises(ResultError):
         read_response(small_study, "xenon1t", "nr", "leff_1", tmp_path / "r.parquet")

@@ -8,7 +8,7 @@ from scipy import stats
 
 from zeptobarn.physics import quadrature
 from zeptobarn.support.streams import stream
-from zeptobarn.support.tables import StaleResultError, read_parquet
+from zeptobarn.support.tables import ResultError, read_parquet
 from zeptobarn.templates.response import compute_response, energy_edges
 from zeptobarn.templates.spectra import COLUMNS, integrate, spectrum
 from zeptobarn.templates.templates import (
@@ -130,7 +130,7 @@ def test_round_trip_and_columns(tmp_path, small_study, small_templates):
     mean = np.average(rows["cs2_low"], weights=rows["expected_events"])
     assert 100 < mean < 1500
     assert metadata["units"]["cs1_low"] == "PE"
-    with pytest.raises(StaleResultError):
+    with pytest.raises(ResultError):
         read_template(small_study, "xenon1t", "wimp_SI_50GeV", path)
 
 

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.tables import StaleResultError
+from zeptobarn.support.tables import ResultError
 from zeptobarn.templates.density import bin_index
 from zeptobarn.templates.toys import (
     bins_of,
@@ -113,7 +113,7 @@ def test_round_trip(tmp_path, toys, small_study):
     found = read_toys(small_study, "xenon1t", *files)
     pd.testing.assert_frame_equal(found.events, toys.events, check_dtype=False)
     pd.testing.assert_frame_equal(found.truth, toys.truth, check_dtype=False)
-    with pytest.raises(StaleResultError):
+    with pytest.raises(ResultError):
         read_toys(dataclasses.replace(small_study, seed=2), "xenon1t", *files)
 
 
@@ -236,5 +236,5 @@ def test_files_of_other_datasets_are_stale(small_study, small_templates, tmp_pat
     toys = throw(small_study, "xenon1t", small_templates["xenon1t"], [1], at)
     write_toys(small_study, "xenon1t", toys, *files, at)
     pd.testing.assert_frame_equal(read_toys(small_study, "xenon1t", *files, at).events, toys.events)
-    with pytest.raises(StaleResultError):
+    with pytest.raises(ResultError):
         read_toys(small_study, "xenon1t", *files)

@@ -12,7 +12,7 @@ import pytest
 from compare_numbers import numbers
 from tiny import Workflow
 from zeptobarn.study.loading import load_study
-from zeptobarn.support.tables import StaleResultError
+from zeptobarn.support.tables import ResultError
 
 LIMITS = "limits/xenon1t/SI/10GeV"
 GROUP = pytest.mark.xdist_group("finished")
@@ -97,7 +97,7 @@ def test_numbers_of_a_run(finished, monkeypatch):
     nominal = template["expected_events"][template["leff"] == 0].sum()
     events = found.loc["wimp_SI_50GeV", "", "", "expected_events"]["value"]
     assert events == pytest.approx(nominal, rel=1e-12, abs=0)
-    with pytest.raises(StaleResultError):
+    with pytest.raises(ResultError):
         numbers(dataclasses.replace(study, trials=19))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from zeptobarn import __version__
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.tables import StaleResultError
+from zeptobarn.support.tables import ResultError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.exit(2, parser.format_help())
     try:
         given.run(given)
-    except (ConfigError, StaleResultError) as error:
+    except (ConfigError, ResultError) as error:
         print(f"zeptobarn: {error}", file=sys.stderr)
         return 1
     return 0

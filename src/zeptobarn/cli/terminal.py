@@ -157,17 +157,12 @@ def _console() -> Any:
 
 def _read(file: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Read a table and its metadata; a message says what to do where there is none."""
-    import pyarrow as pa
-
     if not file.is_file():
         raise ConfigError(
             f"{file}: no such file; run `snakemake --cores all` first, or name the study's "
             "folder with --results"
         )
-    try:
-        return read_parquet(file)
-    except pa.ArrowInvalid:
-        raise ConfigError(f"{file}: not a Parquet file") from None
+    return read_parquet(file)
 
 
 def _read_summary(results: Path) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from zeptobarn.failures.scans import failures_slice
@@ -21,7 +20,7 @@ from zeptobarn.study.slices.limits import limits_slice
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.tables import StaleResultError, digest, read_parquet
+from zeptobarn.support.tables import ResultError, digest, read_parquet
 from zeptobarn.templates.density import bin_index
 from zeptobarn.templates.spectra import source_spectrum
 from zeptobarn.templates.templates import Template
@@ -117,17 +116,14 @@ def explain(study: Study, path: str | Path, trial: int, interval: str | None = N
     ------
     ConfigError
         There is no such file, trial or interval.
-    StaleResultError
+    ResultError
         The file is of another study.
     """
     if not Path(path).is_file():
         beside = sorted(file.name for file in Path(path).parent.glob("*.parquet"))
         hint = f"; beside it: {', '.join(beside)}" if beside else ""
         raise ConfigError(f"{path}: no such file{hint}")
-    try:
-        table, metadata = read_parquet(path)
-    except pa.ArrowInvalid:
-        raise ConfigError(f"{path}: not a Parquet file") from None
+    table, metadata = read_parquet(path)
     if not {"trial", "status"} <= set(table.columns):
         raise ConfigError(
             f"{path}: no column trial or status; allowed: a file of limits/ or failures/"
@@ -302,7 +298,7 @@ def _templates(study: Study, detector: str, source: str) -> dict[str, Template]:
 
 def _check(path: str | Path, metadata: Mapping[str, Any], config_slice: Any) -> None:
     if metadata["config_hash"] != digest(config_slice):
-        raise StaleResultError(
+        raise ResultError(
             f"{path}: made from another configuration than this study; name the one it was made "
             "from with --config and --overlay"
         )

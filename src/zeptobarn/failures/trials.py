@@ -167,7 +167,7 @@ def read_trials(study: Study, detector: str, scan: str, path: str | Path) -> pd.
 
     Raises
     ------
-    StaleResultError
+    ResultError
         The file was made from another configuration.
     """
     return read_parquet(path, config_slice=failures_slice(study, detector, scan))[0]

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from zeptobarn.inference import calibration
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.results import read_calibration, write_calibration
@@ -19,7 +17,7 @@ from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 from zeptobarn.support.cache import kept
 from zeptobarn.support.reachable import code_of
-from zeptobarn.support.tables import StaleResultError, digest
+from zeptobarn.support.tables import ResultError, digest
 from zeptobarn.templates import response, templates
 from zeptobarn.templates.response import (
     Response,
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
 
 # A result that is not there, or of another configuration, is made; so is one that was kept and
 # cannot be read any more.
-_NOT_THERE = (FileNotFoundError, StaleResultError)
-_NOT_KEPT = (OSError, StaleResultError, pa.ArrowException)
 
 
 def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "SI") -> Model:
@@ -81,13 +77,13 @@ def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "S
     file = study.model_path(paths.CALIBRATION, target, interaction, mass_GeV)
     try:
         return dataclasses.replace(model, critical_values=read_calibration(model, file))
-    except _NOT_THERE:
+    except ResultError:
         pass
     place = study, target, interaction, mass_GeV
     file = _kept("calibration", calibration_slice(*place), calibration.__file__)
     try:
         values = read_calibration(model, file)
-    except _NOT_KEPT:
+    except ResultError:
         with _progress() as progress:
             progress.add_task(f"calibration of {target} at {mass_GeV:g} GeV/c²", total=None)
             values = model.calibrate(os.cpu_count() or 1)
@@ -130,14 +126,14 @@ def load_templates(study: Study, detector: str, sources: list[str]) -> dict[str,
     files = {s: study.path(paths.TEMPLATE, detector=detector, source=s) for s in sources}
     try:
         return {s: read_template(study, detector, s, files[s]) for s in sources}
-    except _NOT_THERE:
+    except ResultError:
         pass
     found, place = {}, (study, detector)
     files = {s: _kept("template", template_slice(*place, s), templates.__file__) for s in sources}
     for source in sources:
         try:
             found[source] = read_template(study, detector, source, files[source])
-        except _NOT_KEPT:
+        except ResultError:
             continue
     missing = [source for source in sources if source not in found]
     recoils = {study.recoil(detector, source) for source in missing} - {None}
@@ -210,7 +206,7 @@ def _kept_responses(
             file = _kept("response", response_slice(*place), response.__file__)
             try:
                 found[recoil][anchor] = read_response(*place, file)
-            except _NOT_KEPT:
+            except ResultError:
                 missing.append((place, file))
     with _progress() as progress:
         for place, file in progress.track(missing, description=f"response of {detector}"):

@@ -66,7 +66,7 @@ def read_calibration(model: "Model", path: Path) -> pd.DataFrame:
 
     Raises
     ------
-    StaleResultError
+    ResultError
         The file was made from another configuration.
     """
     place = model.study, model.target, model.interaction, model.mass_GeV

@@ -83,7 +83,7 @@ def read_limits(study: Study, target: str, interaction: str, mass_GeV: float) ->
 
     Raises
     ------
-    StaleResultError
+    ResultError
         A file was made from another configuration.
     """
     place = target, interaction, mass_GeV

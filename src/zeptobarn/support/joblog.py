@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.tables import StaleResultError
+from zeptobarn.support.tables import ResultError
 
 
 def keep_log(path: str | Path) -> None:
@@ -44,7 +44,7 @@ def keep_log(path: str | Path) -> None:
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
         add("".join(traceback.format_exception(kind, error, trace)))
-        if isinstance(error, ConfigError | StaleResultError):
+        if isinstance(error, ConfigError | ResultError):
             print(f"{kind.__name__}: {error}", file=sys.stderr)
         else:
             sys.__excepthook__(kind, error, trace)

@@ -8,13 +8,17 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from zeptobarn.support.config import ConfigError
+from zeptobarn.support.content import content, difference
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _METADATA_KEY = b"zeptobarn"
 # nestpy calls itself 0.0.0; the package does not.
@@ -22,11 +26,11 @@ _VERSIONS = ("zeptobarn", "numpy", "numba", "wimprates", "nestpy")
 
 
 # Raised where a column or a piece of metadata of a result file gets another name or meaning.
-FORMAT = 2
+FORMAT = 3
 
 
-class StaleResultError(RuntimeError):
-    """A result file was made from another configuration, or by a version of another format."""
+class ResultError(RuntimeError):
+    """A result file cannot be used: missing, damaged, foreign, or made from something else."""
 
 
 def digest(config_slice: Any) -> str:
@@ -81,14 +85,17 @@ def write_parquet(
         **(extra or {}),
     }
     arrow = pa.Table.from_pandas(table, preserve_index=False)
+    arrow = arrow.replace_schema_metadata(None)
+    metadata["content"] = content(arrow, metadata)
     arrow = arrow.replace_schema_metadata({_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
-    _write_whole(path, lambda temporary: pq.write_table(arrow, temporary, compression="zstd"))
+    options = {"compression": "zstd", "write_page_checksum": True}
+    _write_whole(path, lambda temporary: pq.write_table(arrow, temporary, **options))
 
 
 def read_parquet(
     path: str | Path, *, config_slice: Any = None, columns: Sequence[str] | None = None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Read a table and its metadata, and check where it comes from.
+    """Read a table and its metadata; check that it holds what was written, and where it comes from.
 
     Parameters
     ----------
@@ -105,28 +112,51 @@ def read_parquet(
 
     Raises
     ------
-    StaleResultError
-        The file has another format, or was made from another configuration.
+    ResultError
+        The file is missing or damaged, does not hold what was written, has another format, or was
+        made from another configuration.
     """
-    import pyarrow.parquet as pq
-
-    arrow = pq.read_table(path, columns=None if columns is None else list(columns))
-    raw = (arrow.schema.metadata or {}).get(_METADATA_KEY)
-    if raw is None:
-        raise StaleResultError(f"{path}: not a result file of zeptobarn (no metadata)")
-    metadata: dict[str, Any] = json.loads(raw)
+    arrow, metadata = _read_checked(Path(path), columns)
     if (found := metadata.get("format", 1)) != FORMAT:
-        raise StaleResultError(
+        raise ResultError(
             f"{path}: a result of format {found}, written by zeptobarn "
             f"{metadata['versions']['zeptobarn']}, which can read it; this version reads format "
             f"{FORMAT}: delete it and run again"
         )
+    if fault := difference(arrow, metadata, columns is None):
+        raise ResultError(f"{path}: damaged: {fault}; delete it and run again")
     if config_slice is not None and metadata["config_hash"] != digest(config_slice):
-        raise StaleResultError(
+        raise ResultError(
             f"{path}: made from another configuration (hash {metadata['config_hash']}, "
             f"this study has {digest(config_slice)}); delete it and run again"
         )
     return arrow.replace_schema_metadata(None).to_pandas(), metadata
+
+
+def _read_checked(path: Path, columns: Sequence[str] | None) -> tuple["pa.Table", dict[str, Any]]:
+    """Read a Parquet file and zeptobarn's metadata, whatever is in its bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        what = "a folder" if path.is_dir() else "no such file"
+        raise ResultError(f"{path}: {what}; run the study again, or name another results folder")
+    try:
+        schema = pq.read_schema(path)
+        raw = (schema.metadata or {}).get(_METADATA_KEY)
+        metadata = None if raw is None else json.loads(raw)
+        missing = [name for name in columns or () if name not in schema.names]
+        if not missing:
+            chosen = None if columns is None else list(columns)
+            arrow = pq.read_table(path, columns=chosen, page_checksum_verification=True)
+    except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise ResultError(f"{path}: damaged: {why}; delete it and run again") from None
+    if not isinstance(metadata, dict) or "versions" not in metadata:
+        raise ResultError(f"{path}: not a result file of zeptobarn (no metadata)")
+    if missing:
+        raise ResultError(f"{path}: damaged: no column {missing[0]}; delete it and run again")
+    return arrow, metadata
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:

@@ -183,7 +183,7 @@ def read_response(study: Study, detector: str, recoil: Recoil, anchor: str, path
 
     Raises
     ------
-    StaleResultError
+    ResultError
         The file was made from another configuration.
     """
     table, metadata = read_parquet(

@@ -397,7 +397,7 @@ def read_template(study: Study, detector: str, source: str, path: Path) -> Templ
 
     Raises
     ------
-    StaleResultError
+    ResultError
         The file was made from another configuration.
     """
     anchors = tuple(study.anchors(detector, study.recoil(detector, source)).values())

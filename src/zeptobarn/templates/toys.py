@@ -169,7 +169,7 @@ def read_toys(
 
     Raises
     ------
-    StaleResultError
+    ResultError
         A file was made from another configuration.
     """
     expected = toys_slice(study, detector, at)
