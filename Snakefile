@@ -40,6 +40,7 @@ rule all:
     """Everything the study asks for."""
     default_target: True
     input:
+        step_files(),
         SUMMARY,
         FIGURES,
         [

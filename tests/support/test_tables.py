@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import pandas as pd
@@ -73,15 +74,21 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     class Broken(pd.DataFrame):
         def to_csv(self, path, **_):
             Path(path).write_text("half")
-            raise OSError("disk full")
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     path = tmp_path / "t.csv"
     write_csv(pd.DataFrame({"a": [1]}), path)
     before = path.read_text()
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(ResultError, match=r"t\.csv: not written: no space left on device"):
         write_csv(Broken({"a": [2]}), path)
     assert path.read_text() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResultError, match=r"a\.csv: not written: "):
+        write_csv(pd.DataFrame({"a": [1]}), tmp_path / "file" / "a.csv")
 
 
 @pytest.mark.parametrize(

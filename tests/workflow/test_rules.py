@@ -57,6 +57,15 @@ def test_docstring(rule):
         assert re.findall(r"^    (\w+): .", docstring, re.MULTILINE) == ["Input", "Output", "Cost"]
 
 
+@pytest.mark.parametrize(
+    "rule", [r for r in RULES if "_slice(" in RULES[r] and "script:" in RULES[r]]
+)
+def test_a_job_compares_its_configuration_with_the_plan(rule):
+    (script,) = re.findall(r'script:\s+"\.\./scripts/(.*)"', RULES[rule])
+    text = (ROOT / "workflow/scripts" / script).read_text()
+    assert rule.startswith("figure_") or "check_plan(snakemake.params.config, " in text
+
+
 def test_outputs_are_named():
     """All but the two files of a figure, which belong together."""
     for rule in (rule for rule in RULES if "script:" in RULES[rule]):

@@ -1,7 +1,10 @@
 """What all rules share: the checked study, path patterns and parameters."""
 
 import os
+import sys
 from pathlib import Path
+
+from snakemake_interface_executor_plugins.settings import ExecMode
 
 from zeptobarn.failures import scans
 from zeptobarn.study import labels
@@ -23,12 +26,17 @@ from zeptobarn.summary.summary import limit_files
 from zeptobarn.support import paths, reachable
 from zeptobarn.support.config import find_input
 from zeptobarn.support.tables import digest
+from zeptobarn.support.verify import set_aside
 from zeptobarn.templates.spectra import check_files
 
 STUDY = study_from_settings(
     config, origin=" + ".join(map(os.path.relpath, workflow.configfiles))
 )
 check_files(STUDY)
+# Damaged results count as missing, so that they are made again; a dry run only says so.
+if workflow.is_main_process and workflow.exec_mode == ExecMode.DEFAULT:
+    for message in set_aside(STUDY.results, rename=not workflow.output_settings.dryrun):
+        print(message, file=sys.stderr)
 # What the captions of limits say of statistic, critical values, nuisances and halo.
 CLAIMS = labels.caption(STUDY)
 NOMINAL_CLAIM = f"Limits: {labels.nominal_claim(STUDY)}."
@@ -189,6 +197,47 @@ def response_files(detector, recoil):
 def target_recoils(target):
     """Give detector and recoil type of the responses of a detector or combination."""
     return sorted({(d, STUDY.recoil(d, s)) for d, s in target_sources(target)}, key=str)
+
+
+def step_files():
+    """Give the results of all steps before the summary.
+
+    They are asked for by name: of a file in the middle that is missing, Snakemake says that there
+    is nothing to be done as long as what was made from it is there.
+    """
+    models = [
+        (target, interaction, mass)
+        for target in STUDY.targets
+        for interaction in STUDY.interactions
+        for mass in STUDY.masses_GeV
+    ]
+    sources = list(
+        dict.fromkeys(s for target in STUDY.targets for s in target_sources(target))
+    )
+    recoils = list(dict.fromkeys((d, STUDY.recoil(d, s)) for d, s in sources))
+    return [
+        *dict.fromkeys(file for place in sources for file in spectrum_files(*place)),
+        *(file for place in recoils for file in response_files(*place)),
+        *(STUDY.path(paths.TEMPLATE, detector=d, source=s) for d, s in sources),
+        *(
+            STUDY.path(
+                paths.TOYS if truth == "nominal" else paths.TOYS_AT,
+                detector=detector,
+                at=truth,
+                batch=batch,
+            )
+            for detector in STUDY.detectors
+            for truth in STUDY.truths
+            for batch in STUDY.batches
+        ),
+        *(
+            STUDY.model_path(paths.CALIBRATION, *model)
+            for model in models
+            if STUDY.critical_values == "toys"
+        ),
+        *(STUDY.results / file for file in limit_files(STUDY)),
+        *(STUDY.path(paths.SENSITIVITY, target=target) for target in STUDY.targets),
+    ]
 
 
 def print_table():

@@ -2,7 +2,7 @@ rule spectrum:
     """Compute or copy a recoil spectrum: a WIMP's, or a background's.
 
     Input: the file of a background that has one.
-    Output: energies (keV) and rates per kg, day and keV.
+    Output: energies (keV) and rates per kg, day and keV; also as a CSV, which nothing reads.
     Cost: a second.
     """
 
@@ -16,6 +16,7 @@ rule spectrum:
         ],
     output:
         spectrum=pattern(paths.SPECTRUM),
+        csv=pattern(paths.SPECTRUM_CSV),
     log:
         log_of(paths.SPECTRUM),
     params:

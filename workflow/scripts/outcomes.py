@@ -1,7 +1,9 @@
-from zeptobarn.study.loading import study_from_settings
-from zeptobarn.summary.report import write_outcomes
+from zeptobarn.study.loading import check_plan, study_from_settings
+from zeptobarn.summary.report import outcomes_slice, write_outcomes
 from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])
 
-write_outcomes(study_from_settings(snakemake.config), snakemake.output.outcomes)
+study = study_from_settings(snakemake.config)
+check_plan(snakemake.params.config, outcomes_slice(study))
+write_outcomes(study, snakemake.output.outcomes)

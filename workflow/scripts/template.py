@@ -1,20 +1,23 @@
-from zeptobarn.study.loading import study_from_settings
+from zeptobarn.study.loading import check_plan, study_from_settings
+from zeptobarn.study.slices.template import template_slice
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.templates.response import read_response
-from zeptobarn.templates.spectra import read_spectrum
+from zeptobarn.templates.spectra import read_result
 from zeptobarn.templates.templates import build, lint, write_template
 
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
 detector, source = snakemake.wildcards.detector, snakemake.wildcards.source
+check_plan(snakemake.params.config, template_slice(study, detector, source))
 recoil = study.recoil(detector, source)
 anchors = study.anchors(detector, recoil) if recoil else {}
 responses = {
     anchor: read_response(study, detector, recoil, anchor, path)
     for anchor, path in zip(anchors, snakemake.input.responses, strict=True)
 }
-spectrum = next(map(read_spectrum, snakemake.input.spectrum), None)
+name = study.spectrum_name(detector, source)
+spectrum = None if name is None else read_result(study, name, snakemake.input.spectrum[0])
 template = build(study, detector, source, spectrum, responses)
 if len(found := lint(study, detector, source, template)):
     print(f"empty bins that events of the source could hit:\n{found.to_string(index=False)}")

@@ -1,4 +1,5 @@
-from zeptobarn.study.loading import study_from_settings
+from zeptobarn.study.loading import check_plan, study_from_settings
+from zeptobarn.study.slices.toys import toys_slice
 from zeptobarn.support import paths
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.templates.templates import read_template
@@ -14,5 +15,6 @@ templates = {
     for name, path in zip(names, snakemake.input, strict=True)
 }
 at = study.truths[snakemake.wildcards.get("at", "nominal")]
+check_plan(snakemake.params.config, toys_slice(study, detector, at))
 toys = throw(study, detector, templates, paths.batch_trials(snakemake.wildcards.batch), at)
 write_toys(study, detector, toys, snakemake.output.events, snakemake.output.truth, at)

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+
+from zeptobarn.support.tables import write_whole
 
 # Okabe and Ito's colours, told apart with every kind of colour vision.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
@@ -43,11 +46,9 @@ def new_figure(width: float, height: float, files: Iterable[str | Path]) -> Iter
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
         for file in map(Path, files):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            temporary = file.with_name(f".{file.name}")
             metadata = {"CreationDate": None} if file.suffix == ".pdf" else None
-            figure.savefig(temporary, format=file.suffix[1:], metadata=metadata)
-            temporary.replace(file)
+            suffix = file.suffix[1:]
+            write_whole(file, partial(figure.savefig, format=suffix, metadata=metadata))
 
 
 def power_of_ten(value: float) -> str:

@@ -10,6 +10,7 @@ from zeptobarn.study.checks import check_study
 from zeptobarn.study.study import Calibration, Coverage, Failures, Interval, Shape, Study
 from zeptobarn.support.config import ConfigError, read_yaml, validate
 from zeptobarn.support.shipped import names_of_detectors, shipped
+from zeptobarn.support.tables import digest
 
 
 def load_study(path: str | Path | None = None, overlay: str | Path | None = None) -> Study:
@@ -35,6 +36,26 @@ def load_study(path: str | Path | None = None, overlay: str | Path | None = None
         settings = _merge(settings, read_yaml(overlay))
         origin = f"{path} + {overlay}"
     return study_from_settings(settings, Path(path).parent, origin)
+
+
+def check_plan(planned: Any, found: Any) -> None:
+    """Compare what a job's result depends on with what the workflow planned.
+
+    Parameters
+    ----------
+    planned, found
+        A slice of the configuration, as the workflow read it when it began and as the job does.
+
+    Raises
+    ------
+    ConfigError
+        They differ: a file has been edited since.
+    """
+    if digest(planned) != digest(found):
+        raise ConfigError(
+            "the configuration changed while the study ran (the study, a detector, or a file that "
+            "one of them names): start it again"
+        )
 
 
 def study_from_settings(

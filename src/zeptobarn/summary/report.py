@@ -12,7 +12,7 @@ from zeptobarn.study.slices.summary import sensitivity_slice
 from zeptobarn.study.study import Study
 from zeptobarn.summary.summary import read_limits
 from zeptobarn.support.paths import number
-from zeptobarn.support.tables import read_parquet, write_parquet
+from zeptobarn.support.tables import read_parquet, write_parquet, write_text
 
 _OUTCOME_UNITS = {
     "detector": "",
@@ -95,10 +95,7 @@ def write_table(
             f"</tbody>\n</table>\n<script>{_SCRIPT}</script>\n</body>\n</html>\n",
         ]
     )
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(path)
+    write_text(page, path)
 
 
 def show(value: Any) -> str:

@@ -22,7 +22,7 @@ from zeptobarn.support import paths
 from zeptobarn.support.streams import stream
 from zeptobarn.support.tables import write_parquet
 from zeptobarn.templates.response import Response, read_response
-from zeptobarn.templates.spectra import read_spectrum
+from zeptobarn.templates.spectra import read_result
 from zeptobarn.templates.templates import Template, Widths, build, kernel_widths, smoothed
 
 # Best fits of the Asimov bands, in standard deviations of the signal.
@@ -242,7 +242,7 @@ def _inputs(
         if recoil is None or name is None:
             spectra[source] = None
             continue
-        spectra[source] = read_spectrum(study.path(paths.SPECTRUM, spectrum=name))
+        spectra[source] = read_result(study, name, study.path(paths.SPECTRUM, spectrum=name))
         if recoil not in responses:
             place = {"detector": detector, "recoil": recoil}
             responses[recoil] = {

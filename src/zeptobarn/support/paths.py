@@ -15,7 +15,8 @@ Examples
 
 from collections.abc import Mapping
 
-SPECTRUM = "spectra/{spectrum}.csv"
+SPECTRUM = "spectra/{spectrum}.parquet"
+SPECTRUM_CSV = "spectra/{spectrum}.csv"
 RESPONSE = "response/{detector}/{recoil}/{anchor}.parquet"
 TEMPLATE = "templates/{detector}/{source}.parquet"
 TOYS = "toys/{detector}/{batch}.parquet"

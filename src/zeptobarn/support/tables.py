@@ -33,6 +33,10 @@ class ResultError(RuntimeError):
     """A result file cannot be used: missing, damaged, foreign, or made from something else."""
 
 
+class DamagedResultError(ResultError):
+    """A result file is not what was written under its name."""
+
+
 def digest(config_slice: Any) -> str:
     """Hash a piece of configuration (anything JSON can hold); equal pieces, equal hashes.
 
@@ -89,7 +93,7 @@ def write_parquet(
     metadata["content"] = content(arrow, metadata)
     arrow = arrow.replace_schema_metadata({_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
     options = {"compression": "zstd", "write_page_checksum": True}
-    _write_whole(path, lambda temporary: pq.write_table(arrow, temporary, **options))
+    write_whole(path, lambda temporary: pq.write_table(arrow, temporary, **options))
 
 
 def read_parquet(
@@ -124,7 +128,7 @@ def read_parquet(
             f"{FORMAT}: delete it and run again"
         )
     if fault := difference(arrow, metadata, columns is None):
-        raise ResultError(f"{path}: damaged: {fault}; delete it and run again")
+        raise DamagedResultError(f"{path}: damaged: {fault}; delete it and run again")
     if config_slice is not None and metadata["config_hash"] != digest(config_slice):
         raise ResultError(
             f"{path}: made from another configuration (hash {metadata['config_hash']}, "
@@ -151,11 +155,13 @@ def _read_checked(path: Path, columns: Sequence[str] | None) -> tuple["pa.Table"
             arrow = pq.read_table(path, columns=chosen, page_checksum_verification=True)
     except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
         why = " ".join(str(error).split())[:200]
-        raise ResultError(f"{path}: damaged: {why}; delete it and run again") from None
+        raise DamagedResultError(f"{path}: damaged: {why}; delete it and run again") from None
     if not isinstance(metadata, dict) or "versions" not in metadata:
-        raise ResultError(f"{path}: not a result file of zeptobarn (no metadata)")
+        raise DamagedResultError(f"{path}: not a result file of zeptobarn (no metadata)")
     if missing:
-        raise ResultError(f"{path}: damaged: no column {missing[0]}; delete it and run again")
+        raise DamagedResultError(
+            f"{path}: damaged: no column {missing[0]}; delete it and run again"
+        )
     return arrow, metadata
 
 
@@ -274,20 +280,36 @@ def _why(error: OSError) -> str:
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
     """Write a CSV under a temporary name and rename it when complete."""
-    _write_whole(path, lambda temporary: table.to_csv(temporary, index=False))
+    write_whole(path, lambda temporary: table.to_csv(temporary, index=False))
 
 
-def _write_whole(path: str | Path, write: Callable[[str], Any]) -> None:
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+def write_text(text: str, path: str | Path) -> None:
+    """Write a text under a temporary name and rename it when complete."""
+    write_whole(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+
+
+def write_whole(path: str | Path, write: Callable[[str], Any]) -> None:
+    """Let ``write`` fill a file of a temporary name, which gets its own when it is complete.
+
+    Raises
+    ------
+    ResultError
+        The file cannot be written; nothing of it is left.
+    """
+    path, temporary = Path(path), None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
         write(temporary)
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink()
+    except BaseException as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            why = error.strerror or str(error)
+            raise ResultError(f"{path}: not written: {why[:1].lower()}{why[1:]}") from error
         raise
 
 

@@ -16,9 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 from zeptobarn.physics.halo import HALOS
 from zeptobarn.physics.rates import wimp_rate
 from zeptobarn.study.checks import largest_energy_keV
+from zeptobarn.study.slices.spectrum import spectrum_slice
 from zeptobarn.study.study import Study, signal_recoil
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.tables import numbers, read_csv
+from zeptobarn.support.tables import numbers, read_csv, read_parquet, write_csv, write_parquet
 
 COLUMNS = ["recoil_energy_keV", "rate_per_kg_day_keV"]
 
@@ -106,8 +107,28 @@ def background_spectrum(settings: Mapping[str, Any]) -> pd.DataFrame:
     return _KINDS[settings["kind"]](settings)
 
 
+def write_spectrum(
+    study: Study, name: str, table: pd.DataFrame, path: str | Path, csv_path: str | Path
+) -> None:
+    """Write a study's spectrum, and a CSV beside it that nothing reads."""
+    units = dict(zip(COLUMNS, ("keV", "1/(kg day keV)"), strict=True))
+    write_parquet(table, path, units=units, config_slice=spectrum_slice(study, name))
+    write_csv(table, csv_path)
+
+
+def read_result(study: Study, name: str, path: str | Path) -> pd.DataFrame:
+    """Read a spectrum that a study has computed.
+
+    Raises
+    ------
+    ResultError
+        See `zeptobarn.support.tables.read_parquet`.
+    """
+    return read_parquet(path, config_slice=spectrum_slice(study, name))[0]
+
+
 def read_spectrum(path: str | Path) -> pd.DataFrame:
-    """Read and check a spectrum file.
+    """Read and check a user's spectrum, a CSV.
 
     Raises
     ------

@@ -1,0 +1,68 @@
+"""Results of earlier runs, looked at before a workflow trusts them.
+
+Snakemake goes by the names and ages of files. What is in them is checked wherever they are read,
+but a job that meets a damaged input can only fail. So the workflow looks at its results before it
+plans, and renames what is damaged: it then counts as missing and is made again.
+"""
+
+import json
+from pathlib import Path
+
+from zeptobarn.support.tables import DamagedResultError, ResultError, read_parquet, write_text
+
+# Files that were found to be in order, with their size, time and inode: they are not read again.
+_MEMORY = "logs/verified.json"
+_FOLDERS = (
+    "spectra", "response", "templates", "toys", "calibration", "limits", "coverage", "sensitivity",
+    "dependence", "failures", "summary",
+)  # fmt: skip
+
+
+def set_aside(results: Path, rename: bool) -> list[str]:
+    """Find the damaged files among a study's results.
+
+    Parameters
+    ----------
+    rename
+        Whether they are renamed, with ``.damaged`` behind their names. What is in order is then
+        remembered, by name, size, time and inode, in a file among the logs.
+
+    Returns
+    -------
+    A message for each of them.
+    """
+    memory = results / _MEMORY
+    known = _recall(memory)
+    found, messages = {}, []
+    for folder in _FOLDERS:
+        for file in sorted((results / folder).rglob("*.parquet")):
+            name, state = str(file.relative_to(results)), _state(file)
+            if known.get(name) != state:
+                try:
+                    read_parquet(file)
+                except DamagedResultError as error:
+                    if rename:
+                        file.replace(f"{file}.damaged")
+                    what = "renamed, and made again" if rename else "a run would make it again"
+                    messages.append(f"{error}".replace("delete it and run again", what))
+                    continue
+                except ResultError:
+                    continue  # of another version: the workflow makes it again, for its code
+            found[name] = state
+    if rename and found != known:
+        write_text(json.dumps(found), memory)
+    return messages
+
+
+def _state(file: Path) -> list[int]:
+    status = file.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ino]
+
+
+def _recall(memory: Path) -> dict[str, list[int]]:
+    """Read what was in order; nothing if that cannot be read."""
+    try:
+        known = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}

@@ -1,0 +1,65 @@
+"""Damaged results are set aside, and only they; what is in order is read once."""
+
+import os
+
+import pandas as pd
+import pytest
+
+from zeptobarn.support import verify
+from zeptobarn.support.tables import write_parquet
+from zeptobarn.support.verify import set_aside
+
+
+@pytest.fixture
+def results(tmp_path):
+    for name in ("spectra/er", "limits/lz/SI/50GeV/1-10", "toys/lz/1-10"):
+        table = pd.DataFrame({"value": [1.0, 2.0, 3.0]})
+        path = tmp_path / f"{name}.parquet"
+        write_parquet(table, path, units={"value": ""}, config_slice=name)
+    return tmp_path
+
+
+def files(results):
+    return {str(file.relative_to(results)) for file in results.rglob("*.parquet*")}
+
+
+def test_damaged_files_are_renamed(results):
+    before = files(results)
+    assert set_aside(results, rename=True) == []
+    assert files(results) == before
+    limits = results / "limits/lz/SI/50GeV/1-10.parquet"
+    limits.write_bytes(limits.read_bytes()[:-20])
+    (results / "toys/lz/1-10.parquet").write_text("trial,cs1,cs2")
+    dry = set_aside(results, rename=False)
+    assert len(dry) == 2
+    assert all("damaged" in message and "a run would make it again" in message for message in dry)
+    assert files(results) == before
+    found = set_aside(results, rename=True)
+    assert sum(str(limits) in message for message in found) == 1
+    assert all("renamed, and made again" in message for message in found)
+    assert files(results) == {
+        "spectra/er.parquet",
+        "limits/lz/SI/50GeV/1-10.parquet.damaged",
+        "toys/lz/1-10.parquet.damaged",
+    }
+    assert set_aside(results, rename=True) == []
+
+
+def test_what_is_in_order_is_read_once(results, monkeypatch):
+    set_aside(results, rename=True)
+    read = []
+    monkeypatch.setattr(verify, "read_parquet", read.append)
+    set_aside(results, rename=True)
+    assert read == []
+    spectrum = results / "spectra/er.parquet"
+    os.utime(spectrum, (1, 1))
+    set_aside(results, rename=True)
+    assert read == [spectrum]
+
+
+@pytest.mark.parametrize("memory", ["", "[1]", "{", '{"spectra/er.parquet": 3}'])
+def test_a_memory_that_cannot_be_read_counts_for_nothing(results, memory):
+    set_aside(results, rename=True)
+    (results / "logs/verified.json").write_text(memory)
+    (results / "spectra/er.parquet").write_bytes(b"")
+    assert len(set_aside(results, rename=True)) == 1
