@@ -46,7 +46,7 @@ from scipy import stats
 from zeptobarn.physics import quadrature
 from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.physics.detector import Detector
-from zeptobarn.physics.quadrature import Nodes
+from zeptobarn.physics.nodes import Nodes
 from zeptobarn.physics.simulate import histogram
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.study import Study

@@ -41,7 +41,7 @@ from zeptobarn.figures.style import BLACK, BLUE, RED, new_figure
 from zeptobarn.physics import quadrature
 from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.physics.detector import Detector
-from zeptobarn.physics.quadrature import Nodes
+from zeptobarn.physics.nodes import Nodes
 from zeptobarn.physics.simulate import histogram, simulate
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.study import Study

@@ -8,8 +8,11 @@ from scipy import stats
 
 from zeptobarn.physics import quadrature
 from zeptobarn.physics.apparatus import LightYield
+from zeptobarn.physics.areas import _area_distribution, _tabulate_areas, cs1_matrices
 from zeptobarn.physics.detector import load_detector
-from zeptobarn.physics.quadrature import Nodes, response
+from zeptobarn.physics.nodes import Nodes
+from zeptobarn.physics.quadrature import response
+from zeptobarn.physics.quanta import _skew_normal, _split
 from zeptobarn.physics.simulate import histogram
 from zeptobarn.support.streams import stream
 from zeptobarn.templates.response import apparatus_at
@@ -150,7 +153,7 @@ def test_probability_of_three_detected_photons(small_study, photons, expected):
         s1_area_threshold=-100.0,
     )
     space = type(detector.space)(np.array([-100.0, 1000.0]), detector.space.cs2_edges)
-    found = quadrature._cs1_matrices(apparatus, space, 60, Nodes())
+    found = cs1_matrices(apparatus, space, 60, Nodes())
     assert found[0, photons, 0] == pytest.approx(expected, abs=5e-5)
 
 
@@ -162,9 +165,7 @@ def test_quanta_of_the_split_model():
         np.array([10.0]),
     )
     photons, electrons = yields.photons[0], yields.electrons[0]
-    joint, first, first_electron = quadrature._split(
-        yields.fluctuations, 10.0, photons, electrons, Nodes()
-    )
+    joint, first, first_electron = _split(yields.fluctuations, 10.0, photons, electrons, Nodes())
     total = first + np.arange(joint.shape[0])
     number = first_electron + np.arange(joint.shape[1])
     assert joint.sum() == pytest.approx(1, abs=1e-8)
@@ -187,7 +188,7 @@ def test_quanta_of_the_split_model():
 
 
 def test_skew_normal_is_scipys():
-    x, below = quadrature._skew_normal(2.25)
+    x, below = _skew_normal(2.25)
     law = stats.skewnorm(2.25)
     at = np.array([-2.0, -1.0, 0.0, 1.0, 2.0, 3.0])
     np.testing.assert_allclose(
@@ -197,10 +198,10 @@ def test_skew_normal_is_scipys():
 
 def test_area_distribution_is_a_compound_poisson(small_study):
     """A sum over every photoelectron, without the table."""
-    areas = quadrature._tabulate_areas(50.0, 2000.0, 1.0, 0.4)
+    areas = _tabulate_areas(50.0, 2000.0, 1.0, 0.4)
     for mean in (60.0, 300.0, 1500.0):
         edges = mean + np.sqrt(1.16 * mean) * np.linspace(-3, 4, 15)
-        found = quadrature._area_distribution(areas, np.array([mean]), edges, np.sqrt(1.16))[0]
+        found = _area_distribution(areas, np.array([mean]), edges, np.sqrt(1.16))[0]
         pe = np.arange(1, 3000)
         exact = stats.poisson.pmf(pe, mean) @ stats.norm.cdf(
             (edges - pe[:, np.newaxis]) / (0.4 * np.sqrt(pe[:, np.newaxis]))

@@ -13,6 +13,7 @@ import yaml
 
 from zeptobarn.physics import quadrature
 from zeptobarn.physics.detector import load_detector
+from zeptobarn.physics.quanta import _recombined
 from zeptobarn.physics.simulate import _quanta_table, _recombine, chain, simulate
 from zeptobarn.support.streams import stream
 
@@ -71,7 +72,7 @@ def test_quanta(small_study, model, field, way):
             numbers = chain(apparatus, recoil)
             mine = moments(*_draw(stream(1, "quanta", i), numbers, table[i], N))
         else:
-            total, first, remaining, first_electron = quadrature._recombined(yields.fluctuations, i)
+            total, first, remaining, first_electron = _recombined(yields.fluctuations, i)
             joint = total @ remaining
             quanta = first + np.arange(joint.shape[0])[:, np.newaxis]
             electrons = np.broadcast_to(first_electron + np.arange(joint.shape[1]), joint.shape)
