@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from zeptobarn.failures import counts, scans
-from zeptobarn.failures.trials import LEFT_NOMINAL, rebuild, run
+from zeptobarn.failures.rows import LEFT_NOMINAL
+from zeptobarn.failures.sampled import rebuild
+from zeptobarn.failures.trials import run
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import scan as statistic_of
 from zeptobarn.inference.status import WITH_LIMIT

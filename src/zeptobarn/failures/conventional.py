@@ -251,36 +251,17 @@ def both(
         Filled, with signals as rate multipliers; the last from
         `zeptobarn.inference.intervals.no_results` with one table.
     """
-    rows = len(first_drawn)
-    density, expected = structure.density.copy(), structure.expected.copy()
-    density[:, :rows], expected[:rows] = 0.0, 0.0
-    own = Structure(
-        density,
-        structure.rows,
-        expected,
-        structure.sources,
-        structure.anchors,
-        structure.cells,
-        structure.constraints,
-        structure.spans,
-    )
+    own = _without_signal(structure, len(first_drawn))
     room = make_room(own, first)
     terms, scratch = room.terms, allocate(room.terms)
     table, tables = np.array([[0.0, critical, nan]]), np.array([0, 1])
     for t in range(len(first)):
         # The unit of the signal is one expected event, as everywhere.
         unit = max(first_drawn[nominal, t + 1] - first_drawn[nominal, t], 1)
-        fewest, empty = len(density), False
-        for r in range(rows):
-            filled = 0
-            for i in range(first_drawn[r, t], first_drawn[r, t + 1]):
-                if density[drawn[i], r] == 0.0:
-                    filled += 1
-                density[drawn[i], r] += 1.0 / unit
-            expected[r] = (first_drawn[r, t + 1] - first_drawn[r, t]) / unit
-            fewest = min(fewest, filled)
-            empty = empty or filled == 0
-        evidence.expected[t], evidence.filled_bins[t] = weight * unit * expected[nominal], fewest
+        fewest = _put_in(own, drawn, first_drawn, t, unit)
+        empty = fewest == 0
+        evidence.expected[t] = weight * unit * own.expected[nominal]
+        evidence.filled_bins[t] = fewest
         missing = gather(own, room, bins, weights, first[t], exposure[t], centres[t])
         if missing >= 0:
             evidence.missing[t] = missing - first[t, 0]
@@ -304,6 +285,52 @@ def both(
                 # A density that is normalised would be 0/0 at the empty anchor.
                 conventional.limit[t], conventional.status[t] = nan, _EMPTY_TEMPLATE
                 robust.status[0, t] = _EMPTY_TEMPLATE
-        for r in range(rows):
-            for i in range(first_drawn[r, t], first_drawn[r, t + 1]):
-                density[drawn[i], r] = 0.0
+        _take_out(own, drawn, first_drawn, t)
+
+
+@inner_kernel()
+def _without_signal(structure: Structure, rows: int) -> Structure:
+    """Copy a structure without what the signal's rows, the first ones, expect."""
+    density, expected = structure.density.copy(), structure.expected.copy()
+    density[:, :rows], expected[:rows] = 0.0, 0.0
+    return Structure(
+        density,
+        structure.rows,
+        expected,
+        structure.sources,
+        structure.anchors,
+        structure.cells,
+        structure.constraints,
+        structure.spans,
+    )
+
+
+@inner_kernel()
+def _put_in(own: Structure, drawn: Ints, first_drawn: Ints, trial: int, unit: int) -> int:
+    """Put a trial's sampled template in; return the filled bins of its emptiest row.
+
+    Parameters
+    ----------
+    own
+        From `_without_signal`.
+    unit
+        Recoils that are one expected event.
+    """
+    fewest = len(own.density)
+    for r in range(len(first_drawn)):
+        filled = 0
+        for i in range(first_drawn[r, trial], first_drawn[r, trial + 1]):
+            if own.density[drawn[i], r] == 0.0:
+                filled += 1
+            own.density[drawn[i], r] += 1.0 / unit
+        own.expected[r] = (first_drawn[r, trial + 1] - first_drawn[r, trial]) / unit
+        fewest = min(fewest, filled)
+    return fewest
+
+
+@inner_kernel()
+def _take_out(own: Structure, drawn: Ints, first_drawn: Ints, trial: int) -> None:
+    """Take a trial's sampled template out again, where it filled bins."""
+    for r in range(len(first_drawn)):
+        for i in range(first_drawn[r, trial], first_drawn[r, trial + 1]):
+            own.density[drawn[i], r] = 0.0

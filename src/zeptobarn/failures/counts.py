@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from zeptobarn.failures.rows import SETTING_UNITS
 from zeptobarn.failures.scans import failures_summary_slice
-from zeptobarn.failures.trials import _SETTING_UNITS
 from zeptobarn.inference.status import WITH_LIMIT
 from zeptobarn.study.study import Study
 from zeptobarn.support.tables import write_csv, write_parquet
@@ -18,7 +18,7 @@ from zeptobarn.support.tables import write_csv, write_parquet
 # Numbers of trials over which a scan of many is counted as well.
 _FEWER_TRIALS = (10, 100, 1000)
 _SUMMARY_UNITS = {
-    **_SETTING_UNITS,
+    **SETTING_UNITS,
     "finder": "",
     "status": "",
     "n_with_status": "",
@@ -59,7 +59,7 @@ def summarise(tables: pd.DataFrame) -> pd.DataFrame:
     reports at a setting. The scan ``n_trials`` is also counted over its first 10, 100 and 1000
     trials.
     """
-    keys = list(_SETTING_UNITS)
+    keys = list(SETTING_UNITS)
     rows = []
     for key, group in tables.groupby(keys, sort=False):
         place: dict[str, Any] = dict(zip(keys, key, strict=True))

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from zeptobarn.failures.rows import LEFT_NOMINAL
+from zeptobarn.failures.sampled import rebuild
 from zeptobarn.failures.scans import failures_slice
-from zeptobarn.failures.trials import LEFT_NOMINAL, rebuild
 from zeptobarn.inference.load import load_model, load_templates
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import scan
@@ -167,12 +168,7 @@ def explain_data(
     limit, best = float(row["limit_rate_multiplier"]), float(row["best_fit_rate_multiplier"])
     bound = float(row["bound"]) if conventional else np.nan
     events = model.signal_events
-    per_event = 1 / events if events > 0 else np.nan
-    around = [x for x in (limit, best, 3 * per_event) if x > 0]
-    ends = [bound] if conventional else []
-    low = min([*around, *ends], default=1.0) / 30
-    high = max([10 * max(around, default=1.0), *ends])
-    signals = np.geomspace(low, high, _POINTS)
+    signals = _scanned(events, limit, best, [bound] if conventional else [])
     statistic = np.full(_POINTS, np.nan)
     if not problem.fault:
         unit = events if events > 0 else 1.0
@@ -184,33 +180,8 @@ def explain_data(
     else:
         values = model.critical(interval, problem)
         critical = np.interp(signals * events, values[:, 0], values[:, 1])
-    above = np.where(signals > np.nan_to_num(best), statistic - critical, -critical)
-    at = np.flatnonzero((above[:-1] < 0) & (above[1:] >= 0))
-    shares = -above[at] / (above[at + 1] - above[at])
-    crossings = signals[at] + shares * (signals[at + 1] - signals[at])
-    reference = model.study.reference_cross_section_cm2
-    reference = float(row.get("sigma_ref_cm2", reference))
-    n_events = _events(toys)
-    numbers = {
-        "status": str(row["status"]),
-        "limit": _both(limit, reference),
-        "best fit": _both(best, reference),
-        "critical value": f"{critical[-1]:.4g}"
-        + ("" if np.ptp(critical) == 0 else f" (from {critical[0]:.4g} at small signals)"),
-        "crossings in a dense scan": ", ".join(f"{x:.4g}" for x in crossings) or "none",
-        "largest statistic in the scan": f"{np.nanmax(statistic):.4g}"
-        if np.isfinite(statistic).any()
-        else "none: the likelihood has no value",
-        "events in the dataset": str(n_events),
-        "signal expected at multiplier 1": f"{events:.4g} events",
-        "bins that the signal fills": str(_filled(model)),
-    }
-    if conventional:
-        numbers |= {
-            "bracket": f"{best:.4g} … {bound:.4g}",
-            "statistic at its ends": f"{row['statistic_low']:.4g}, {row['statistic_high']:.4g}",
-            "signal expected at the bound": f"{events * bound:.4g} events",
-        }
+    crossings = _crossings(signals, statistic, critical, best)
+    numbers = _numbers(model, toys, row, statistic, critical, crossings)
     status = Status[str(row["status"])]
     # The conventional search ends at one of several crossings, whichever.
     meant = Status.multiple_crossings if status == Status.ok and len(crossings) > 1 else status
@@ -230,6 +201,64 @@ def explain_data(
         limit,
         (best, bound) if conventional else (np.nan, np.nan),
     )
+
+
+def _scanned(events: float, limit: float, best: float, ends: list[float]) -> NDArray[np.float64]:
+    """Rate multipliers to scan: far beyond the limit and the best fit, and a bracket's ends."""
+    per_event = 1 / events if events > 0 else np.nan
+    around = [x for x in (limit, best, 3 * per_event) if x > 0]
+    low = min([*around, *ends], default=1.0) / 30
+    high = max([10 * max(around, default=1.0), *ends])
+    return np.geomspace(low, high, _POINTS)
+
+
+def _crossings(
+    signals: NDArray[np.float64],
+    statistic: NDArray[np.float64],
+    critical: NDArray[np.float64],
+    best: float,
+) -> NDArray[np.float64]:
+    """Signals above the best fit where the statistic passes the critical value upwards."""
+    above = np.where(signals > np.nan_to_num(best), statistic - critical, -critical)
+    at = np.flatnonzero((above[:-1] < 0) & (above[1:] >= 0))
+    shares = -above[at] / (above[at + 1] - above[at])
+    return np.asarray(signals[at] + shares * (signals[at + 1] - signals[at]))
+
+
+def _numbers(
+    model: Model,
+    toys: Toys | Mapping[str, Toys],
+    row: Mapping[str, Any],
+    statistic: NDArray[np.float64],
+    critical: NDArray[np.float64],
+    crossings: NDArray[np.float64],
+) -> dict[str, str]:
+    """What is known of a limit, by name; of a conventional search also its bracket."""
+    limit, best = float(row["limit_rate_multiplier"]), float(row["best_fit_rate_multiplier"])
+    reference = float(row.get("sigma_ref_cm2", model.study.reference_cross_section_cm2))
+    events = model.signal_events
+    found = {
+        "status": str(row["status"]),
+        "limit": _both(limit, reference),
+        "best fit": _both(best, reference),
+        "critical value": f"{critical[-1]:.4g}"
+        + ("" if np.ptp(critical) == 0 else f" (from {critical[0]:.4g} at small signals)"),
+        "crossings in a dense scan": ", ".join(f"{x:.4g}" for x in crossings) or "none",
+        "largest statistic in the scan": f"{np.nanmax(statistic):.4g}"
+        if np.isfinite(statistic).any()
+        else "none: the likelihood has no value",
+        "events in the dataset": str(_events(toys)),
+        "signal expected at multiplier 1": f"{events:.4g} events",
+        "bins that the signal fills": str(_filled(model)),
+    }
+    if "bound" in row:
+        bound = float(row["bound"])
+        found |= {
+            "bracket": f"{best:.4g} … {bound:.4g}",
+            "statistic at its ends": f"{row['statistic_low']:.4g}, {row['statistic_high']:.4g}",
+            "signal expected at the bound": f"{events * bound:.4g} events",
+        }
+    return found
 
 
 def _of_limits(

@@ -80,24 +80,8 @@ def draw_law(
             for shapes, group in rows[rows["mass_GeV"] == mass].groupby(
                 "shape_parameters", sort=False
             ):
-                colour, marker, line = _TREATMENTS.get(str(shapes), _TREATMENTS[""])
-                group = group.sort_values("n_events_for_pdf")
-                n, p = group["n_events_for_pdf"], group["predicted_fraction"]
                 same = (chi2["mass_GeV"] == mass) & (chi2["shape_parameters"] == shapes)
-                found = chi2[same].iloc[0]
-                axis.plot(n, p, color=colour, ls=line, lw=1)
-                axis.errorbar(
-                    n,
-                    group["failure_fraction"],
-                    np.sqrt(p * (1 - p) / group["n_trials"]),
-                    color=colour,
-                    marker=marker,
-                    ms=3.5,
-                    ls="",
-                    lw=1,
-                    label=f"{_treatment(str(shapes))}\n$\\chi^2$ = {found['chi2']:.1f} of "
-                    f"{found['degrees_of_freedom']:.0f} points (p = {found['p_value']:.2f})",
-                )
+                _draw_shares(axis, group, str(shapes), chi2[same].iloc[0])
             ours = precise[precise["mass_GeV"] == mass].groupby("n_events_for_pdf")
             failed, trials = ours["n_failed"].sum(), ours["n_with_status"].sum()
             axis.plot(
@@ -115,6 +99,26 @@ def draw_law(
             axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18))
         axes[0].set_ylabel("share of trials with an empty template")
         set_title(figure, f"{study.detectors[detector].title}: points measured, lines predicted")
+
+
+def _draw_shares(axis: Any, rows: pd.DataFrame, shapes: str, chi2: pd.Series) -> None:
+    """Draw the shares of a treatment of the shapes as points, the predicted ones as a line."""
+    colour, marker, line = _TREATMENTS.get(shapes, _TREATMENTS[""])
+    rows = rows.sort_values("n_events_for_pdf")
+    n, p = rows["n_events_for_pdf"], rows["predicted_fraction"]
+    axis.plot(n, p, color=colour, ls=line, lw=1)
+    axis.errorbar(
+        n,
+        rows["failure_fraction"],
+        np.sqrt(p * (1 - p) / rows["n_trials"]),
+        color=colour,
+        marker=marker,
+        ms=3.5,
+        ls="",
+        lw=1,
+        label=f"{_treatment(shapes)}\n$\\chi^2$ = {chi2['chi2']:.1f} of "
+        f"{chi2['degrees_of_freedom']:.0f} points (p = {chi2['p_value']:.2f})",
+    )
 
 
 def draw_outcomes(

@@ -1,11 +1,13 @@
 """P-values of one dataset with a signal in it, above the limits of many datasets without."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import LogFormatter
+from numpy.typing import NDArray
 
 from zeptobarn.figures.style import (
     BLACK,
@@ -54,35 +56,11 @@ def draw(
         top.axhline(threshold, color="0.6", lw=0.8)
         top.text(low, threshold, f"   p = {threshold:.3g}", ha="left", va="top", fontsize=8)
         for signal, colour in zip(injected, _COLOURS, strict=False):
-            for name, line in _LINES.items():
-                chosen = (p_values["injected"] == signal) & (p_values["dataset"] == name)
-                curve = p_values[chosen]
-                if curve.empty:
-                    continue
-                read = read_off(curve, threshold)
-                top.plot(curve["rate_multiplier"], curve["p_value"], color=colour, ls=line)
-                if name == "thrown":
-                    top.plot(read, threshold, "o", color=colour, mec=BLACK, ms=6, zorder=3)
-                    bottom.axvline(read, color=colour, lw=1.2, ls="--")
+            curves = p_values[p_values["injected"] == signal]
+            _draw_p_values(top, bottom, curves, threshold, colour)
             many = limits.loc[limits["injected"] == signal, "limit_rate_multiplier"]
             middle = central(many)
-            counts, _ = np.histogram(many.dropna(), edges)
-            shares = counts / max(counts.sum(), 1)
-            tallest = max(tallest, float(shares.max()))
-            bottom.stairs(shares, edges, fill=True, color=colour, alpha=0.4)
-            bottom.errorbar(
-                middle["median"],
-                1.12 * shares.max(),
-                xerr=[
-                    [middle["median"] - middle["low"]],
-                    [middle["high"] - middle["median"]],
-                ],
-                fmt="s",
-                color=colour,
-                mec=BLACK,
-                ms=5,
-                capsize=2,
-            )
+            tallest = max(tallest, _draw_limits(bottom, many, middle, edges, colour))
             what = "background alone" if signal == 0 else f"with a signal of {signal:g}"
             top.plot([], [], color=colour, label=f"{what}: median {middle['median']:.3g}")
         bottom.set_ylim(0, 1.25 * tallest or 1.0)
@@ -104,3 +82,42 @@ def draw(
             figure,
             f"{title}, WIMP of {paths.number(mass_GeV)} GeV/c²: {labels.nominal_claim(study)}",
         )
+
+
+def _draw_p_values(
+    top: Any, bottom: Any, p_values: pd.DataFrame, threshold: float, colour: str
+) -> None:
+    """Draw the curves of a signal, and where the thrown dataset's passes the threshold."""
+    for name, line in _LINES.items():
+        curve = p_values[p_values["dataset"] == name]
+        if curve.empty:
+            continue
+        read = read_off(curve, threshold)
+        top.plot(curve["rate_multiplier"], curve["p_value"], color=colour, ls=line)
+        if name == "thrown":
+            top.plot(read, threshold, "o", color=colour, mec=BLACK, ms=6, zorder=3)
+            bottom.axvline(read, color=colour, lw=1.2, ls="--")
+
+
+def _draw_limits(
+    axis: Any,
+    limits: pd.Series,
+    middle: Mapping[str, float],
+    edges: NDArray[np.float64],
+    colour: str,
+) -> float:
+    """Draw the histogram of a signal's limits, median and central 68 % above; give its height."""
+    counts, _ = np.histogram(limits.dropna(), edges)
+    shares = counts / max(counts.sum(), 1)
+    axis.stairs(shares, edges, fill=True, color=colour, alpha=0.4)
+    axis.errorbar(
+        middle["median"],
+        1.12 * shares.max(),
+        xerr=[[middle["median"] - middle["low"]], [middle["high"] - middle["median"]]],
+        fmt="s",
+        color=colour,
+        mec=BLACK,
+        ms=5,
+        capsize=2,
+    )
+    return float(shares.max())

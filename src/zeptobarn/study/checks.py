@@ -59,45 +59,10 @@ def check_study(study: Study, origin: str) -> None:
     ):
         if list(values) != sorted(set(values)):
             raise ConfigError(f"{origin}: {key}: found {list(values)}; allowed: increasing")
-    names = [interval.name for interval in study.intervals]
-    if len(set(names)) < len(names):
-        raise ConfigError(f"{origin}: intervals: found {names}; allowed: each name once")
-    for interval in study.intervals:
-        if interval.cls and interval.kind != "upper":
-            raise ConfigError(
-                f"{origin}: intervals: {interval.name}: found cls with kind {interval.kind}; "
-                "allowed: with kind upper"
-            )
-        treated = sorted([*interval.fixed, *interval.profiled])
-        if treated != sorted(shapes):
-            raise ConfigError(
-                f"{origin}: intervals: {interval.name} treats {treated}; allowed: each of "
-                f"{sorted(shapes)} either fixed or profiled"
-            )
-        for name, value in interval.fixed.items():
-            low, high = shapes[name].anchors[0], shapes[name].anchors[-1]
-            if not low <= value <= high:
-                raise ConfigError(
-                    f"{origin}: intervals: {interval.name} fixes {name}: found {value}; allowed: "
-                    f"{low} … {high} (its anchors)"
-                )
+    _check_intervals(study, shapes, origin)
     spectra: dict[str, Mapping[str, Any]] = {}
     for detector in study.detectors.values():
-        for source in detector.sources:
-            place = f"config/detectors/{detector.name}.yaml: source {source.name}"
-            if source.formula is not None:
-                try:
-                    shares(source.formula, detector.space, detector.apparatus)
-                except ValueError as error:
-                    raise ConfigError(f"{place}: {error}") from None
-            if source.spectrum is None:
-                continue
-            known = spectra.setdefault(source.spectrum["name"], source.spectrum)
-            if known != source.spectrum:
-                raise ConfigError(
-                    f"{origin}: detectors: two different spectra are named "
-                    f"{source.spectrum['name']!r}; allowed: one name, one spectrum"
-                )
+        _check_sources(detector, spectra, origin)
         _check_masses(study, detector, origin)
 
 
@@ -138,6 +103,50 @@ def _check_shape(study: Study, shape: Shape, origin: str) -> None:
         raise ConfigError(
             f"{origin}: shapes: found {n} anchors of all shapes together; allowed: {_MOST_ANCHORS}"
         )
+
+
+def _check_intervals(study: Study, shapes: Mapping[str, Shape], origin: str) -> None:
+    names = [interval.name for interval in study.intervals]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"{origin}: intervals: found {names}; allowed: each name once")
+    for interval in study.intervals:
+        if interval.cls and interval.kind != "upper":
+            raise ConfigError(
+                f"{origin}: intervals: {interval.name}: found cls with kind {interval.kind}; "
+                "allowed: with kind upper"
+            )
+        treated = sorted([*interval.fixed, *interval.profiled])
+        if treated != sorted(shapes):
+            raise ConfigError(
+                f"{origin}: intervals: {interval.name} treats {treated}; allowed: each of "
+                f"{sorted(shapes)} either fixed or profiled"
+            )
+        for name, value in interval.fixed.items():
+            low, high = shapes[name].anchors[0], shapes[name].anchors[-1]
+            if not low <= value <= high:
+                raise ConfigError(
+                    f"{origin}: intervals: {interval.name} fixes {name}: found {value}; allowed: "
+                    f"{low} … {high} (its anchors)"
+                )
+
+
+def _check_sources(detector: Detector, spectra: dict[str, Mapping[str, Any]], origin: str) -> None:
+    """Also collect the spectra by name: those of all detectors."""
+    for source in detector.sources:
+        place = f"config/detectors/{detector.name}.yaml: source {source.name}"
+        if source.formula is not None:
+            try:
+                shares(source.formula, detector.space, detector.apparatus)
+            except ValueError as error:
+                raise ConfigError(f"{place}: {error}") from None
+        if source.spectrum is None:
+            continue
+        known = spectra.setdefault(source.spectrum["name"], source.spectrum)
+        if known != source.spectrum:
+            raise ConfigError(
+                f"{origin}: detectors: two different spectra are named "
+                f"{source.spectrum['name']!r}; allowed: one name, one spectrum"
+            )
 
 
 def _check_masses(study: Study, detector: Detector, origin: str) -> None:
