@@ -32,4 +32,4 @@ def test_type_checkers_know_the_public_names(tmp_path):
         text=True,
         check=False,
     )
-    assert "-> zeptobarn.inference.model.Limit" in done.stdout, done.stdout
+    assert "-> zeptobarn.inference.answers.Limit" in done.stdout, done.stdout

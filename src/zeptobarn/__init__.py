@@ -9,8 +9,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zeptobarn.inference.answers import Limit as Limit
     from zeptobarn.inference.load import load_model as load_model
-    from zeptobarn.inference.model import Limit as Limit
     from zeptobarn.inference.model import Model as Model
     from zeptobarn.physics.detector import Detector as Detector
     from zeptobarn.physics.detector import Source as Source
@@ -34,7 +34,7 @@ _HOME = {
     "wimp_spectrum": "zeptobarn.templates.spectra",
     "load_model": "zeptobarn.inference.load",
     "Model": "zeptobarn.inference.model",
-    "Limit": "zeptobarn.inference.model",
+    "Limit": "zeptobarn.inference.answers",
 }
 
 __all__ = ["__version__", *_HOME]

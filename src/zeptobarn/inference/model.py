@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -10,111 +9,24 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from zeptobarn.inference.answers import Discovery, Limit
 from zeptobarn.inference.asymptotics import asymptotic, one_sided, two_sided
 from zeptobarn.inference.calibration import calibrate, covered
 from zeptobarn.inference.construction import acceptance
-from zeptobarn.inference.intervals import Results, no_results
+from zeptobarn.inference.events import Events, sort_observed, sort_toys
+from zeptobarn.inference.intervals import no_results
 from zeptobarn.inference.problem import Data, Problem, asimov, assemble, scan, solve
-from zeptobarn.inference.results import CALIBRATION_UNITS, COVERAGE_UNITS
+from zeptobarn.inference.results import CALIBRATION_UNITS, COVERAGE_UNITS, limit_rows
 from zeptobarn.inference.status import Status
-from zeptobarn.physics.reach import smallest_anywhere
 from zeptobarn.study import labels
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
-from zeptobarn.templates.density import bin_index
-from zeptobarn.templates.templates import Template, bin_name
-from zeptobarn.templates.toys import Toys, bins_of, check_events, read_events, throw
+from zeptobarn.templates.templates import Template
+from zeptobarn.templates.toys import Toys, throw
 
-Events = pd.DataFrame | str | Path
 # Columns of a calibration: the critical value, and one standard deviation of its toys off.
 _CRITICAL_VALUES = ("critical_value", "critical_value_low", "critical_value_high")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A confidence interval, or the reason why there is none.
-
-    Attributes
-    ----------
-    cm2
-        The upper end of the cross section (cm²); NaN where there is none.
-    low_cm2
-        The lower end of a two-sided interval (cm²); NaN for upper limits.
-    rate_multiplier
-        The upper end, relative to the study's reference cross section.
-    best_fit
-        Best-fit signal rate multiplier, background rates and shape parameters, by name.
-    calibration_error_cm2
-        Standard deviation of ``cm2`` from the finite number of toys that its critical value was
-        calibrated with; NaN where it is asymptotic.
-    status, message
-        ``ok``, a warning, or a failure, and what to do about it.
-    statistic, treatment
-        What the interval is and how it treats the shape parameters, in words; see
-        `zeptobarn.study.labels`.
-    critical_values
-        Where the critical value comes from: ``asymptotic`` or ``toys``.
-    inside, outside
-        Events in each detector's analysis space, by its name, and outside it: not used.
-    """
-
-    cm2: float
-    low_cm2: float
-    rate_multiplier: float
-    calibration_error_cm2: float
-    best_fit: dict[str, float]
-    status: str
-    message: str
-    interval: str
-    statistic: str
-    treatment: str
-    critical_values: str
-    confidence_level: float
-    inside: Mapping[str, int]
-    outside: Mapping[str, int]
-
-    @property
-    def n_events(self) -> int:
-        """Events used, all detectors."""
-        return sum(self.inside.values())
-
-    @property
-    def n_outside(self) -> int:
-        """Events outside the analysis space of their detector."""
-        return sum(self.outside.values())
-
-    def __str__(self) -> str:
-        used = _used(self.inside, self.outside)
-        claim = f"{self.statistic}, {self.treatment}"
-        if np.isnan(self.cm2):
-            return f"no {claim}: {self.status}: {self.message} [{used}]"
-        warning = "" if self.status == "ok" else f" ({self.status}: {self.message})"
-        range_ = f"σ < {self.cm2:.3g} cm²"
-        if not np.isnan(self.low_cm2):
-            range_ = f"{self.low_cm2:.3g} cm² ≤ σ ≤ {self.cm2:.3g} cm²"
-        level = labels.level(self.confidence_level, [self.critical_values])
-        return f"{range_} at {level} [{claim}, {used}]{warning}"
-
-
-@dataclass(frozen=True)
-class Discovery:
-    """Test of the background-only hypothesis: q₀, its significance Z = √q₀ and p = Φ(−Z).
-
-    ``inside`` and ``outside`` are those of `Limit`.
-    """
-
-    q0: float
-    significance: float
-    p_value: float
-    inside: Mapping[str, int]
-    outside: Mapping[str, int]
-
-    def __str__(self) -> str:
-        return (
-            f"q₀ = {self.q0:.3g}, Z = {self.significance:.3g}, p = {self.p_value:.3g} "
-            f"[{_used(self.inside, self.outside)}]"
-        )
 
 
 @dataclass(frozen=True)
@@ -301,42 +213,7 @@ class Model:
 
     def data(self, toys: Toys | Mapping[str, Toys]) -> Data:
         """Sort datasets into bins; of a combination, trial i joins trial i of each detector."""
-        members: dict[str, Toys] = self._by_detector("toys", toys)
-        trials = members[next(iter(self.templates))].trials
-        if any(not np.array_equal(other.trials, trials) for other in members.values()):
-            raise ValueError("toys: the detectors of a combination hold different trials")
-        all_bins, all_trials, counts, start = [], [], [], 0
-        centres: dict[str, NDArray[np.float64]] = {}
-        for name in self.templates:
-            space, toys = self.study.detectors[name].space, members[name]
-            events = toys.events
-            found = bin_index(space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
-            if found.min(initial=0) < 0:
-                raise ValueError(
-                    f"toys: {(found < 0).sum()} of {len(found)} events lie outside the analysis "
-                    f"space of {name}; allowed: none"
-                )
-            found += start
-            all_bins.append(found)
-            all_trials.append(events["trial"].to_numpy())
-            ends = np.searchsorted(all_trials[-1], trials, side="right")
-            counts.append(ends - np.searchsorted(all_trials[-1], trials, side="left"))
-            start += int(np.prod(space.shape))
-            prefix = f"{name}_" if len(self.templates) > 1 else ""
-            for source in self.study.detectors[name].sources:
-                if source.rate in ("normal", "log_normal"):
-                    rate = f"{source.name}_rate"
-                    centres[prefix + rate] = toys.constraint_centres(rate)
-            for shape in self.study.target_shapes(name):
-                centres[shape.name] = toys.constraint_centres(shape.name)
-        bins = all_bins[0]
-        if len(all_bins) > 1:
-            order = np.argsort(np.concatenate(all_trials), kind="stable")
-            bins = np.concatenate(all_bins)[order]
-        last = np.cumsum(np.stack(counts, axis=1)).reshape(len(trials), -1)
-        first = np.column_stack([np.append(0, last[:-1, -1]), last])
-        exposure = np.ones((len(trials), len(all_bins)))
-        return Data(bins, np.ones(len(bins)), first, exposure, centres)
+        return sort_toys(self.study, self._by_detector("toys", toys))
 
     def asimov(self, signal: float = 0.0) -> Data:
         """Give the Asimov dataset: in each bin what is expected, all nuisances nominal.
@@ -491,6 +368,14 @@ class Model:
         beyond = interval.kind != "upper" or one_sided(self.study.confidence_level) > 0
         return problem.signal_efficiency > 0 and not problem.fault and beyond
 
+    def _by_detector(self, what: str, given: T | Mapping[str, T]) -> dict[str, T]:
+        members = dict(given) if isinstance(given, Mapping) else {self.target: given}
+        if set(members) != set(self.templates):
+            raise ValueError(
+                f"{what}: found {', '.join(members)}; needed, by name: {', '.join(self.templates)}"
+            )
+        return {name: members[name] for name in self.templates}
+
     def _observed(
         self,
         data: Events | Mapping[str, Events],
@@ -498,39 +383,10 @@ class Model:
     ) -> tuple[Data, dict[str, int], dict[str, int]]:
         """Sort one observation into bins; also, each detector's events inside and outside."""
         by_detector: dict[str, Events] = self._by_detector("data", data)
-        livetimes = (
-            {name: self.study.detectors[name].livetime_day for name in self.templates}
-            if livetime_day is None
-            else self._by_detector("livetime_day", livetime_day)
-        )
-        bins, exposure, start, outside = [], [], 0, {}
-        for name in self.templates:
-            detector, given = self.study.detectors[name], by_detector[name]
-            if isinstance(given, pd.DataFrame):
-                origin = "data" if len(self.templates) == 1 else f"data of {name}"
-                events = check_events(given, origin)
-            else:
-                origin = str(given)
-                events = read_events(given)
-            found = bins_of(detector, events, origin)
-            outside[name] = int((found < 0).sum())
-            bins.append(start + found[found >= 0])
-            exposure.append(livetimes[name] / detector.livetime_day)
-            start += int(np.prod(detector.space.shape))
-        ends = np.cumsum([0] + [len(b) for b in bins])
-        everything = np.concatenate(bins)
-        ones = np.ones(len(everything))
-        inside = dict(zip(self.templates, map(len, bins), strict=True))
-        found_data = Data(everything, ones, ends[np.newaxis], np.array([exposure]), {})
-        return found_data, inside, outside
-
-    def _by_detector(self, what: str, given: T | Mapping[str, T]) -> dict[str, T]:
-        members = dict(given) if isinstance(given, Mapping) else {self.target: given}
-        if set(members) != set(self.templates):
-            raise ValueError(
-                f"{what}: found {', '.join(members)}; needed, by name: {', '.join(self.templates)}"
-            )
-        return members
+        livetimes = None
+        if livetime_day is not None:
+            livetimes = self._by_detector("livetime_day", livetime_day)
+        return sort_observed(self.study, by_detector, livetimes)
 
     def _table(
         self, data: Data, trials: NDArray[np.int64], interval: Interval, threads: int
@@ -558,69 +414,7 @@ class Model:
             if not problem.fault:
                 empty = not problem.signal_efficiency > 0
                 results.status[:] = Status.empty_template if empty else Status.critical_value_zero
-        per_event = 1 / self.signal_events if self.signal_events > 0 else np.nan
-        multiplier = results.limit * per_event
-        nuisances = dict(zip(problem.parameters, results.nuisances.T, strict=True))
-        for shape in self.study.target_shapes(self.target):
-            if shape.name in interval.fixed:
-                nuisances[shape.name] = np.full(len(trials), interval.fixed[shape.name])
-        reference = self.study.reference_cross_section_cm2
-        return pd.DataFrame(
-            {
-                "detector": self.target,
-                "interaction": self.interaction,
-                "mass_GeV": float(self.mass_GeV),
-                "trial": trials,
-                "interval": interval.name,
-                "kind": interval.kind,
-                "confidence_level": self.study.confidence_level,
-                "limit_rate_multiplier": multiplier,
-                "limit_cm2": multiplier * reference,
-                "calibration_error_cm2": error * per_event * reference,
-                "asymptotic_limit_cm2": simple.limit * per_event * reference,
-                "limit_low_rate_multiplier": results.low * per_event,
-                "best_fit_rate_multiplier": results.best_fit * per_event,
-                **{f"best_fit_{name}": values for name, values in nuisances.items()},
-                "status": np.array([s.name for s in Status], dtype=object)[results.status],
-                "message": self._messages(results, data, problem),
-                "n_evaluations": results.evaluations,
-            }
-        )
-
-    def _messages(self, results: Results, data: Data, problem: Problem) -> NDArray[np.object_]:
-        texts = np.array([s.message for s in Status], dtype=object)[results.status]
-        for i in np.flatnonzero(results.status == Status.zero_density_event):
-            event = int(results.evidence[i])
-            d = int(np.searchsorted(data.offsets[i, 1:] - data.offsets[i, 0], event, side="right"))
-            name = list(self.templates)[d]
-            number = event - int(data.offsets[i, d] - data.offsets[i, 0])
-            found = self.study.detectors[name]
-            at = int(data.bins[data.offsets[i, 0] + event] - problem.first_bin[d])
-            _, high = divmod(at, found.space.shape[1])
-            texts[i] = texts[i].format(event=number, detector=name)
-            texts[i] += f"; it lies at {bin_name(found, at)}"
-            smallest = smallest_anywhere(found.apparatus)[1]
-            if found.space.cs2_edges[high + 1] <= smallest:
-                texts[i] += (
-                    f", and at no position does a cS2 below {smallest:.4g} {found.area_unit} pass "
-                    "the S2 threshold: its corrections differ from the detector's, or it should "
-                    "have been cut"
-                )
-        if problem.fault:
-            texts[:] = f"{problem.fault}: make the templates again"
-        return texts
-
-
-def _used(inside: Mapping[str, int], outside: Mapping[str, int]) -> str:
-    """How many events were used, and how many of each detector were not."""
-    dropped = [
-        f"{n} of {n + inside[name]} ({100 * n / (n + inside[name]):.3g} %)"
-        + (f" in {name}" if len(outside) > 1 else "")
-        for name, n in outside.items()
-        if n
-    ]
-    where = f"; outside the analysis space: {', '.join(dropped)}" if dropped else ""
-    return f"{sum(inside.values())} events{where}"
+        return limit_rows(self, interval, problem, data, trials, results, simple, error)
 
 
 def _joined(tables: list[pd.DataFrame], units: Mapping[str, str]) -> pd.DataFrame:

@@ -1,12 +1,20 @@
-"""Result files of limits, critical values and coverage: units of columns, writing and reading."""
+"""Tables of limits, critical values and coverage: their columns, writing and reading."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from zeptobarn.inference.intervals import Results
+from zeptobarn.inference.problem import Data, Problem
+from zeptobarn.inference.status import Status
+from zeptobarn.physics.reach import smallest_anywhere
 from zeptobarn.study.slices.limits import calibration_slice, coverage_slice, limits_slice
+from zeptobarn.study.study import Interval
 from zeptobarn.support.tables import read_parquet, write_parquet
+from zeptobarn.templates.templates import bin_name
 
 if TYPE_CHECKING:
     from zeptobarn.inference.model import Model
@@ -32,6 +40,81 @@ COVERAGE_UNITS = {
     "n_covered": "",
     "n_failed": "",
 }
+
+
+def limit_rows(
+    model: "Model",
+    interval: Interval,
+    problem: Problem,
+    data: Data,
+    trials: NDArray[np.int64],
+    results: Results,
+    simple: Results,
+    error: NDArray[np.float64],
+) -> pd.DataFrame:
+    """Give the rows of `Model.limits` for one interval.
+
+    Parameters
+    ----------
+    results, simple
+        Limits (expected events) with the study's critical values and with asymptotic ones.
+    error
+        Standard deviation of the limits from that of the critical values.
+    """
+    per_event = 1 / model.signal_events if model.signal_events > 0 else np.nan
+    multiplier = results.limit * per_event
+    nuisances = dict(zip(problem.parameters, results.nuisances.T, strict=True))
+    for shape in model.study.target_shapes(model.target):
+        if shape.name in interval.fixed:
+            nuisances[shape.name] = np.full(len(trials), interval.fixed[shape.name])
+    reference = model.study.reference_cross_section_cm2
+    return pd.DataFrame(
+        {
+            "detector": model.target,
+            "interaction": model.interaction,
+            "mass_GeV": float(model.mass_GeV),
+            "trial": trials,
+            "interval": interval.name,
+            "kind": interval.kind,
+            "confidence_level": model.study.confidence_level,
+            "limit_rate_multiplier": multiplier,
+            "limit_cm2": multiplier * reference,
+            "calibration_error_cm2": error * per_event * reference,
+            "asymptotic_limit_cm2": simple.limit * per_event * reference,
+            "limit_low_rate_multiplier": results.low * per_event,
+            "best_fit_rate_multiplier": results.best_fit * per_event,
+            **{f"best_fit_{name}": values for name, values in nuisances.items()},
+            "status": np.array([s.name for s in Status], dtype=object)[results.status],
+            "message": _messages(model, problem, data, results),
+            "n_evaluations": results.evaluations,
+        }
+    )
+
+
+def _messages(
+    model: "Model", problem: Problem, data: Data, results: Results
+) -> NDArray[np.object_]:
+    texts = np.array([s.message for s in Status], dtype=object)[results.status]
+    for i in np.flatnonzero(results.status == Status.zero_density_event):
+        event = int(results.evidence[i])
+        d = int(np.searchsorted(data.offsets[i, 1:] - data.offsets[i, 0], event, side="right"))
+        name = list(model.templates)[d]
+        number = event - int(data.offsets[i, d] - data.offsets[i, 0])
+        found = model.study.detectors[name]
+        at = int(data.bins[data.offsets[i, 0] + event] - problem.first_bin[d])
+        _, high = divmod(at, found.space.shape[1])
+        texts[i] = texts[i].format(event=number, detector=name)
+        texts[i] += f"; it lies at {bin_name(found, at)}"
+        smallest = smallest_anywhere(found.apparatus)[1]
+        if found.space.cs2_edges[high + 1] <= smallest:
+            texts[i] += (
+                f", and at no position does a cS2 below {smallest:.4g} {found.area_unit} pass "
+                "the S2 threshold: its corrections differ from the detector's, or it should "
+                "have been cut"
+            )
+    if problem.fault:
+        texts[:] = f"{problem.fault}: make the templates again"
+    return texts
 
 
 def write_limits(model: "Model", limits: pd.DataFrame, path: Path) -> None:

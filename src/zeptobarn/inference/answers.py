@@ -1,0 +1,106 @@
+"""What a model answers about observed data: a limit and a test for a signal, with their texts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from zeptobarn.study import labels
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A confidence interval, or the reason why there is none.
+
+    Attributes
+    ----------
+    cm2
+        The upper end of the cross section (cm²); NaN where there is none.
+    low_cm2
+        The lower end of a two-sided interval (cm²); NaN for upper limits.
+    rate_multiplier
+        The upper end, relative to the study's reference cross section.
+    best_fit
+        Best-fit signal rate multiplier, background rates and shape parameters, by name.
+    calibration_error_cm2
+        Standard deviation of ``cm2`` from the finite number of toys that its critical value was
+        calibrated with; NaN where it is asymptotic.
+    status, message
+        ``ok``, a warning, or a failure, and what to do about it.
+    statistic, treatment
+        What the interval is and how it treats the shape parameters, in words; see
+        `zeptobarn.study.labels`.
+    critical_values
+        Where the critical value comes from: ``asymptotic`` or ``toys``.
+    inside, outside
+        Events in each detector's analysis space, by its name, and outside it: not used.
+    """
+
+    cm2: float
+    low_cm2: float
+    rate_multiplier: float
+    calibration_error_cm2: float
+    best_fit: dict[str, float]
+    status: str
+    message: str
+    interval: str
+    statistic: str
+    treatment: str
+    critical_values: str
+    confidence_level: float
+    inside: Mapping[str, int]
+    outside: Mapping[str, int]
+
+    @property
+    def n_events(self) -> int:
+        """Events used, all detectors."""
+        return sum(self.inside.values())
+
+    @property
+    def n_outside(self) -> int:
+        """Events outside the analysis space of their detector."""
+        return sum(self.outside.values())
+
+    def __str__(self) -> str:
+        used = _used(self.inside, self.outside)
+        claim = f"{self.statistic}, {self.treatment}"
+        if np.isnan(self.cm2):
+            return f"no {claim}: {self.status}: {self.message} [{used}]"
+        warning = "" if self.status == "ok" else f" ({self.status}: {self.message})"
+        range_ = f"σ < {self.cm2:.3g} cm²"
+        if not np.isnan(self.low_cm2):
+            range_ = f"{self.low_cm2:.3g} cm² ≤ σ ≤ {self.cm2:.3g} cm²"
+        level = labels.level(self.confidence_level, [self.critical_values])
+        return f"{range_} at {level} [{claim}, {used}]{warning}"
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """Test of the background-only hypothesis: q₀, its significance Z = √q₀ and p = Φ(−Z).
+
+    ``inside`` and ``outside`` are those of `Limit`.
+    """
+
+    q0: float
+    significance: float
+    p_value: float
+    inside: Mapping[str, int]
+    outside: Mapping[str, int]
+
+    def __str__(self) -> str:
+        return (
+            f"q₀ = {self.q0:.3g}, Z = {self.significance:.3g}, p = {self.p_value:.3g} "
+            f"[{_used(self.inside, self.outside)}]"
+        )
+
+
+def _used(inside: Mapping[str, int], outside: Mapping[str, int]) -> str:
+    """How many events were used, and how many of each detector were not."""
+    dropped = [
+        f"{n} of {n + inside[name]} ({100 * n / (n + inside[name]):.3g} %)"
+        + (f" in {name}" if len(outside) > 1 else "")
+        for name, n in outside.items()
+        if n
+    ]
+    where = f"; outside the analysis space: {', '.join(dropped)}" if dropped else ""
+    return f"{sum(inside.values())} events{where}"

@@ -1,0 +1,94 @@
+"""Events sorted into the bins of a likelihood: those of toys, and those observed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from zeptobarn.inference.problem import Data
+from zeptobarn.study.study import Study
+from zeptobarn.templates.density import bin_index
+from zeptobarn.templates.toys import Toys, bins_of, check_events, read_events
+
+Events = pd.DataFrame | str | Path
+
+
+def sort_toys(study: Study, toys: Mapping[str, Toys]) -> Data:
+    """Sort datasets into bins; of several detectors, trial i joins trial i of each.
+
+    Parameters
+    ----------
+    toys
+        By detector, in the order of the likelihood's.
+    """
+    trials = next(iter(toys.values())).trials
+    if any(not np.array_equal(other.trials, trials) for other in toys.values()):
+        raise ValueError("toys: the detectors of a combination hold different trials")
+    all_bins, all_trials, counts, start = [], [], [], 0
+    centres: dict[str, NDArray[np.float64]] = {}
+    for name, members in toys.items():
+        space, events = study.detectors[name].space, members.events
+        found = bin_index(space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
+        if found.min(initial=0) < 0:
+            raise ValueError(
+                f"toys: {(found < 0).sum()} of {len(found)} events lie outside the analysis "
+                f"space of {name}; allowed: none"
+            )
+        found += start
+        all_bins.append(found)
+        all_trials.append(events["trial"].to_numpy())
+        ends = np.searchsorted(all_trials[-1], trials, side="right")
+        counts.append(ends - np.searchsorted(all_trials[-1], trials, side="left"))
+        start += int(np.prod(space.shape))
+        prefix = f"{name}_" if len(toys) > 1 else ""
+        for source in study.detectors[name].sources:
+            if source.rate in ("normal", "log_normal"):
+                rate = f"{source.name}_rate"
+                centres[prefix + rate] = members.constraint_centres(rate)
+        for shape in study.target_shapes(name):
+            centres[shape.name] = members.constraint_centres(shape.name)
+    bins = all_bins[0]
+    if len(all_bins) > 1:
+        order = np.argsort(np.concatenate(all_trials), kind="stable")
+        bins = np.concatenate(all_bins)[order]
+    last = np.cumsum(np.stack(counts, axis=1)).reshape(len(trials), -1)
+    first = np.column_stack([np.append(0, last[:-1, -1]), last])
+    exposure = np.ones((len(trials), len(all_bins)))
+    return Data(bins, np.ones(len(bins)), first, exposure, centres)
+
+
+def sort_observed(
+    study: Study, data: Mapping[str, Events], livetimes_day: Mapping[str, float] | None
+) -> tuple[Data, dict[str, int], dict[str, int]]:
+    """Sort one observation into bins; also, each detector's events inside and outside.
+
+    Parameters
+    ----------
+    data
+        By detector, in the order of the likelihood's: events, or a CSV file of them.
+    livetimes_day
+        The data's own livetimes (days), by detector, where they are not the detectors'.
+    """
+    bins, exposure, start, outside = [], [], 0, {}
+    for name, given in data.items():
+        detector = study.detectors[name]
+        if isinstance(given, pd.DataFrame):
+            origin = "data" if len(data) == 1 else f"data of {name}"
+            events = check_events(given, origin)
+        else:
+            origin = str(given)
+            events = read_events(given)
+        found = bins_of(detector, events, origin)
+        outside[name] = int((found < 0).sum())
+        bins.append(start + found[found >= 0])
+        livetime = detector.livetime_day if livetimes_day is None else livetimes_day[name]
+        exposure.append(livetime / detector.livetime_day)
+        start += int(np.prod(detector.space.shape))
+    ends = np.cumsum([0] + [len(b) for b in bins])
+    everything = np.concatenate(bins)
+    ones = np.ones(len(everything))
+    inside = dict(zip(data, map(len, bins), strict=True))
+    sorted_data = Data(everything, ones, ends[np.newaxis], np.array([exposure]), {})
+    return sorted_data, inside, outside
