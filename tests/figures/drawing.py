@@ -61,7 +61,7 @@ def look_of(axis, **look):
     """The lines with a look: colour, line style, marker or width."""
     return [
         line for line in axis.lines
-        if all(getattr(line, f"get_{name}")() == value for name, value in look.items())
+        if all(np.array_equal(getattr(line, f"get_{name}")(), value) for name, value in look.items())
     ]  # fmt: skip
 
 
