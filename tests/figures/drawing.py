@@ -60,9 +60,10 @@ def line_of(axis, label):
 def look_of(axis, **look):
     """The lines with a look: colour, line style, marker or width."""
     return [
-        line for line in axis.lines
-        if all(np.array_equal(getattr(line, f"get_{name}")(), value) for name, value in look.items())
-    ]  # fmt: skip
+        line
+        for line in axis.lines
+        if all(np.array_equal(getattr(line, f"get_{name}")(), each) for name, each in look.items())
+    ]
 
 
 def edges_of(band):

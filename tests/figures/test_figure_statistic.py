@@ -33,7 +33,7 @@ def test_curves_are_drawn_against_the_cross_section(study):
         label = f"{found.mass_GeV:g} GeV/c²"
         np.testing.assert_array_equal(line_of(axis, label), [x[rising], found.statistic[rising]])
         (line,) = look_of(axis, label=label)
-        falling, *_ = [e for e in look_of(axis, color=line.get_color(), linestyle=":")]
+        falling, *_ = look_of(axis, color=line.get_color(), linestyle=":")
         np.testing.assert_array_equal(falling.get_data(), [x[~rising], found.statistic[~rising]])
         ends = [each.get_xdata()[0] for each in look_of(axis, color=line.get_color(), marker="o")]
         assert ends == pytest.approx([1e-45 * end for end in (4.0, found.low) if end > 0], abs=0)

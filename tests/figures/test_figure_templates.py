@@ -85,15 +85,16 @@ def test_bands_and_events_are_those_of_the_sources(study, templates, dataset):
 
 
 def test_axes_have_the_unit_of_the_detector(study, dataset):
-    photoelectrons = dataclasses.replace(study.detectors["lz"], area_unit="pe")
-    study = dataclasses.replace(study, detectors={"lz": photoelectrons})
+    lz = study.detectors["lz"]
+    lz = dataclasses.replace(lz, apparatus=dataclasses.replace(lz.apparatus, area_unit="PE"))
+    study = dataclasses.replace(study, detectors={"lz": lz})
     templates = handmade.templates(study, "lz", SIGNAL)
     for draw in (figures.draw_templates, figures.draw_bands):
         figure = draw_and_keep(
             lambda files, draw=draw: draw(study, "lz", templates, dataset, files)
         )
-        assert "cS1 [pe]" in words_of(figure)
-        assert "cS2 [pe]" in words_of(figure)
+        assert "cS1 [PE]" in words_of(figure)
+        assert "cS2 [PE]" in words_of(figure)
 
 
 def test_a_band_holds_the_central_eighty_percent(study):
