@@ -192,19 +192,17 @@ def test_the_window_of_confidence_levels(study):
 def test_one_mass_can_be_drawn(failure_study, failure_trials):
     rows = failure_trials("n_events")
     summary = counts.summarise(rows[(rows["mass_GeV"] == 50)])
-    for draw in (
-        lambda files: figures.draw_law(
-            failure_study, "xenon1t", summary, counts.law(summary), files
-        ),
-        lambda files: figures.draw_tables(failure_study, "xenon1t", summary, {"n_events": files}),
-    ):
-        assert len(words_of(draw_and_keep(draw))) > 50
     law = draw_and_keep(
         lambda files: figures.draw_law(
             failure_study, "xenon1t", summary, counts.law(summary), files
         )
     )
     assert [axis.get_title() for axis in law.axes] == ["50 GeV/c²"]
+    table = draw_and_keep(
+        lambda files: figures.draw_tables(failure_study, "xenon1t", summary, {"n_events": files})
+    )
+    for axis in table.axes:
+        assert [text.get_text() for text in axis.get_yticklabels()] == ["50"]
 
 
 @pytest.mark.slow

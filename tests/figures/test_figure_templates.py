@@ -25,12 +25,11 @@ def dataset():
     return handmade.dataset()
 
 
-def test_files_are_the_same_twice(tmp_path, study, templates, dataset):
-    for draw in (figures.draw_templates, figures.draw_bands):
-        draw_twice(
-            tmp_path / draw.__name__,
-            lambda files, draw=draw: draw(study, "lz", templates, dataset, files),
-        )
+@pytest.mark.parametrize(
+    "draw", [figures.draw_bands, pytest.param(figures.draw_templates, marks=pytest.mark.slow)]
+)
+def test_files_are_the_same_twice(tmp_path, study, templates, dataset, draw):
+    draw_twice(tmp_path, lambda files: draw(study, "lz", templates, dataset, files))
 
 
 def test_every_template_is_drawn_relative_to_its_maximum(study, templates, dataset):
