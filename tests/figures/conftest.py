@@ -13,6 +13,9 @@ from zeptobarn.inference.load import make_model
 from zeptobarn.study.study import Failures
 from zeptobarn.templates.toys import throw
 
+# Looked through for doctests, it would be taken for the workflow's file of the same name.
+collect_ignore = ["conftest.py"]
+
 
 @pytest.fixture(scope="session")
 def study():
