@@ -20,7 +20,7 @@ from zeptobarn.templates.toys import throw
 
 DETECTOR = "xenon1t"
 
-# Its tables take half a minute; test_explain and test_failure_figures are quick.
+# Its tables take half a minute; test_explain and tests/figures are quick.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("failures")]
 
 

@@ -111,7 +111,11 @@ def test_tables_of_a_scan(tmp_path, failure_study, failure_trials, scan):
 
     draw_twice(tmp_path, draw)
     figure = draw_and_keep(draw)
-    title = "median rate multiplier" if scan == "leff_low" else "share of trials without a limit"
+    title = (
+        "median rate multiplier"
+        if scan == "leff_low"
+        else "share of trials with no limit or a wrong one"
+    )
     assert figure.get_suptitle() == f"XENON1T SR0: {title}"
     for axis in figure.axes:
         shape = (len(axis.get_xticks()), len(axis.get_yticks()))

@@ -306,7 +306,11 @@ def _draw_table(
                 axis.set_xlabel(_AXES[across])
         axes[(shape[0] - 1) // 2].set_ylabel(_AXES[down])
         title = study.detectors[detector].title
-        what = "median rate multiplier" if scan == "leff_low" else "share of trials without a limit"
+        what = (
+            "median rate multiplier"
+            if scan == "leff_low"
+            else "share of trials with no limit or a wrong one"
+        )
         set_title(figure, f"{title}: {what}")
         handles = [mpl.patches.Patch(color=_OUTCOMES[s][0], alpha=_ALPHA) for s in seen]
         names = [_OUTCOMES[s][1] for s in seen]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from zeptobarn.figures.style import (
@@ -74,8 +74,9 @@ def draw(
             f"{power_of_ten(study.reference_cross_section_cm2)} cm²)",
             ylabel=f"share of the limits of\n{n} datasets",
         )
-        for ticks in (bottom.xaxis.set_major_formatter, bottom.xaxis.set_minor_formatter):
-            ticks(LogFormatter(minor_thresholds=(2, 0.5)))
+        bottom.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        bottom.xaxis.set_major_formatter("{x:g}")
+        bottom.xaxis.set_minor_formatter(NullFormatter())
         figure.legend(loc="outside lower center", ncols=2)
         title = study.detectors[detector].title
         set_title(

@@ -56,9 +56,10 @@ def draw(study: Study, detector: str, files: Iterable[str | Path]) -> None:
                     label=r"$L_\mathrm{eff}$ ±1σ",
                 )
             for axis, quanta_name in zip(row, ("photons", "electrons"), strict=True):
-                axis.axvline(found.apparatus.response_cutoff_keV[recoil], color="0.5", ls=":")
+                cutoff = found.apparatus.response_cutoff_keV[recoil]
+                axis.axvline(cutoff, color="0.5", ls=":")
                 axis.set(xscale="log", xlabel="recoil energy [keV]")
-                axis.set_xlim(energies[0], energies[-1])
+                axis.set_xlim(min(energies[0], 0.8 * cutoff), energies[-1])
                 axis.set_ylim(bottom=0)
                 axis.xaxis.set_major_formatter("{x:g}")
                 axis.set_title(f"{_TITLES[recoil]}: {quanta_name}")
