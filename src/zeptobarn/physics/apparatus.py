@@ -1,9 +1,10 @@
 """The numbers of a detector that turn a recoil into S1 and S2, and its light yield by position."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from math import pi
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +102,11 @@ class Apparatus:
     s1_bias: Sizes = ((1.0, 0.0), (2.0, 0.0))
     s2_bias: Sizes = ((1.0, 0.0), (2.0, 0.0))
     correction_lifetime_us: float | None = None
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Any]:
+        """All numbers by name, light yields too; made once, for what depends on them."""
+        return asdict(self)
 
     @property
     def corrected_with_us(self) -> float:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -116,7 +116,7 @@ class Detector:
             FutureWarning,
             stacklevel=2,
         )
-        return asdict(self.apparatus)
+        return dict(self.apparatus.by_name)
 
     def source(self, name: str) -> Source:
         """Give a background by name."""

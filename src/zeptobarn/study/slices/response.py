@@ -1,6 +1,5 @@
 """What a response depends on."""
 
-from dataclasses import asdict
 from typing import Any
 
 from zeptobarn.physics.apparatus import Recoil
@@ -34,13 +33,16 @@ def response_slice(study: Study, detector: str, recoil: Recoil, anchor: str) -> 
 
 
 def space_slice(space: AnalysisSpace) -> dict[str, Any]:
-    """Give the edges of an analysis space's bins."""
-    return {"cs1": space.cs1_edges.tolist(), "cs2": space.cs2_edges.tolist()}
+    """Give the ends and the number of an analysis space's bins, even or even in the logarithm."""
+    return {
+        "cs1": [float(space.cs1_edges[0]), float(space.cs1_edges[-1]), space.shape[0]],
+        "cs2": [float(space.cs2_edges[0]), float(space.cs2_edges[-1]), space.shape[1]],
+    }
 
 
 def _detector_slice(detector: Detector, recoil: Recoil) -> dict[str, Any]:
     """Give the numbers of a detector that the response to a recoil type depends on."""
-    numbers = asdict(detector.apparatus)
+    numbers = dict(detector.apparatus.by_name)
     for key in ("yields", "response_cutoff_keV", "response_max_keV"):
         numbers[key] = numbers[key][recoil]
     return numbers | {"space": space_slice(detector.space)}

@@ -1,6 +1,5 @@
 """What a template depends on."""
 
-from dataclasses import asdict
 from typing import Any
 
 from zeptobarn.physics import reach
@@ -21,7 +20,7 @@ def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
         else found.source(source).rate_multiplier,
     }
     if recoil is None or name is None:
-        numbers = asdict(found.apparatus)
+        numbers = found.apparatus.by_name
         return kept | {
             "formula": found.source(source).formula,
             "space": space_slice(found.space),
