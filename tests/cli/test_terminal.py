@@ -18,7 +18,7 @@ from zeptobarn.study.study import Interval
 from zeptobarn.summary.summary import summarise
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.tables import write_parquet
+from zeptobarn.support.tables import ResultError, write_parquet
 
 STUDY = load_study("config/config.yaml")
 # Of every kind, and some with more words than a column holds.
@@ -221,5 +221,5 @@ def test_lost_and_foreign_files_are_named(results):
     with pytest.raises(ConfigError, match=r"results/limits/a.parquet: no such file"):
         print_first_trials(results, 1)
     (results / "summary/limits.parquet").write_text("no table")
-    with pytest.raises(ConfigError, match=r"results/summary/limits.parquet: not a Parquet file"):
+    with pytest.raises(ResultError, match=r"results/summary/limits.parquet: damaged: "):
         print_study(results)

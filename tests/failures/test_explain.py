@@ -218,7 +218,7 @@ def test_the_command(study, file, tmp_path, capsys, monkeypatch):
 
 def test_a_file_that_is_no_result(study, tmp_path):
     (tmp_path / "a.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(ConfigError, match="not a Parquet file"):
+    with pytest.raises(ResultError, match="damaged: "):
         explain(study, tmp_path / "a.csv", 1)
 
 

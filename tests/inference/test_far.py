@@ -172,8 +172,8 @@ def test_statistics_at_any_signal(case, signal):
     for which in (structure, one_by_one(structure)):
         best, table = np.empty(n), np.empty((n, len(signals), 1 + size))
         ones = np.ones((n, len(first[0]) - 1))
-        slopes = np.empty((n, len(signals)))
-        scans(which, bins, np.ones(len(bins)), first, ones, centres, signals, best, table, slopes)
+        curves = np.empty((n, 2, len(signals)))
+        scans(which, bins, np.ones(len(bins)), first, ones, centres, signals, best, table, curves)
         found.append(table[:, :, 0])
     assert np.isfinite(found[1]).all()
     # What a fit leaves to its last step differs by the step: see `zeptobarn.inference.fit`.

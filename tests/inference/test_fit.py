@@ -86,7 +86,7 @@ def scan(structure, events, centres, signals):
     ones = np.ones((1, 1))
     intervals.scans(
         structure, events, np.ones(len(events)), first, ones, centres[np.newaxis], signals, best,
-        found, np.empty(found.shape[:2]),
+        found, np.empty((1, 2, len(signals))),
     )  # fmt: skip
     return found[0]
 

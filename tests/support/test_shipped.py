@@ -107,7 +107,7 @@ def test_wheels_hold_what_is_shipped(tmp_path):
     tracked = [
         str(path.relative_to(ROOT))
         for place in (*ROOT.glob("*"), ROOT / ".gitignore")
-        if place.name in FOLDERS or place.is_file()
+        if place.name in FOLDERS or (place.is_file() and place.name != ".git")
         for path in (place.rglob("*") if place.is_dir() else [place])
         if path.is_file() and path.suffix != ".pyc" and ".egg-info" not in path.parent.name
     ]
