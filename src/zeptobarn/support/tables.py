@@ -154,7 +154,7 @@ def _read_checked(path: Path, columns: Sequence[str] | None) -> tuple["pa.Table"
             chosen = None if columns is None else list(columns)
             arrow = pq.read_table(path, columns=chosen, page_checksum_verification=True)
     except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
-        why = " ".join(str(error).split())[:200]
+        why = " ".join(str(error).split())[:200].rstrip(".")
         raise DamagedResultError(f"{path}: damaged: {why}; delete it and run again") from None
     if not isinstance(metadata, dict) or "versions" not in metadata:
         raise DamagedResultError(f"{path}: not a result file of zeptobarn (no metadata)")
