@@ -1,11 +1,13 @@
 """Models from nothing: what is computed once is kept, and nothing else is computed."""
 
 import dataclasses
+import logging
 
 import pytest
 
 from zeptobarn.inference import load
 from zeptobarn.inference.load import load_model
+from zeptobarn.support import paths
 
 
 @pytest.fixture
@@ -77,3 +79,24 @@ def test_a_damaged_file_is_made_again(study, computed, tmp_path):
     second = load_model(study, "xenon1t", 50)
     assert computed
     assert second.signal_events == first.signal_events
+
+
+def test_a_damaged_result_is_named_and_computed(study, computed, caplog):
+    file = study.path(paths.TEMPLATE, detector="xenon1t", source="wimp_SI_50GeV")
+    file.parent.mkdir(parents=True)
+    file.write_text("no table")
+    with caplog.at_level(logging.WARNING):
+        assert load_model(study, "xenon1t", 50).signal_events > 0
+    (message,) = {record.message for record in caplog.records if str(file) in record.message}
+    assert "damaged: " in message
+    assert message.endswith("it is computed here instead")
+
+
+def test_a_cache_that_cannot_be_written_costs_the_cache_alone(
+    study, computed, tmp_path, monkeypatch, caplog
+):
+    (tmp_path / "full").write_text("")
+    monkeypatch.setattr(load, "kept", lambda kind, name: tmp_path / "full" / kind / name)
+    with caplog.at_level(logging.WARNING):
+        assert load_model(study, "xenon1t", 50).signal_events > 0
+    assert any("not written: " in record.message for record in caplog.records)

@@ -1,12 +1,14 @@
 """Damaged results are set aside, and only they; what is in order is read once."""
 
+import errno
 import os
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from zeptobarn.support import verify
-from zeptobarn.support.tables import write_parquet
+from zeptobarn.support.tables import DamagedResultError, ResultError, read_parquet, write_parquet
 from zeptobarn.support.verify import set_aside
 
 
@@ -63,3 +65,31 @@ def test_a_memory_that_cannot_be_read_counts_for_nothing(results, memory):
     (results / "logs/verified.json").write_text(memory)
     (results / "spectra/er.parquet").write_bytes(b"")
     assert len(set_aside(results, rename=True)) == 1
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), MemoryError("64 GB")])
+def test_what_the_system_refuses_is_not_damaged(results, monkeypatch, error):
+    """A disk or a memory that fails for a moment must not set whole results aside."""
+
+    def refuse(*_, **__):
+        raise error
+
+    before = files(results)
+    monkeypatch.setattr(pq, "read_schema", refuse)
+    with pytest.raises(ResultError, match=r"er\.parquet: not readable: ") as caught:
+        read_parquet(results / "spectra/er.parquet")
+    assert not isinstance(caught.value, DamagedResultError)
+    assert set_aside(results, rename=True) == []
+    assert files(results) == before
+
+
+def test_a_folder_that_cannot_be_written_is_said(results):
+    (results / "logs").write_text("")
+    (message,) = set_aside(results, rename=True)
+    assert "verified.json: not written" in message
+    damaged = results / "spectra/er.parquet"
+    damaged.write_bytes(b"")
+    (results / "spectra/er.parquet.damaged/in the way").mkdir(parents=True)
+    message, _ = set_aside(results, rename=True)
+    assert "it cannot be renamed (" in message
+    assert damaged.exists()

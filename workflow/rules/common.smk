@@ -4,8 +4,6 @@ import os
 import sys
 from pathlib import Path
 
-from snakemake_interface_executor_plugins.settings import ExecMode
-
 from zeptobarn.failures import scans
 from zeptobarn.study import labels
 from zeptobarn.study.loading import study_from_settings
@@ -34,7 +32,7 @@ STUDY = study_from_settings(
 )
 check_files(STUDY)
 # Damaged results count as missing, so that they are made again; a dry run only says so.
-if workflow.is_main_process and workflow.exec_mode == ExecMode.DEFAULT:
+if workflow.is_main_process:
     for message in set_aside(STUDY.results, rename=not workflow.output_settings.dryrun):
         print(message, file=sys.stderr)
 # What the captions of limits say of statistic, critical values, nuisances and halo.

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,9 @@ from zeptobarn.study.slices.response import response_slice
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.study.study import Study
 from zeptobarn.support import paths
-from zeptobarn.support.cache import kept
+from zeptobarn.support.cache import kept, warn_once
 from zeptobarn.support.reachable import code_of
-from zeptobarn.support.tables import ResultError, digest
+from zeptobarn.support.tables import DamagedResultError, ResultError, digest
 from zeptobarn.templates import response, templates
 from zeptobarn.templates.response import (
     Response,
@@ -77,8 +77,8 @@ def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "S
     file = study.model_path(paths.CALIBRATION, target, interaction, mass_GeV)
     try:
         return dataclasses.replace(model, critical_values=read_calibration(model, file))
-    except ResultError:
-        pass
+    except ResultError as error:
+        _mention(error)
     place = study, target, interaction, mass_GeV
     file = _kept("calibration", calibration_slice(*place), calibration.__file__)
     try:
@@ -87,7 +87,7 @@ def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "S
         with _progress() as progress:
             progress.add_task(f"calibration of {target} at {mass_GeV:g} GeV/c²", total=None)
             values = model.calibrate(os.cpu_count() or 1)
-        write_calibration(model, values, file)
+        _keep(write_calibration, model, values, file)
     return dataclasses.replace(model, critical_values=values)
 
 
@@ -126,8 +126,8 @@ def load_templates(study: Study, detector: str, sources: list[str]) -> dict[str,
     files = {s: study.path(paths.TEMPLATE, detector=detector, source=s) for s in sources}
     try:
         return {s: read_template(study, detector, s, files[s]) for s in sources}
-    except ResultError:
-        pass
+    except ResultError as error:
+        _mention(error)
     found, place = {}, (study, detector)
     files = {s: _kept("template", template_slice(*place, s), templates.__file__) for s in sources}
     for source in sources:
@@ -139,7 +139,7 @@ def load_templates(study: Study, detector: str, sources: list[str]) -> dict[str,
     recoils = {study.recoil(detector, source) for source in missing} - {None}
     responses = _kept_responses(study, detector, sorted(r for r in recoils if r is not None))
     for source, template in _templates(study, detector, missing, responses).items():
-        write_template(study, detector, source, template, files[source])
+        _keep(write_template, study, detector, source, template, files[source])
         found[source] = template
     return {source: found[source] for source in sources}
 
@@ -212,11 +212,25 @@ def _kept_responses(
         for place, file in progress.track(missing, description=f"response of {detector}"):
             *_, recoil, anchor = place
             found[recoil][anchor] = compute_response(*place, threads)
-            write_response(*place, found[recoil][anchor], file)
+            _keep(write_response, *place, found[recoil][anchor], file)
     return {
         recoil: {anchor: found[recoil][anchor] for anchor in study.anchors(detector, recoil)}
         for recoil in recoils
     }
+
+
+def _mention(error: ResultError) -> None:
+    """Warn that a damaged result is computed anew; missing and stale ones are no surprise."""
+    if isinstance(error, DamagedResultError):
+        warn_once(f"{error}; it is computed here instead")
+
+
+def _keep(write: Callable[..., None], *arguments: Any) -> None:
+    """Write a file of the cache; what cannot be kept is no reason not to have it."""
+    try:
+        write(*arguments)
+    except ResultError as error:
+        warn_once(f"{error}; it is computed again next time")
 
 
 def _kept(kind: str, config_slice: Mapping[str, Any], module: str) -> Path:

@@ -63,8 +63,6 @@ def column_hash(column: "pa.ChunkedArray") -> str:
     import pyarrow.types as types
 
     array = column.combine_chunks()
-    if isinstance(array, pa.ChunkedArray):  # of no chunk
-        array = pa.concat_arrays(array.chunks) if array.chunks else pa.array([], array.type)
     if types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if types.is_boolean(array.type):

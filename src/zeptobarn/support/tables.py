@@ -154,6 +154,9 @@ def _read_checked(path: Path, columns: Sequence[str] | None) -> tuple["pa.Table"
             chosen = None if columns is None else list(columns)
             arrow = pq.read_table(path, columns=chosen, page_checksum_verification=True)
     except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
+        # The system says no, which is no fault of the file; what Arrow refuses has no number.
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) is not None:
+            raise ResultError(f"{path}: not readable: {error}") from None
         why = " ".join(str(error).split())[:200].rstrip(".")
         raise DamagedResultError(f"{path}: damaged: {why}; delete it and run again") from None
     if not isinstance(metadata, dict) or "versions" not in metadata:

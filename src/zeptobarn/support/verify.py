@@ -41,17 +41,29 @@ def set_aside(results: Path, rename: bool) -> list[str]:
                 try:
                     read_parquet(file)
                 except DamagedResultError as error:
+                    what = "a run would make it again"
                     if rename:
-                        file.replace(f"{file}.damaged")
-                    what = "renamed, and made again" if rename else "a run would make it again"
+                        what = _rename(file)
                     messages.append(f"{error}".replace("delete it and run again", what))
                     continue
                 except ResultError:
-                    continue  # of another version: the workflow makes it again, for its code
+                    continue  # of another version, or not readable: what needs it says so
             found[name] = state
     if rename and found != known:
-        write_text(json.dumps(found), memory)
+        try:
+            write_text(json.dumps(found), memory)
+        except ResultError as error:  # costs a second look next time
+            messages.append(str(error))
     return messages
+
+
+def _rename(file: Path) -> str:
+    """Set a file aside; say what became of it."""
+    try:
+        file.replace(f"{file}.damaged")
+    except OSError as error:
+        return f"it cannot be renamed ({error.strerror}): delete it and run again"
+    return "renamed, and made again"
 
 
 def _state(file: Path) -> list[int]:
