@@ -258,3 +258,14 @@ def test_words_of_limits_lie_inside_the_figure(other_study, summary, published):
         box = artist.get_window_extent()
         assert box.x0 >= figure.bbox.x0
         assert box.x1 <= figure.bbox.x1
+
+
+def test_no_band_lies_under_a_legend(study, summary):
+    figure = drawn(study, summary)
+    for axis, interval in zip(figure.axes, study.intervals, strict=False):
+        box = axis.get_legend().get_window_extent()
+        rows = summary[(summary["detector"] == "lz") & (summary["interval"] == interval.name)]
+        upper = axis.transData.transform(rows[["mass_GeV", "plus2sigma_cm2"]].to_numpy())
+        under = upper[:, 0] >= box.x0
+        assert under.any()
+        assert (upper[under, 1] < box.y0).all()

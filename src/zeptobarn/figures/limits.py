@@ -61,7 +61,7 @@ def draw_detector(
     width = 3.3 * columns + 0.4
     with new_figure(width, 3.2 * lines + 0.8, files) as figure:
         grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
-        axes = grid.flat[:n]
+        axes = list(grid.flat[:n])
         for axis in grid.flat[n:]:
             axis.axis("off")
         for i, (axis, interval) in enumerate(zip(axes, study.intervals, strict=True)):
@@ -85,6 +85,24 @@ def draw_detector(
             figure,
             f"{study.title(detector)}, background only: {quantity}, {labels.conditions(study)}",
         )
+        _make_room(figure, axes, rows)
+
+
+def _make_room(figure: Any, axes: list[Any], rows: pd.DataFrame) -> None:
+    """Raise the shared upper end of the cross section until no band lies under a legend."""
+    figure.draw_without_rendering()
+    highest = 0.0
+    for axis in axes:
+        box = axis.get_legend().get_window_extent()
+        left = axis.transData.inverted().transform(box.p0)[0]
+        bottom = axis.transAxes.inverted().transform(box.p0)[1] - 0.02  # a little air
+        low, high = axis.get_ylim()
+        peak = rows.loc[rows["mass_GeV"] >= left, "plus2sigma_cm2"].max()
+        highest = max(highest, high)
+        if peak > low and bottom > 0:
+            highest = max(highest, low * (peak / low) ** (1 / bottom))
+    for axis in axes:
+        axis.set_ylim(top=highest)
 
 
 def draw_together(
