@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import constants
 from scipy.integrate import quad
 
 import wimp
 from zeptobarn.physics.halo import (
+    _LIGHT_KM_S,
+    ATOMIC_MASS_UNIT_GEV,
     HALOS,
     Halo,
     available_keV,
@@ -21,6 +24,12 @@ from zeptobarn.physics.halo import (
 # Beside those of the configuration: a fast one, and one with an end inside the Earth's speed.
 EXTREMES = {"fast": Halo(300, 544, 0.3), "narrow": Halo(220, 200, 0.3), "cold": Halo(40, 544, 0.3)}
 EVERY = [pytest.param(halo, id=name) for name, halo in {**HALOS, **EXTREMES}.items()]
+
+
+def test_constants_of_nature():
+    in_MeV, _, error = constants.physical_constants["atomic mass constant energy equivalent in MeV"]
+    assert pytest.approx(1e-3 * in_MeV, abs=1e-3 * error) == ATOMIC_MASS_UNIT_GEV
+    assert constants.c == 1e3 * _LIGHT_KM_S
 
 
 @pytest.mark.parametrize("halo", EVERY)

@@ -26,3 +26,14 @@ def test_log_of_a_process(tmp_path, code, status, expected, traces):
         assert expected in found
         assert ("Traceback" in found) == trace
     assert text.endswith("MB at most\n")
+
+
+def test_what_every_job_imports_loads_nothing_of_scipy():
+    """A short job is mostly its start; `scipy.optimize` alone takes longer than to read a model."""
+    code = (
+        "import sys, zeptobarn.inference.load, zeptobarn.study.loading, zeptobarn.templates.toys\n"
+        "print(*{'scipy.' + m.split('.')[1] for m in sys.modules if m.startswith('scipy.')})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    costly = {"constants", "fft", "interpolate", "linalg", "optimize", "sparse", "special", "stats"}
+    assert set(done.stdout.split()).isdisjoint(f"scipy.{name}" for name in costly)

@@ -11,7 +11,7 @@ from math import nan
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
+import scipy
 
 from zeptobarn.inference.fit import maximise, start
 from zeptobarn.inference.intervals import Results, interval
@@ -100,7 +100,7 @@ def critical_value(confidence_level: float) -> float:
     >>> abs(critical_value(0.45) - critical_value(0.55)) < 1e-12
     True
     """
-    return float(ndtri(confidence_level) ** 2)
+    return float(scipy.special.ndtri(confidence_level) ** 2)
 
 
 @inner_kernel()

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 from zeptobarn.failures.rows import SETTING_UNITS
 from zeptobarn.failures.scans import failures_summary_slice
@@ -134,7 +134,7 @@ def law(summary: pd.DataFrame) -> pd.DataFrame:
             groups[-1] = groups[-1] + rest
         points = len(groups)
         total = sum((seen - mean) ** 2 / variance for _, mean, variance, seen in groups)
-        p_value = float(chi2.sf(total, points)) if points else np.nan
+        p_value = float(scipy.stats.chi2.sf(total, points)) if points else np.nan
         rows.append((*key, points, total, points, p_value))
     return pd.DataFrame(rows, columns=list(_LAW_UNITS))
 

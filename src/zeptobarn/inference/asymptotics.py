@@ -5,8 +5,7 @@ signal over its standard deviation; x² is the statistic of the background-only 
 """
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import log_ndtr, ndtr, ndtri
+import scipy
 
 from zeptobarn.inference.problem import Problem, asimov, scan, solve
 from zeptobarn.study.study import Interval
@@ -23,7 +22,7 @@ def one_sided(confidence_level: float) -> float:
     >>> round(one_sided(0.9), 4), one_sided(0.45)
     (1.6424, 0.0)
     """
-    return float(max(ndtri(confidence_level), 0.0) ** 2)
+    return float(max(scipy.special.ndtri(confidence_level), 0.0) ** 2)
 
 
 def two_sided(confidence_level: float) -> float:
@@ -34,7 +33,7 @@ def two_sided(confidence_level: float) -> float:
     >>> round(two_sided(0.9), 4)
     2.7055
     """
-    return float(ndtri(0.5 + 0.5 * confidence_level) ** 2)
+    return float(scipy.special.ndtri(0.5 + 0.5 * confidence_level) ** 2)
 
 
 def unified(confidence_level: float, x: float) -> float:
@@ -53,9 +52,16 @@ def unified(confidence_level: float, x: float) -> float:
     low = max(x * x, 1e-300)
 
     def excess(t: float) -> float:
-        return float(ndtr(t**0.5) + ndtr((t + x * x) / (2 * max(x, 1e-150))) - 1 - confidence_level)
+        return float(
+            scipy.special.ndtr(t**0.5)
+            + scipy.special.ndtr((t + x * x) / (2 * max(x, 1e-150)))
+            - 1
+            - confidence_level
+        )
 
-    return limit if excess(limit) < 0 else float(brentq(excess, low, limit, xtol=1e-12))
+    return (
+        limit if excess(limit) < 0 else float(scipy.optimize.brentq(excess, low, limit, xtol=1e-12))
+    )
 
 
 def cls(confidence_level: float, x: float) -> float:
@@ -72,9 +78,13 @@ def cls(confidence_level: float, x: float) -> float:
         above, background = -(q**0.5), x - q**0.5
         if q > x * x:
             above, background = -(q + x * x) / (2 * x), (x * x - q) / (2 * x)
-        return float(log_ndtr(above) - log_ndtr(background) - np.log(1 - confidence_level))
+        return float(
+            scipy.special.log_ndtr(above)
+            - scipy.special.log_ndtr(background)
+            - np.log(1 - confidence_level)
+        )
 
-    return float(brentq(excess, 0.0, 100.0, xtol=1e-12))
+    return float(scipy.optimize.brentq(excess, 0.0, 100.0, xtol=1e-12))
 
 
 def asymptotic(

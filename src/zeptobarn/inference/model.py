@@ -6,8 +6,8 @@ from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from zeptobarn.inference.answers import Discovery, Limit
 from zeptobarn.inference.asymptotics import asymptotic, one_sided, two_sided
@@ -163,7 +163,9 @@ class Model:
         if problem.fault or np.isnan(q0):
             raise ValueError(problem.fault or self.limit(data, interval, livetime_day).message)
         significance = float(q0) ** 0.5
-        return Discovery(float(q0), significance, float(ndtr(-significance)), inside, outside)
+        return Discovery(
+            float(q0), significance, float(scipy.special.ndtr(-significance)), inside, outside
+        )
 
     def limits(self, toys: Toys | Mapping[str, Toys], threads: int = 1) -> pd.DataFrame:
         """Set all of the study's limits on many datasets.

@@ -8,8 +8,8 @@ from math import ceil, sqrt
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import gammaln, ndtr
 
 from zeptobarn.physics.apparatus import Apparatus, Sizes
 from zeptobarn.physics.binomials import log_choose, log_powers
@@ -199,7 +199,7 @@ def _area_distribution(
 def _pe_weights(pe: NDArray[np.int64], mean: float, fano: float) -> Floats:
     """Distribution of an S2's photoelectrons: Poisson, or a rounded normal, not below zero."""
     if fano == 1:
-        logarithm = pe * np.log(mean) - mean - gammaln(pe + 1.0)
+        logarithm = pe * np.log(mean) - mean - scipy.special.gammaln(pe + 1.0)
     else:
         logarithm = -0.5 * (pe - mean) ** 2 / (fano * mean)
     weights = np.exp(logarithm - logarithm.max())
@@ -211,4 +211,4 @@ def _area_below(areas: Floats, pe: NDArray[np.int64], width: float) -> Floats:
     sd = width * np.sqrt(pe)[:, np.newaxis]
     distance = areas - pe[:, np.newaxis]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(sd > 0, ndtr(distance / sd), distance > 0))
+        return np.asarray(np.where(sd > 0, scipy.special.ndtr(distance / sd), distance > 0))

@@ -4,8 +4,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ def log_choose(n: NDArray[np.int64], k: NDArray[np.int64]) -> Floats:
 
 @cache
 def _log_factorials(bits: int) -> Floats:
-    return np.asarray(gammaln(np.arange(1.0, 2**bits + 1)))
+    return np.asarray(scipy.special.gammaln(np.arange(1.0, 2**bits + 1)))
 
 
 def log_powers(n: NDArray[np.int64], k: NDArray[np.int64], p: Any) -> Floats:

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import constants
-from scipy.special import erf
 
 
 @dataclass(frozen=True)
@@ -28,13 +27,13 @@ HALOS: Mapping[str, Halo] = {
     "baxter2021": Halo(v0_km_s=238, v_esc_km_s=544, rho_GeV_cm3=0.3),
 }
 
-# GeV/c² and GeV: the atomic mass unit.
-ATOMIC_MASS_UNIT_GEV: float = constants.m_u * constants.c**2 / (1e9 * constants.e)
+# GeV/c² (CODATA 2022).
+ATOMIC_MASS_UNIT_GEV = 0.93149410372
 # Mean atomic weight of xenon, and masses of the isotopes with a spin, 129Xe and 131Xe.
 XENON_U = 131.293
 XENON_WITH_SPIN_U = (128.9047794, 130.9050824)
 
-_LIGHT_KM_S: float = constants.c / 1e3
+_LIGHT_KM_S = 299792.458  # by the definition of the metre
 # In galactic coordinates: velocity of the Sun against the local standard of rest (km/s; EPJC 81
 # (2021) 907), and directions in which the Earth moves around it at the vernal equinox and a quarter
 # of a year later, with its speed (Freese, Lisanti and Savage, RMP 85 (2013) 1561).
@@ -73,8 +72,8 @@ def mean_inverse_speed(slowest_km_s: ArrayLike, halo: Halo) -> NDArray[np.float6
     function over all speeds. In closed form, with every speed in units of v0, z the escape
     velocity, y the Earth's speed and x the slowest speed::
 
-        [erf(a) − erf(b) − 2 (a − b) exp(−z²)/√π] / (2 y N)
-        a = min(x + y, z), b = max(x − y, −z), N = erf(z) − 2 z exp(−z²)/√π
+        [scipy.special.erf(a) − scipy.special.erf(b) − 2 (a − b) exp(−z²)/√π] / (2 y N)
+        a = min(x + y, z), b = max(x − y, −z), N = scipy.special.erf(z) − 2 z exp(−z²)/√π
 
     (Savage, Freese and Gondolo, PRD 74 (2006) 043531, their three cases written as one.)
 
@@ -98,8 +97,8 @@ def mean_inverse_speed(slowest_km_s: ArrayLike, halo: Halo) -> NDArray[np.float6
     x = np.asarray(slowest_km_s, dtype=float) / halo.v0_km_s
     end = 2 / np.sqrt(np.pi) * np.exp(-(z**2))
     upper, lower = np.minimum(x + y, z), np.maximum(x - y, -z)
-    inside = erf(upper) - erf(lower) - end * (upper - lower)
-    found = inside / (2 * y * (erf(z) - end * z) * halo.v0_km_s)
+    inside = scipy.special.erf(upper) - scipy.special.erf(lower) - end * (upper - lower)
+    found = inside / (2 * y * (scipy.special.erf(z) - end * z) * halo.v0_km_s)
     return np.where(x < z + y, np.maximum(found, 0.0), 0.0)
 
 

@@ -3,8 +3,8 @@
 from math import ceil, sqrt
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from zeptobarn.physics.binomials import binomial, log_choose, log_powers
 from zeptobarn.physics.nodes import Nodes
@@ -112,7 +112,7 @@ def _skew_normal(skewness: float) -> tuple[Floats, Floats]:
     sd = sqrt(1 - mean**2)
     x = np.linspace(-9, 9, 6001)
     at = mean + sd * x
-    density = 2 * sd * np.exp(-0.5 * at**2) / sqrt(2 * np.pi) * ndtr(skewness * at)
+    density = 2 * sd * np.exp(-0.5 * at**2) / sqrt(2 * np.pi) * scipy.special.ndtr(skewness * at)
     return x, np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2 * np.diff(x))])
 
 
@@ -143,7 +143,9 @@ def _split(
     weight /= sqrt(2 * np.pi) * width
     # What the cuts at 0 and 1 collect.
     p = np.concatenate([[0.0], p, [1.0]])
-    weight = np.concatenate([[ndtr(-share / width)], weight, [ndtr((share - 1) / width)]])
+    weight = np.concatenate(
+        [[scipy.special.ndtr(-share / width)], weight, [scipy.special.ndtr((share - 1) / width)]]
+    )
     spread = _REACH * sqrt(total[-1] * share * (1 - share) + 1) + 1
     first_electron = max(0, int(low * total[0] - spread))
     last_electron = min(int(total[-1]), ceil(high * total[-1] + spread))
@@ -194,5 +196,5 @@ def _rounded_normal(mean: float, sd: float) -> tuple[int, Floats]:
     if sd <= 0:
         return max(0, int(mean + 0.5)), np.ones(1)
     first, last = _range(mean, sd, 10**9)
-    below = ndtr((np.arange(first, last) + 0.5 - mean) / sd)
+    below = scipy.special.ndtr((np.arange(first, last) + 0.5 - mean) / sd)
     return first, np.diff(below, prepend=0.0, append=1.0)

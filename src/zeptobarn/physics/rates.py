@@ -16,9 +16,8 @@ import warnings
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import constants
-from scipy.special import spherical_jn
 
 from zeptobarn.physics.halo import (
     ATOMIC_MASS_UNIT_GEV,
@@ -31,13 +30,7 @@ from zeptobarn.physics.halo import (
     slowest_km_s,
 )
 
-_GEV_PER_KG = constants.c**2 / (1e9 * constants.e)
-_PROTON_GEV = constants.m_p * _GEV_PER_KG
-_ELECTRON_EV = 1e9 * constants.m_e * _GEV_PER_KG
 _XENON_GEV = XENON_U * ATOMIC_MASS_UNIT_GEV
-_HBARC_GEV_FM = constants.hbar * constants.c / (1e9 * constants.e) * 1e15
-# Per cm² GeV² and s/km → per kg, day and keV; the first factor is c in cm/s, squared.
-_UNITS = (1e2 * constants.c) ** 2 * 1e-5 * _GEV_PER_KG * constants.day * 1e-6
 
 # Ends of wimprates' names of the structure functions.
 _STRUCTURE = {"central": "central", "up": "up", "low": "down"}
@@ -85,17 +78,24 @@ def wimp_rate(
     else:
         share = _migdal if interaction == "SI_migdal" else _bremsstrahlung
         response = share(energies) * _recoil_energy(energies, mass_GeV, halo)
-    reduced = reduced_GeV(mass_GeV, _PROTON_GEV)
+    reduced = reduced_GeV(mass_GeV, _rest_energy_GeV(scipy.constants.m_p))
     scale = halo.rho_GeV_cm3 * cross_section_cm2 / (2 * mass_GeV * reduced**2)
-    return np.asarray(_UNITS * scale * response)
+    # Per cm² GeV² and s/km → per kg, day and keV; the first factor is c in cm/s, squared.
+    units = (1e2 * scipy.constants.c) ** 2 * 1e-5 * _rest_energy_GeV(1.0) * scipy.constants.day
+    return np.asarray(1e-6 * units * scale * response)
+
+
+def _rest_energy_GeV(mass_kg: float) -> float:
+    return float(mass_kg * scipy.constants.c**2 / (1e9 * scipy.constants.e))
 
 
 def _coherent(recoil_keV: NDArray[np.float64]) -> NDArray[np.float64]:
     """A² F²(E) with Helm's form factor and the radii of Lewin and Smith (their section 4)."""
     skin, diffuseness, half = 0.9, 0.52, 1.23 * XENON_U ** (1 / 3) - 0.60  # fm
     radius = np.sqrt(half**2 + 7 / 3 * np.pi**2 * diffuseness**2 - 5 * skin**2)
-    q = np.sqrt(2e-6 * _XENON_GEV * recoil_keV) / _HBARC_GEV_FM  # 1/fm
-    factor = 3 * spherical_jn(1, q * radius) / (q * radius)
+    hbar_c = 1e6 * scipy.constants.hbar * scipy.constants.c / scipy.constants.e  # GeV fm
+    q = np.sqrt(2e-6 * _XENON_GEV * recoil_keV) / hbar_c  # 1/fm
+    factor = 3 * scipy.special.spherical_jn(1, q * radius) / (q * radius)
     return np.asarray((XENON_U * factor) ** 2 * np.exp(-((q * skin) ** 2)))
 
 
@@ -149,7 +149,8 @@ def _migdal(energies_keV: NDArray[np.float64]) -> NDArray[np.float64]:
         for shell, binding in binding_eV.items()
         if shell.startswith(_SHELLS)
     )
-    momentum2_eV2 = 2e-6 / _XENON_GEV * _ELECTRON_EV**2  # at a recoil of 1 keV
+    electron_eV = 1e9 * _rest_energy_GeV(scipy.constants.m_e)
+    momentum2_eV2 = 2e-6 / _XENON_GEV * electron_eV**2  # at a recoil of 1 keV
     return np.asarray(1e3 * probability * momentum2_eV2 / (2 * np.pi))
 
 
@@ -160,7 +161,9 @@ def _bremsstrahlung(energies_keV: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     table = _wimprates().bremsstrahlung
     factor2 = table.f1(energies_keV) ** 2 + table.f2(energies_keV) ** 2
-    return np.asarray(4e-6 * constants.alpha / (3 * np.pi * _XENON_GEV) * factor2 / energies_keV)
+    return np.asarray(
+        4e-6 * scipy.constants.alpha / (3 * np.pi * _XENON_GEV) * factor2 / energies_keV
+    )
 
 
 def _wimprates() -> Any:

@@ -6,8 +6,8 @@ from functools import lru_cache
 from math import exp, log, pi, sqrt
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erf
 
 from zeptobarn.physics.apparatus import Apparatus, Recoil
 
@@ -361,7 +361,9 @@ def _er_omega(field: float, share: NDArray[np.float64]) -> NDArray[np.float64]:
     mode = sqrt(2 / pi) * skew * width / sqrt(1 + skew**2)
 
     def bell(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(np.exp(-0.5 * (x / width) ** 2) * (1 + erf(skew * x / (width * sqrt(2)))))
+        return np.asarray(
+            np.exp(-0.5 * (x / width) ** 2) * (1 + scipy.special.erf(skew * x / (width * sqrt(2))))
+        )
 
     return np.asarray(amplitude * bell(share - centre) / bell(np.array(mode)))
 

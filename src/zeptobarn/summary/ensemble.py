@@ -2,8 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from zeptobarn.inference.calibration import BLOCK, best_nuisances, throw_and_scan
 from zeptobarn.inference.model import Model
@@ -162,8 +162,10 @@ def q_tilde_above(q: Floats, x: float) -> Floats:
     """
     root = np.sqrt(q)
     if not np.isfinite(x):
-        return np.asarray(ndtr(-root))
-    return np.asarray(np.where(q <= x * x, ndtr(-root), ndtr(-(q + x * x) / (2 * x))))
+        return np.asarray(scipy.special.ndtr(-root))
+    return np.asarray(
+        np.where(q <= x * x, scipy.special.ndtr(-root), scipy.special.ndtr(-(q + x * x) / (2 * x)))
+    )
 
 
 def t_tilde_above(t: Floats, x: float) -> Floats:
@@ -183,5 +185,10 @@ def t_tilde_above(t: Floats, x: float) -> Floats:
     """
     root = np.sqrt(t)
     if not np.isfinite(x):
-        return np.asarray(2 * ndtr(-root))
-    return np.asarray(ndtr(-root) + np.where(t <= x * x, ndtr(-root), ndtr(-(t + x * x) / (2 * x))))
+        return np.asarray(2 * scipy.special.ndtr(-root))
+    return np.asarray(
+        scipy.special.ndtr(-root)
+        + np.where(
+            t <= x * x, scipy.special.ndtr(-root), scipy.special.ndtr(-(t + x * x) / (2 * x))
+        )
+    )

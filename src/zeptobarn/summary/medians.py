@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, asimov, scan
@@ -123,7 +123,7 @@ def p_values(
     problem = model.problem(model.study.intervals[0])
     best, found = scan(problem, data, rate_multipliers * model.signal_events)
     statistic = np.where(rate_multipliers * model.signal_events > best[0], found[0, :, 0], np.nan)
-    return np.asarray(ndtr(-np.sqrt(statistic)))
+    return np.asarray(scipy.special.ndtr(-np.sqrt(statistic)))
 
 
 def read_off(curve: pd.DataFrame, p_value: float) -> float:

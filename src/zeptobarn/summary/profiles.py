@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import xlogy
 
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, predict, scan
@@ -158,7 +158,7 @@ def deviance(problem: Problem, data: Data, parameters: NDArray[np.float64]) -> f
     expected = np.concatenate(
         [f * bins for f, bins in zip(data.exposure[0], predict(problem, parameters), strict=True)]
     )
-    value = 2 * (expected.sum() - xlogy(data.weights, expected[data.bins]).sum())
+    value = 2 * (expected.sum() - scipy.special.xlogy(data.weights, expected[data.bins]).sum())
     for (kind, width), at, centre in zip(
         problem.structure.constraints, parameters, data.centres_of(problem)[0], strict=True
     ):

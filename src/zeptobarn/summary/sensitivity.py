@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.sparse import csr_array
 
 from zeptobarn.inference.asymptotics import cls, one_sided, two_sided, unified
 from zeptobarn.inference.load import make_model, read_model
@@ -78,7 +77,9 @@ def replica(response: Response, normal: NDArray[np.float64]) -> Response:
     squared = np.asarray(response.variance[filled.row, filled.col]).ravel() / filled.data**2
     width = np.sqrt(np.log1p(squared))
     factor = np.exp(width * normal[filled.row, filled.col] - 0.5 * width**2)
-    varied = csr_array((filled.data * factor, (filled.row, filled.col)), shape=filled.shape)
+    varied = scipy.sparse.csr_array(
+        (filled.data * factor, (filled.row, filled.col)), shape=filled.shape
+    )
     return Response(response.energy_edges_keV, varied, response.variance)
 
 
@@ -315,4 +316,6 @@ def _reach(interval: Interval, level: float, best: float) -> float:
         statistic = (x - best) ** 2 if best >= 0 else x * x - 2 * x * best
         return statistic - _critical(interval, level, x)
 
-    return float(brentq(excess, max(best, 0.0) + 1e-6, max(best, 0.0) + 20, xtol=1e-10))
+    return float(
+        scipy.optimize.brentq(excess, max(best, 0.0) + 1e-6, max(best, 0.0) + 20, xtol=1e-10)
+    )

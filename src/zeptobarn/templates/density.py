@@ -9,8 +9,7 @@ fills them; docs/model.md shows the limits of both, from hundreds of recoils to 
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import ive
+import scipy
 
 from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.support.jit import Floats, Ints, inner_kernel, kernel
@@ -156,7 +155,7 @@ def bandwidths(contents: Floats, variance: Floats, space: AnalysisSpace) -> tupl
 
     start = np.zeros((3, 2))
     start[[1, 2], [0, 1]] = 1.0
-    best = minimize(
+    best = scipy.optimize.minimize(
         loss,
         start[0],
         method="Nelder-Mead",
@@ -250,7 +249,7 @@ def _spread(n: int, width: float) -> Floats:
     """
     images = 1 + int(_REACH * width / n)
     distance = np.arange(-(2 * images + 1) * n, (2 * images + 1) * n + 1)
-    moved = ive(np.abs(distance), width**2)
+    moved = scipy.special.ive(np.abs(distance), width**2)
     to, start = np.arange(n)[:, np.newaxis], np.arange(n)
     found = np.zeros((n, n))
     for image in range(-images, images + 1):

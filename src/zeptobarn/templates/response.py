@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from zeptobarn.physics.apparatus import Apparatus, Recoil
 from zeptobarn.study.slices.response import response_slice
@@ -44,8 +44,8 @@ class Response:
     """
 
     energy_edges_keV: NDArray[np.float64]
-    probability: csr_array
-    variance: csr_array
+    probability: "scipy.sparse.csr_array"
+    variance: "scipy.sparse.csr_array"
 
     @property
     def acceptance(self) -> NDArray[np.float64]:
@@ -138,7 +138,9 @@ def compute_response(
             nuisances,
             threads,
         )
-    response = Response(edges, csr_array(probability), csr_array(variance))
+    response = Response(
+        edges, scipy.sparse.csr_array(probability), scipy.sparse.csr_array(variance)
+    )
     last, largest = response.acceptance[-1], response.acceptance.max()
     if last > 1e-3 * largest:
         raise ConfigError(
@@ -194,7 +196,7 @@ def read_response(study: Study, detector: str, recoil: Recoil, anchor: str, path
     place = table["energy_bin"], table["cs1_bin"] * n2 + table["cs2_bin"]
 
     def matrix(column: str) -> Any:
-        return csr_array((table[column], place), shape=(len(edges) - 1, n1 * n2))
+        return scipy.sparse.csr_array((table[column], place), shape=(len(edges) - 1, n1 * n2))
 
     return Response(edges, matrix("probability"), matrix("variance"))
 
