@@ -23,6 +23,7 @@ from zeptobarn.summary.report import outcomes_slice
 from zeptobarn.summary.summary import limit_files
 from zeptobarn.support import paths, reachable
 from zeptobarn.support.config import find_input
+from zeptobarn.support.locks import hold_job, hold_run, only_looks
 from zeptobarn.support.tables import digest
 from zeptobarn.support.verify import set_aside
 from zeptobarn.templates.spectra import check_files
@@ -31,10 +32,16 @@ STUDY = study_from_settings(
     config, origin=" + ".join(map(os.path.relpath, workflow.configfiles))
 )
 check_files(STUDY)
-# Damaged results count as missing, so that they are made again; a dry run only says so.
+# A dry run, and a command that only looks at the study, take no lock and rename nothing.
+RUNS = not (workflow.output_settings.dryrun or only_looks(sys.argv))
+# Held as long as this process runs. A killed run leaves nothing that would have to be unlocked.
 if workflow.is_main_process:
-    for message in set_aside(STUDY.results, rename=not workflow.output_settings.dryrun):
+    LOCK = hold_run(STUDY.results) if RUNS else None
+    # Damaged results count as missing, so that they are made again.
+    for message in set_aside(STUDY.results, rename=RUNS):
         print(message, file=sys.stderr)
+else:
+    LOCK = hold_job(STUDY.results)
 # What the captions of limits say of statistic, critical values, nuisances and halo.
 CLAIMS = labels.caption(STUDY)
 NOMINAL_CLAIM = f"Limits: {labels.nominal_claim(STUDY)}."

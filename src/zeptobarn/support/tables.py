@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
@@ -314,6 +315,17 @@ def write_whole(path: str | Path, write: Callable[[str], Any]) -> None:
             why = error.strerror or str(error)
             raise ResultError(f"{path}: not written: {why[:1].lower()}{why[1:]}") from error
         raise
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file has the temporary name of one that `write_whole` writes.
+
+    Examples
+    --------
+    >>> is_temporary(Path(".limits.parquet.a_8x0q1z")), is_temporary(Path("limits.parquet"))
+    (True, False)
+    """
+    return re.fullmatch(r"\..+\.\w+\.[a-z0-9_]{8}", path.name) is not None
 
 
 def _umask() -> int:
