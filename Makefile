@@ -11,6 +11,7 @@
 # make bench-scaling  time and memory against trials, masses, events, shapes, cores; docs/scaling.md
 # make bench-simulated  coverage and best fits on datasets of simulated recoils; a figure for docs/
 # make bench-published  our limits beside published ones
+# make reliability  hostile input, damaged results, killed runs; docs/reliability.md
 # make mutants  small changes of the code, each of which a test must see: hours
 .DEFAULT_GOAL := run
 PYTHON ?= python3
@@ -28,7 +29,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml tools/make_venv.sh
 	touch $@
 
 .PHONY: setup run quick report test test-quick numbers numbers-update lint architecture bench bench-templates bench-densities \
-    bench-agreement bench-inference bench-scaling bench-simulated bench-published mutants lock
+    bench-agreement bench-inference bench-scaling bench-simulated bench-published reliability mutants lock
 setup: $(VENV)/.ready
 
 # Snakemake prints the table itself, but not when there is nothing to be done; under make, make does.
@@ -99,6 +100,9 @@ bench-simulated: setup
 
 bench-published: setup
 	python benchmarks/published.py
+
+reliability: setup
+	python benchmarks/reliability.py
 
 .venv-mutants/.ready: benchmarks/mutants.txt
 	$(PYTHON) -m venv .venv-mutants

@@ -1,5 +1,6 @@
 """A copy of the workflow in an empty folder, with a study small enough for tests."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -18,6 +19,9 @@ from snakemake.settings.types import (
     ResourceSettings,
 )
 
+from zeptobarn.inference.load import load_model
+from zeptobarn.inference.model import Model
+from zeptobarn.study.loading import load_study
 from zeptobarn.support.config import read_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -116,3 +120,11 @@ class Workflow:
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new, 1))
+
+
+def finished_model(workflow: Workflow) -> Model:
+    """Read the model of XENON1T at 50 GeV/c² from the results of a workflow that has run."""
+    config, overlay = workflow.folder / "config/config.yaml", workflow.folder / "overlay.yaml"
+    study = load_study(config, overlay)
+    study = dataclasses.replace(study, results=workflow.folder / study.results)
+    return load_model(study, "xenon1t", 50)

@@ -1,0 +1,151 @@
+"""The kinds of input that are tried, each a strategy and what is done with what it draws."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from hostile.generate import csv_texts, damages, rewritings, yaml_texts
+from hostile.outcomes import Outcomes
+from zeptobarn.inference.model import Model
+from zeptobarn.physics.detector import load_detector
+from zeptobarn.study.loading import load_study
+from zeptobarn.study.slices.limits import limits_slice
+from zeptobarn.support.config import read_yaml
+from zeptobarn.support.tables import digest, read_parquet
+from zeptobarn.templates.spectra import check_files, read_spectrum
+
+EVENTS = [[3.5 + 4 * i, 400.0 + 137.0 * i] for i in range(8)]
+SPECTRUM = [[0.5 * i + 0.1, 3e-5 / (1 + i)] for i in range(12)]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of input: its cases, and what tries one of them in a folder."""
+
+    name: str
+    strategy: st.SearchStrategy[Any]
+    try_one: Callable[[Any, Path, Outcomes], None]
+
+
+def kinds(root: Path, model: Model, results: Path) -> list[Kind]:
+    """Give all kinds.
+
+    Parameters
+    ----------
+    root
+        The checkout: its configuration is what is changed.
+    model
+        A model to set limits with.
+    results
+        Results of a study; its files are copied before they are damaged.
+    """
+    study = read_yaml(root / "config/config.yaml")
+    detectors = {d: read_yaml(root / f"config/detectors/{d}.yaml") for d in study["detectors"]}
+    files = sorted(results.rglob("*.parquet"))
+    return [
+        Kind("study", yaml_texts(study), _try_study),
+        *(
+            Kind(f"detector {name}", yaml_texts(detector), _try_detector)
+            for name, detector in detectors.items()
+        ),
+        Kind("events", csv_texts(["cs1", "cs2"], EVENTS), _limit(model)),
+        Kind(
+            "spectrum",
+            csv_texts(["recoil_energy_keV", "rate_per_kg_day_keV"], SPECTRUM),
+            _try_spectrum,
+        ),
+        Kind(
+            "bytes of results", some_file(files, lambda file: damages(file.read_bytes())), _damaged
+        ),
+        Kind(
+            "tables of results",
+            some_file(files, lambda file: rewritings(pq.read_table(file))),
+            _damaged,
+        ),
+    ]
+
+
+def some_file(
+    files: list[Path], strategy: Callable[[Path], st.SearchStrategy[Any]]
+) -> st.SearchStrategy[tuple[Path, Any]]:
+    """Draw one of some files, and what a strategy makes of it."""
+    return st.sampled_from(files).flatmap(lambda file: st.tuples(st.just(file), strategy(file)))
+
+
+def run(kind: Kind, number: int, folder: Path) -> Outcomes:
+    """Try a number of cases of a kind; the same ones each time."""
+    outcomes = Outcomes()
+
+    @settings(
+        max_examples=number,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(kind.strategy)
+    def try_all(case: Any) -> None:
+        kind.try_one(case, folder, outcomes)
+
+    try_all()
+    return outcomes
+
+
+def _try_study(text: str, folder: Path, outcomes: Outcomes) -> None:
+    file = folder / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+
+    def call() -> None:
+        study = load_study(file)
+        check_files(study)
+        for target in study.targets:
+            for interaction in study.interactions:
+                digest(limits_slice(study, target, interaction, study.masses_GeV[0]))
+
+    outcomes.add(text, call, "mine.yaml")
+
+
+def _try_detector(text: str, folder: Path, outcomes: Outcomes) -> None:
+    file = folder / "mine_detector.yaml"
+    file.write_text(text, encoding="utf-8")
+    outcomes.add(text, lambda: load_detector(file), "mine_detector.yaml")
+
+
+def _try_spectrum(content: bytes, folder: Path, outcomes: Outcomes) -> None:
+    file = folder / "mine.csv"
+    file.write_bytes(content)
+    outcomes.add(content, lambda: read_spectrum(file), "mine.csv")
+
+
+def _limit(model: Model) -> Callable[[bytes, Path, Outcomes], None]:
+    def try_events(content: bytes, folder: Path, outcomes: Outcomes) -> None:
+        file = folder / "mine.csv"
+        file.write_bytes(content)
+        outcomes.add(content, lambda: model.limit(file), "mine.csv")
+
+    return try_events
+
+
+def _damaged(case: tuple[Path, bytes | pa.Table], folder: Path, outcomes: Outcomes) -> None:
+    """Read a damaged file; to take it is right only where it holds what it did."""
+    file, content = case
+    copy = folder / file.name
+    if isinstance(content, bytes):
+        copy.write_bytes(content)
+    else:
+        pq.write_table(content, copy)
+
+    def call() -> None:
+        found, metadata = read_parquet(copy)
+        table, known = read_parquet(file)
+        if metadata != known or not found.equals(table):
+            raise AssertionError("used silently")
+
+    outcomes.add(f"{file}: {type(content).__name__}", call, file.name)
