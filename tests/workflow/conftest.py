@@ -6,6 +6,9 @@ import pytest
 
 from tiny import Workflow
 
+# Looked through for doctests, it would be taken for the figures' file of the same name.
+collect_ignore = ["conftest.py"]
+
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workflow, str]:
