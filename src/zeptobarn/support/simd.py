@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -29,7 +30,13 @@ def _dot(_: Any, x: Any, row: Any, y: Any, other: Any, first: Any, last: Any) ->
     return types.float64(x, types.intp, y, types.intp, types.intp, types.intp), _build
 
 
-dot: Callable[[Floats, int, Floats, int, int, int], float] = intrinsic(_dot)  # type: ignore[assignment]
+def _interpreted(x: Floats, row: int, y: Floats, other: int, first: int, last: int) -> float:
+    return float(x[row, first:last] @ y[other, first:last])
+
+
+dot: Callable[[Floats, int, Floats, int, int, int], float] = (
+    _interpreted if numba.config.DISABLE_JIT else intrinsic(_dot)  # type: ignore[assignment,attr-defined]
+)
 
 
 def _build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
