@@ -5,7 +5,6 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from zeptobarn.support.config import find_input, read_yaml
-from zeptobarn.cli.warmup import compile_kernels
 
 min_version("9.20")
 # The working directory's own, or the workflow's.
@@ -50,6 +49,9 @@ rule all:
 
 
 onstart:
+    # Here, so that the steps of a cluster's jobs, which read this file too, do without numba.
+    from zeptobarn.cli.warmup import compile_kernels
+
     compile_kernels(STUDY)
 
 

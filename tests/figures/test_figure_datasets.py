@@ -11,7 +11,8 @@ from matplotlib.colors import to_hex
 from scipy import stats
 
 from zeptobarn.figures import datasets as figures
-from zeptobarn.summary.dataset import RATE_MULTIPLIERS, throw_signal
+from zeptobarn.study.variation import RATE_MULTIPLIERS
+from zeptobarn.summary.dataset import throw_signal
 from zeptobarn.templates.density import bin_index
 
 SIGNAL = "wimp_SI_50GeV"

@@ -188,3 +188,27 @@ def test_yields_change_no_spectrum():
     } <= set(by_name["response"])
     for name in ("spectrum", "summary", "figure_limits", "figure_spectra"):
         assert "zeptobarn.physics.yields" not in by_name[name]
+
+
+@pytest.mark.parametrize("damage", ["cut", "other", "none"])
+def test_what_is_remembered_of_files_is_checked(package, tmp_path, monkeypatch, damage):
+    """A file that was damaged, or says something else, is not believed; a good one is."""
+    script = package("script.py", "import zeptobarn.b\n")
+    file = tmp_path / "memory.json"
+    monkeypatch.setattr(reachable, "_file", lambda: file)
+
+    def fresh():
+        reachable._memory.cache_clear()
+        reachable._read.cache_clear()
+        return code_of(script)
+
+    file.write_text("")
+    first = fresh()
+    whole = file.read_text()
+    if damage == "cut":
+        file.write_text(whole[:-20])
+    elif damage == "other":
+        file.write_text(whole.replace("zeptobarn.a", "zeptobarn.d"))
+    monkeypatch.setattr(reachable, "_running", lambda body: [] if damage == "none" else body)
+    assert fresh() == first
+    assert file.read_text() == whole

@@ -167,3 +167,22 @@ def test_the_workflow_finds_its_files_from_another_folder(tmp_path):
     jobs = dict(re.findall(r"^(limits|total) +(\d+)$", done.stdout, re.MULTILINE))
     assert int(jobs["total"]) > int(jobs["limits"]) > 50
     assert not (tmp_path / "results").exists()
+
+
+def test_planning_does_without_numba(workflow):
+    """Each step of a cluster's jobs reads the workflow first: half a second for nothing."""
+    workflow.write_overlay()
+    code = (
+        "import sys\nfrom snakemake.cli import main\ntry:\n"
+        "    main(['-n', '--cores', '1', '--configfile', 'overlay.yaml'])\n"
+        "except SystemExit as end:\n    assert end.code == 0\n"
+        "print('loaded:', *{'numba', 'scipy.stats', 'matplotlib'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=workflow.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.endswith("loaded:\n")

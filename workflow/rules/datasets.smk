@@ -1,6 +1,6 @@
 """Pictures of single datasets, and of the spectra behind them."""
 
-from zeptobarn.summary import dataset, medians
+from zeptobarn.study.variation import MEDIAN_DATASETS, RATE_MULTIPLIERS
 
 DATASET_PICTURES = [
     *(figure(f"statistic_{t}_{i}") for t in STUDY.targets for i in STUDY.interactions),
@@ -155,9 +155,9 @@ rule figure_medians:
         claims=NOMINAL_CLAIM,
         config=lambda w: picture_slice(w, [MEDIANS_MASS]),
         mass_GeV=MEDIANS_MASS,
-        n_datasets=min(STUDY.trials, medians.N_DATASETS),
+        n_datasets=min(STUDY.trials, MEDIAN_DATASETS),
         p_value=f"{1 - STUDY.confidence_level:.3g}",
-        signals=" and ".join(f"{m:g}" for m in dataset.RATE_MULTIPLIERS if m),
+        signals=" and ".join(f"{m:g}" for m in RATE_MULTIPLIERS if m),
         code=code_of("figure_medians.py"),
     script:
         "../scripts/figure_medians.py"

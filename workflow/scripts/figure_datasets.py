@@ -1,6 +1,7 @@
 from zeptobarn.figures.datasets import draw, list_sources
 from zeptobarn.study.loading import study_from_settings
-from zeptobarn.summary.dataset import RATE_MULTIPLIERS, throw_signal
+from zeptobarn.study.variation import RATE_MULTIPLIERS
+from zeptobarn.summary.dataset import throw_signal
 from zeptobarn.support import paths
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.support.tables import write_csv

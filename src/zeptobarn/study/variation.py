@@ -13,6 +13,10 @@ from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
 from zeptobarn.support.tables import digest
 
+# Rate multipliers of the signals that pictures put into datasets.
+RATE_MULTIPLIERS = (0, 1, 10)
+# Datasets with one limit each, beside one dataset with a signal.
+MEDIAN_DATASETS = 1000
 # Confidence levels of the scan; at and below 0.5 there is no one-sided limit.
 LEVELS = (
     0.45, 0.5, 0.505, 0.51, 0.52, 0.54, 0.56, 0.58, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92,

@@ -15,9 +15,6 @@ from zeptobarn.support.streams import stream
 from zeptobarn.templates.templates import Template
 from zeptobarn.templates.toys import Toys, place, read_toys
 
-# Rate multipliers of the signals that pictures put into datasets.
-RATE_MULTIPLIERS = (0, 1, 10)
-
 
 def read_models(
     study: Study,

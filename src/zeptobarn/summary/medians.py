@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, asimov, scan
 from zeptobarn.study.study import Interval
-from zeptobarn.summary.dataset import RATE_MULTIPLIERS, one_trial, throw_signal
+from zeptobarn.study.variation import RATE_MULTIPLIERS
+from zeptobarn.summary.dataset import one_trial, throw_signal
 from zeptobarn.templates.templates import Template
 from zeptobarn.templates.toys import Toys
 
-# Datasets of the second way, and signals at which p-values are computed.
-N_DATASETS = 1000
+# Signals at which p-values are computed.
 _POINTS = 400
 
 

@@ -2,7 +2,8 @@
 
 Imports are followed through this package on the syntax tree, those inside functions included, so
 nothing needs to be listed by hand. What never runs is left out: comments, docstrings, and what is
-imported for type checkers alone.
+imported for type checkers alone. What a file says is remembered in the user's cache folder under a
+hash of its text: to parse all files takes longer than most jobs of a small study.
 
 Examples
 --------
@@ -14,10 +15,15 @@ True
 
 import ast
 import hashlib
+import json
+import sys
+import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from zeptobarn.support.cache import cache_folder, warn_once
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -57,13 +63,16 @@ def reached(file: str | Path) -> list[str]:
 
 
 def _closure(file: Path) -> dict[str, str]:
-    """Code by module name; a file outside the package has an empty name."""
+    """Hash of its code by module name; a file outside the package has an empty name."""
     found: dict[str, str] = {}
     left = {_name(file): file} | {name: _path(name) for name in _packages(_name(file))}
+    known = len(_memory())
     while left:
         name, path = left.popitem()
         found[name], modules = _read(path, name, path.stat().st_mtime_ns)
         left |= {module: _path(module) for module in modules if module not in found}
+    if len(_memory()) > known:
+        _keep(_memory())
     return found
 
 
@@ -81,15 +90,53 @@ def _path(module: str) -> Path:
 
 @cache
 def _read(path: Path, name: str, _modified: int) -> tuple[str, tuple[str, ...]]:
-    """Code of a file without what never runs, and the modules that it imports itself."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    tree.body = _running(tree.body)
+    """Hash of a file's code without what never runs, and the modules that it imports itself."""
     package = name if path.stem == "__init__" else name.rpartition(".")[0]
+    text = path.read_bytes()
+    key = hashlib.sha256(f"{package}\n".encode() + text).hexdigest()
     try:
-        found = [m for place in _imports(tree, package) for m in _modules(*place)]
+        if key not in _memory():
+            tree = ast.parse(text)
+            tree.body = _running(tree.body)
+            code = hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
+            _memory()[key] = code, list(_imports(tree, package))
+        code, imports = _memory()[key]
+        found = [m for place in imports for m in _modules(*place)]
     except ImportError as error:
         raise ImportError(f"{path}: {error}") from None
-    return ast.unparse(tree), tuple(dict.fromkeys(found))
+    return code, tuple(dict.fromkeys(found))
+
+
+@cache
+def _memory() -> dict[str, tuple[str, list[tuple[str, str]]]]:
+    """Hash of the code and imports of every file that was read, by a hash of its text."""
+    try:
+        found = json.loads(_file().read_text(encoding="utf-8"))
+        return dict(found["files"]) if found["sum"] == _sum(found["files"]) else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _keep(memory: dict[str, tuple[str, list[tuple[str, str]]]]) -> None:
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=_file().parent, encoding="utf-8", delete=False
+        ) as file:
+            json.dump({"sum": _sum(memory), "files": memory}, file)
+        Path(file.name).replace(_file())
+    except OSError as error:
+        warn_once(f"what the source says is not kept in {_file()}: {error.strerror}")
+
+
+def _sum(memory: Any) -> str:
+    return hashlib.sha256(json.dumps(memory, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def _file() -> Path:
+    """Of this version of Python, which writes the code, and of this module."""
+    version = f"{sys.version}\n".encode() + Path(__file__).read_bytes()
+    return cache_folder("source") / f"{hashlib.sha256(version).hexdigest()[:16]}.json"
 
 
 def _running(body: list[Any]) -> list[Any]:
