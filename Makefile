@@ -12,6 +12,7 @@
 # make bench-simulated  coverage and best fits on datasets of simulated recoils; a figure for docs/
 # make bench-published  our limits beside published ones
 # make reliability  hostile input, damaged results, killed runs; docs/reliability.md
+# make cluster-faults  a SLURM cluster on this machine on which things go wrong; half an hour
 # make mutants  small changes of the code, each of which a test must see: hours
 .DEFAULT_GOAL := run
 PYTHON ?= python3
@@ -29,7 +30,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml tools/make_venv.sh
 	touch $@
 
 .PHONY: setup run quick report test test-quick numbers numbers-update lint architecture bench bench-templates bench-densities \
-    bench-agreement bench-inference bench-scaling bench-simulated bench-published reliability mutants lock
+    bench-agreement bench-inference bench-scaling bench-simulated bench-published reliability cluster-faults mutants lock
 setup: $(VENV)/.ready
 
 # Snakemake prints the table itself, but not when there is nothing to be done; under make, make does.
@@ -103,6 +104,9 @@ bench-published: setup
 
 reliability: setup
 	python benchmarks/reliability.py
+
+cluster-faults: setup
+	bash tests/cluster/faults
 
 .venv-mutants/.ready: benchmarks/mutants.txt
 	$(PYTHON) -m venv .venv-mutants
