@@ -1,15 +1,20 @@
 """WIMP limits of liquid-xenon detectors: from recoil spectra to limit curves."""
 
+import os
 from pathlib import Path
 
 from snakemake.utils import min_version
 
-from zeptobarn.support.config import find_input, read_yaml
+from zeptobarn.study.loading import merge_files
+from zeptobarn.support.config import find_input
 
 min_version("9.20")
 # The working directory's own, or the workflow's.
 CONFIG = find_input("config/config.yaml", [Path(), Path(workflow.basedir)])
-read_yaml(CONFIG)  # names the line of a mistake; Snakemake would not
+CONFIG_FILES = [
+    os.path.relpath(file) for file in (CONFIG, *workflow.overwrite_configfiles)
+]
+merge_files(CONFIG_FILES)  # names the line of a mistake; Snakemake would not
 
 
 configfile: str(CONFIG)

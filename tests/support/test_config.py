@@ -138,7 +138,7 @@ def test_study_mistakes(key, value, message):
         (
             ["s1_relative_light_yield"],
             {"map": "docs"},
-            r"light_yield: no file docs; looked for below",
+            r"light_yield: no file docs: found the folder .*docs; needed: a file",
         ),
         (["sources", 0, "spectrum"], None, r"sources\[0\]: missing key 'spectrum'"),
         (["sources", -1, "n_events"], 7, r"found n_events beside formula; allowed: a formula, or"),
@@ -223,6 +223,69 @@ def test_overlay_replaces_lists_and_merges_mappings(tmp_path):
     assert study.masses_GeV == (30,)
     assert study.events_per_energy_bin == 7
     assert study.energy_bin_width_log == CONFIG["response"]["energy_bin_width_log"]
+
+
+@pytest.mark.parametrize(
+    ("overlay", "message"),
+    [
+        ("trials: 5\nseed: 1.0\n", r"overlay\.yaml, line 2: seed: found 1\.0; allowed: integer"),
+        ("trials: 1.0e+3\n", r"overlay\.yaml, line 1: trials: found 1000\.0; allowed: integer"),
+        ("trials: '5'\n", r"found the text '5': a number has no quotes and no leading 0"),
+        ("seed: 3\n\ntrails: 5\n", r"overlay\.yaml, line 3: top level: unknown key 'trails'"),
+        ("calibration:\n  toys: 2\n", r"overlay\.yaml, line 2: calibration\.toys: found 2; allo"),
+        ("trials: 5\ntrials: 6\n", r"overlay\.yaml, line 2: found the key 'trials' again"),
+        ("seed: 1000000000000000000000\n", r"seed: found 10+; allowed: ≤ 9223372036854775807"),
+        ("trials: 1000000000000\n", r"trials: found 1000000000000; allowed: ≤ 10000000"),
+        ("masses_GeV: [" + "5, " * 1001 + "]\n", r"masses_GeV: found 1001 values; allowed: ≤ 1000"),
+        ("calibration: {toys: 10000000}\n", r"toys: found 10000000; allowed: ≤ 1000000"),
+        ("- 5\n", r"overlay\.yaml: found no keys with values"),
+        ("", r"overlay\.yaml: found no keys with values"),
+        ("masses_GeV: [20, 50]\ncoverage: {masses_GeV: [50, 33]}\n", r"found 33, which the study"),
+        ("coverage: {masses_GeV: [50, 50]}\n", r"found \[50, 50\]; allowed: each once"),
+        ("published: {darwin: [a]}\n", r"overlay\.yaml: published: found 'darwin', which the st"),
+        ("detectors: [lz]\npublished: {xenon1t: [a]}\n", r"found 'xenon1t', which .*: lz"),
+        ("published: {lz: [../a]}\n", r"published\.lz\[0\]: '\.\./a' does not match"),
+        ("detectors: [" + "x" * 300 + "]\n", r"detectors\[0\]: found 300 letters; allowed: ≤ 60"),
+    ],
+)
+def test_mistakes_in_an_overlay(tmp_path, overlay, message):
+    """The message names the overlay, and the line of what is in it."""
+    file = tmp_path / "overlay.yaml"
+    file.write_text(overlay)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_study("config/config.yaml", file)
+    assert len(str(caught.value)) <= 1000
+
+
+def test_an_overlay_selects_from_what_is_asked_of_more():
+    """Only a file's own wish for what the study does not have is a mistake."""
+    found = load_study("config/config.yaml", "config/light.yaml")
+    assert found.coverage.masses_GeV == (10, 50, 1000)
+    assert not set(found.coverage.masses_GeV) & set(found.masses_GeV)
+
+
+def test_many_mistakes_are_counted():
+    settings = CONFIG | {"masses_GeV": [-1 - i for i in range(500)]}
+    with pytest.raises(ConfigError, match=r"masses_GeV\[0\]: found -1;") as caught:
+        study_from_settings(settings)
+    assert len(str(caught.value)) <= 1000
+    assert "more mistakes" in str(caught.value).splitlines()[-1]
+
+
+def test_numbers_beyond_all_bounds():
+    """Python itself refuses to print the second."""
+    for n in (400, 5000):
+        with pytest.raises(ConfigError, match=r"trials: found a number of \d+ bits; allowed: fin"):
+            study_from_settings(CONFIG | {"trials": 10**n})
+
+
+def test_a_folder_in_place_of_a_file(tmp_path):
+    with pytest.raises(ConfigError, match="not readable: Is a directory"):
+        load_study(tmp_path)
+    folder = tmp_path / "config/detectors/lz.yaml"
+    folder.mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"lz\.yaml: not readable: Is a directory"):
+        study_from_settings(CONFIG, tmp_path / "config")
 
 
 def test_every_key_is_described():

@@ -1,13 +1,18 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zeptobarn.study.loading import load_study
 from zeptobarn.support.config import ConfigError
 from zeptobarn.templates.spectra import (
     background_spectrum,
+    check_rates,
     integrate,
+    most_events,
     read_spectrum,
     spectrum,
     wimp_spectrum,
@@ -127,3 +132,58 @@ def test_every_spectrum_of_the_study(small_study):
         found = spectrum(small_study, name)
         assert (np.diff(found["recoil_energy_keV"]) > 0).all()
         assert (found["rate_per_kg_day_keV"] >= 0).all()
+
+
+def with_er(**changes):
+    """The default study with the electronic recoils of XENON1T changed, and its file's numbers."""
+    study = load_study()
+    found = study.detectors["xenon1t"]
+    sources = tuple(
+        dataclasses.replace(s, **changes) if s.name == "er" else s for s in found.sources
+    )
+    detectors = {**study.detectors, "xenon1t": dataclasses.replace(found, sources=sources)}
+    return dataclasses.replace(study, detectors=detectors)
+
+
+def test_events_that_nobody_expects():
+    """A rate per tonne and year in the key per kilogram and day, 365,000 times too many."""
+    flat = {"kind": "flat", "name": "er", "range_keV": [0, 15]}
+    wrong = with_er(spectrum={**flat, "rate_per_kg_day_keV": 365e3 * 2e-4})
+    with pytest.raises(ConfigError, match=r"source er of xenon1t: found 3\.86e\+07 expected") as e:
+        check_rates(wrong)
+    for name in (
+        "livetime_day = 34.2",
+        "fiducial_mass_kg = 1042",
+        "_per_trial = 100000",
+    ):
+        assert name in str(e.value)
+    meant = dataclasses.replace(wrong, most_events_per_trial=1e8, trials_per_batch=1)
+    check_rates(meant)
+    with pytest.raises(ConfigError, match=r"trials_per_batch: found 500 trials in a job, with"):
+        check_rates(dataclasses.replace(meant, trials_per_batch=500))
+    with pytest.raises(ConfigError, match=r"source er of xenon1t: found inf expected"):
+        check_rates(with_er(rate_multiplier=np.inf))
+
+
+def test_expected_events_of_a_formula_and_a_flat_spectrum():
+    found = load_study().detectors["xenon1t"]
+    assert most_events(found, found.source("wall")) == pytest.approx(0.52)
+    flat = 1.98665e-4 * (15 - 0.18) * 34.2 * 1042
+    assert most_events(found, found.source("er")) == pytest.approx(flat)
+
+
+@pytest.mark.parametrize(
+    ("scale", "amplitude", "recoils"), [(0.001, 1.0, 1.0), (1.0, 5e-324, 1.0), (1.0, 1.0, np.inf)]
+)
+def test_spectra_without_finite_rates(scale, amplitude, recoils):
+    """What a normalisation divides by can be 0."""
+    settings = {
+        "name": "n",
+        "kind": "exponentials",
+        "amplitudes_per_kg_day_keV": [amplitude],
+        "scales_keV": [scale],
+        "range_keV": [1, 100],
+        "normalisation": {"recoils": recoils, "range_keV": [60, 70], "exposure_kg_day": 1.0},
+    }
+    with pytest.raises(ConfigError, match=r"spectrum n: its numbers together make rates"):
+        background_spectrum(settings)

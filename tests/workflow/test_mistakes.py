@@ -85,3 +85,38 @@ def test_yaml_syntax_of_the_study(workflow):
     text = message_of(workflow)
     assert "config/config.yaml" in text
     assert "line 3" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("trials: 5\ntrials: 6\n", "overlay.yaml, line 2: found the key 'trials' again"),
+        ("seed: 010\n", "overlay.yaml, line 1: found 010, which YAML reads in base 8"),
+        ("trials: 5\nmasses_GeV: &a [10, *a]\n", "overlay.yaml, line 2: found a value that"),
+        ("seed: 1.0\n", "overlay.yaml, line 1: seed: found 1.0; allowed: integer"),
+        ("trials: 1000000\ntrials_per_batch: 1\n", "allowed: 100000 in all: more trials_per"),
+        ("most_events_per_trial: 50\n", "source er of xenon1t: found 105 expected recoils"),
+    ],
+)
+def test_overlay(workflow, monkeypatch, text, message):
+    """Snakemake would take the last of two equal keys, and 8 for 010."""
+    monkeypatch.setattr(
+        workflow, "write_overlay", lambda: (workflow.folder / "overlay.yaml").write_text(text)
+    )
+    assert message_of(workflow).count(message) == 1
+
+
+@pytest.mark.slow
+def test_config_on_the_command_line(workflow):
+    """A mistake there is in no file."""
+    done = workflow.run("-n", "--config", "seed=1.0")
+    assert "--config: seed: found 1.0; allowed: integer" in done.stderr
+    assert "line 4: seed" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_large_plan_is_named(workflow):
+    """In one line, before Snakemake plans it; nothing of the rest is of interest here."""
+    done = workflow.run("--list-rules", trials=9000, trials_per_batch=1)
+    assert "The study is 36" in done.stderr

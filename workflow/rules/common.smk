@@ -7,6 +7,7 @@ from pathlib import Path
 from zeptobarn.failures import scans
 from zeptobarn.study import labels
 from zeptobarn.study.loading import study_from_settings
+from zeptobarn.study.plan import size_remark
 from zeptobarn.study.slices.limits import (
     calibration_slice,
     coverage_slice,
@@ -26,16 +27,23 @@ from zeptobarn.support.config import find_input
 from zeptobarn.support.locks import hold_job, hold_run, only_looks
 from zeptobarn.support.tables import digest
 from zeptobarn.support.verify import set_aside
-from zeptobarn.templates.spectra import check_files
+from zeptobarn.templates.spectra import check_rates
 
+# What --config says is in no file.
 STUDY = study_from_settings(
-    config, origin=" + ".join(map(os.path.relpath, workflow.configfiles))
+    config,
+    origin=" + ".join(
+        [*CONFIG_FILES, *["--config"] * bool(workflow.config_settings.config)]
+    ),
+    files=[] if workflow.config_settings.config else CONFIG_FILES,
 )
-check_files(STUDY)
+check_rates(STUDY)
 # A dry run, and a command that only looks at the study, take no lock and rename nothing.
 RUNS = not (workflow.output_settings.dryrun or only_looks(sys.argv))
 # Held as long as this process runs. A killed run leaves nothing that would have to be unlocked.
 if workflow.is_main_process:
+    if remark := size_remark(STUDY):
+        print(remark, file=sys.stderr)
     LOCK = hold_run(STUDY.results) if RUNS else None
     # Damaged results count as missing, so that they are made again.
     for message in set_aside(STUDY.results, rename=RUNS):

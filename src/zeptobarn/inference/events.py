@@ -1,7 +1,9 @@
 """Events sorted into the bins of a likelihood: those of toys, and those observed."""
 
 from collections.abc import Mapping
+from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,10 +11,15 @@ from numpy.typing import NDArray
 
 from zeptobarn.inference.problem import Data
 from zeptobarn.study.study import Study
+from zeptobarn.support.config import ConfigError
+from zeptobarn.support.strict_yaml import shortened
 from zeptobarn.templates.density import bin_index
 from zeptobarn.templates.toys import Toys, bins_of, check_events, read_events
 
 Events = pd.DataFrame | str | Path
+
+# Longest livetime, as in a detector file.
+_MOST_DAYS = 100_000
 
 
 def sort_toys(study: Study, toys: Mapping[str, Toys]) -> Data:
@@ -70,6 +77,11 @@ def sort_observed(
         By detector, in the order of the likelihood's: events, or a CSV file of them.
     livetimes_day
         The data's own livetimes (days), by detector, where they are not the detectors'.
+
+    Raises
+    ------
+    ConfigError
+        A livetime is no number of days above 0; see also `zeptobarn.templates.toys.bins_of`.
     """
     bins, exposure, start, outside = [], [], 0, {}
     for name, given in data.items():
@@ -83,7 +95,9 @@ def sort_observed(
         found = bins_of(detector, events, origin)
         outside[name] = int((found < 0).sum())
         bins.append(start + found[found >= 0])
-        livetime = detector.livetime_day if livetimes_day is None else livetimes_day[name]
+        livetime = detector.livetime_day
+        if livetimes_day is not None:
+            livetime = _livetime(livetimes_day[name])
         exposure.append(livetime / detector.livetime_day)
         start += int(np.prod(detector.space.shape))
     ends = np.cumsum([0] + [len(b) for b in bins])
@@ -92,3 +106,16 @@ def sort_observed(
     inside = dict(zip(data, map(len, bins), strict=True))
     sorted_data = Data(everything, ones, ends[np.newaxis], np.array([exposure]), {})
     return sorted_data, inside, outside
+
+
+def _livetime(found: Any) -> float:
+    """Check a livetime (days)."""
+    number = isinstance(found, Real) and not isinstance(found, bool)
+    days = float(found) if number else 0.0
+    # NaN is not above 0 either.
+    if 0 < days <= _MOST_DAYS:
+        return days
+    raise ConfigError(
+        f"livetime_day: found {shortened(repr(found))}; allowed: a number of days above 0 and "
+        f"≤ {_MOST_DAYS}"
+    )

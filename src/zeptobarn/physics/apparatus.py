@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Recoil = Literal["nr", "er"]
 Sizes = tuple[tuple[float, float], ...]
 
+LIGHT_YIELDS = ("s1_relative_light_yield", "s2_relative_light_yield")
+
 
 @dataclass(frozen=True)
 class LightYield:
@@ -118,6 +120,12 @@ class Apparatus:
     def us_per_cm(self) -> float:
         """Drift time (µs) of a centimetre."""
         return 10.0 / self.drift_velocity_mm_per_us
+
+    @property
+    def drift_lifetimes(self) -> float:
+        """Longest drift, from the volume's bottom, in the shorter of the two lifetimes."""
+        longest_us = -self.fiducial_z_cm[0] * self.us_per_cm
+        return longest_us / min(self.electron_lifetime_us, self.corrected_with_us)
 
     @property
     def pe_per_area(self) -> float:

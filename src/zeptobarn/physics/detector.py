@@ -3,14 +3,14 @@
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zeptobarn.physics.apparatus import Apparatus, LightYield, Recoil
+from zeptobarn.physics.apparatus import LIGHT_YIELDS, Apparatus, LightYield, Recoil
+from zeptobarn.physics.consistency import check_detector
 from zeptobarn.support.config import ConfigError, find_input, read_yaml, validate
 from zeptobarn.support.shipped import names_of_detectors, shipped
 from zeptobarn.support.tables import numbers, read_table, refuse_rows
@@ -20,8 +20,6 @@ Rate = Literal["free", "fixed", "normal", "log_normal"]
 # Recoils of conventional sampling, where a source does not say; those of most sources of the study
 # that this one began with.
 _N_EVENTS = 5_000_000
-
-_LIGHT_YIELDS = ("s1_relative_light_yield", "s2_relative_light_yield")
 
 
 @dataclass(frozen=True)
@@ -144,10 +142,10 @@ def load_detector(path: str | Path) -> Detector:
     """
     path = _file(path)
     settings = read_yaml(path)
-    validate(settings, "detector", str(path))
+    validate(settings, "detector", str(path), [path])
     folders = [path.parent, *list(path.resolve().parents)[2:3]]
     apparatus = _apparatus(settings, folders, str(path))
-    _check(settings, apparatus, str(path))
+    check_detector(settings, apparatus, str(path))
     axes = settings["analysis_space"]
     try:
         sources = [_source(source, folders) for source in settings["sources"]]
@@ -188,7 +186,7 @@ def _apparatus(settings: Mapping[str, Any], folders: Iterable[Path], origin: str
         for each in fields(Apparatus)
         if each.name in settings
     }
-    for key in _LIGHT_YIELDS:
+    for key in LIGHT_YIELDS:
         if key not in settings:
             continue
         light_yield = settings[key]
@@ -258,103 +256,3 @@ def _source(settings: Mapping[str, Any], folders: Iterable[Path]) -> Source:
         spectrum=spectrum,
         formula=settings.get("formula"),
     )
-
-
-def _check(settings: Mapping[str, Any], apparatus: Apparatus, origin: str) -> None:
-    """What a schema cannot say."""
-    bottom, top = apparatus.fiducial_z_cm
-    if bottom >= top:
-        raise ConfigError(
-            f"{origin}: fiducial_z_cm: found [{bottom}, {top}]; allowed: the bottom below the top"
-        )
-    mass = apparatus.cylinder_mass_kg
-    if not 0.5 < mass / settings["fiducial_mass_kg"] < 2:
-        raise ConfigError(
-            f"{origin}: fiducial_mass_kg: found {settings['fiducial_mass_kg']}; the fiducial "
-            f"cylinder holds about {mass:.0f} kg of liquid xenon"
-        )
-    for axis, limits in settings["analysis_space"].items():
-        if limits["low"] >= limits["high"]:
-            raise ConfigError(
-                f"{origin}: analysis_space.{axis}: found low {limits['low']}, high "
-                f"{limits['high']}; allowed: low < high"
-            )
-    for recoil in ("nr", "er"):
-        low, high = apparatus.response_cutoff_keV[recoil], apparatus.response_max_keV[recoil]
-        if low >= high:
-            raise ConfigError(
-                f"{origin}: response_max_keV.{recoil}: found {high}; allowed: > "
-                f"response_cutoff_keV.{recoil} = {low}"
-            )
-    if apparatus.apply_bias and not ("s1_bias" in settings and "s2_bias" in settings):
-        raise ConfigError(f"{origin}: apply_bias: true needs s1_bias and s2_bias")
-    for key in ("s1_bias", "s2_bias"):
-        if np.any(np.diff([row[0] for row in getattr(apparatus, key)]) <= 0):
-            raise ConfigError(f"{origin}: {key}: sizes must increase from row to row")
-    for key in _LIGHT_YIELDS:
-        _check_light_yield(apparatus, key, f"{origin}: {key}")
-    names = [source["name"] for source in settings["sources"]]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigError(f"{origin}: sources: name {repeated[0]!r} is used twice")
-    if not any(source.get("rate_multiplier", 1) > 0 for source in settings["sources"]):
-        raise ConfigError(f"{origin}: sources: found no rate_multiplier above 0; needed: one")
-    for index, source in enumerate(settings["sources"]):
-        place = f"{origin}: sources[{index}]"
-        if "formula" in source:
-            _check_formula(source, place)
-        else:
-            _check_spectrum(source["spectrum"], f"{place}.spectrum")
-
-
-def _check_formula(source: Mapping[str, Any], place: str) -> None:
-    if wrong := [name for name in ("recoil", "spectrum", "n_events") if name in source]:
-        raise ConfigError(
-            f"{place}: found {wrong[0]} beside formula; allowed: a formula, or recoil, spectrum "
-            "and n_events"
-        )
-    for axis in ("cs1", "cs2"):
-        points = source["formula"][axis].get("points", [])
-        if any(one[0] >= other[0] for one, other in pairwise(points)):
-            raise ConfigError(f"{place}.formula.{axis}.points: areas must increase")
-
-
-def _check_spectrum(spectrum: Mapping[str, Any], place: str) -> None:
-    low, high = spectrum.get("range_keV", (0, 1))
-    if low >= high:
-        raise ConfigError(f"{place}.range_keV: found [{low}, {high}]; allowed: low < high")
-    if spectrum["kind"] != "exponentials":
-        return
-    if len(spectrum["scales_keV"]) != len(spectrum["amplitudes_per_kg_day_keV"]):
-        raise ConfigError(f"{place}: as many scales_keV as amplitudes_per_kg_day_keV needed")
-    if low <= 0:
-        raise ConfigError(f"{place}.range_keV: found [{low}, {high}]; allowed: above 0")
-    first, last = spectrum.get("normalisation", spectrum)["range_keV"]
-    if not low <= first < last <= high:
-        raise ConfigError(
-            f"{place}.normalisation.range_keV: found [{first}, {last}]; allowed: low < high, "
-            f"inside [{low}, {high}]"
-        )
-
-
-def _check_light_yield(apparatus: Apparatus, key: str, place: str) -> None:
-    (bottom, top), radius = apparatus.fiducial_z_cm, apparatus.fiducial_radius_cm
-    light_yield: LightYield = getattr(apparatus, key)
-    if len({len(row) for row in light_yield.coefficients}) > 1:
-        raise ConfigError(f"{place}.coefficients: rows of different length")
-    if light_yield.radius_cm:
-        place += f": {light_yield.map}"
-        for name, low, high in (("radius_cm", 0, radius), ("z_cm", bottom, top)):
-            first, last = getattr(light_yield, name)[0], getattr(light_yield, name)[-1]
-            if not first <= low < high <= last:
-                raise ConfigError(
-                    f"{place}: {name} reaches from {first:g} to {last:g}; "
-                    f"needed: the fiducial volume, {low:g} to {high:g} (nothing is extrapolated)"
-                )
-    found = apparatus.everywhere(light_yield)
-    largest = 1 / apparatus.g1 if key.startswith("s1") else np.inf
-    if not (np.all(found > 0) and np.all(found <= largest)):
-        allowed = "> 0" + (f" and ≤ 1/g1 = {largest:.3g}" if np.isfinite(largest) else "")
-        raise ConfigError(
-            f"{place}: found {found.min():.3g} to {found.max():.3g} in the fiducial volume; "
-            f"allowed: {allowed}"
-        )

@@ -1,10 +1,16 @@
 """What a schema cannot say of a study: numbers that contradict each other, and ranges that end."""
 
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import product
-from math import prod
+from math import ceil, log, prod
 from typing import Any
 
+import numpy as np
+
+from zeptobarn.physics.apparatus import Apparatus
+from zeptobarn.physics.consistency import check_apparatus
 from zeptobarn.physics.detector import Detector
 from zeptobarn.physics.formulas import shares
 from zeptobarn.physics.halo import (
@@ -16,8 +22,9 @@ from zeptobarn.physics.halo import (
     fastest_km_s,
     reduced_GeV,
 )
+from zeptobarn.study.plan import check_size
 from zeptobarn.study.study import _YIELD_RECOILS, Shape, Study, signal_recoil
-from zeptobarn.support.config import ConfigError
+from zeptobarn.support.config import LONGEST_NAME, ConfigError, allowed
 
 # Largest WIMP mass (GeV/c²) for them.
 _LARGEST_INELASTIC_GEV = 5
@@ -28,13 +35,20 @@ _YIELD_MODELS: Mapping[str, str] = {
     "er_component_2": "er_polynomial",
     "er_component_3": "er_polynomial",
 }
-_PROBABILITIES = ("g1", "extraction_efficiency", "double_pe_probability")
 _MOST_ANCHORS = 200
+# Within three standard deviations every recoil has light; jobs need not load the yields for that.
+_LOWEST_SURE_LEFF = -3
+# Columns and parameters that are there in any study.
+_TAKEN = ("rate_multiplier", "wimp_rate")
+# A response's probabilities and variances, 16 bytes each, before zeros are left out.
+_MOST_PROBABILITIES = 50_000_000
 _IN_STANDARD_DEVIATIONS = ("leff", "er_component_1", "er_component_2", "er_component_3")
 
 
 def check_study(study: Study, origin: str) -> None:
     """What a schema cannot say."""
+    check_size(study, origin)
+    _check_results(study, origin)
     shapes = {shape.name: shape for shape in study.shapes}
     if len(shapes) < len(study.shapes):
         names = [shape.name for shape in study.shapes]
@@ -60,10 +74,51 @@ def check_study(study: Study, origin: str) -> None:
         if list(values) != sorted(set(values)):
             raise ConfigError(f"{origin}: {key}: found {list(values)}; allowed: increasing")
     _check_intervals(study, shapes, origin)
+    _check_parameters(study, origin)
     spectra: dict[str, Mapping[str, Any]] = {}
     for detector in study.detectors.values():
         _check_sources(detector, spectra, origin)
         _check_masses(study, detector, origin)
+        _check_response(study, detector, origin)
+
+
+def _check_results(study: Study, origin: str) -> None:
+    if any(len(os.fsencode(part)) > LONGEST_NAME for part in study.results.parts):
+        raise ConfigError(f"{origin}: results: a name is longer than {LONGEST_NAME} bytes")
+    if study.results.is_file():
+        raise ConfigError(f"{origin}: results: found {study.results}, a file; needed: a folder")
+
+
+def _check_parameters(study: Study, origin: str) -> None:
+    """Names of a target's parameters are columns of its results, each once."""
+    for target, members in study.targets.items():
+        prefixes = {name: f"{name}_" if len(members) > 1 else "" for name in members}
+        rates = [
+            f"{prefixes[name]}{source.name}_rate"
+            for name in members
+            for source in study.detectors[name].sources
+        ]
+        names = [*_TAKEN, *rates, *(shape.name for shape in study.target_shapes(target))]
+        if taken := [name for name in names if names.count(name) > 1]:
+            raise ConfigError(
+                f"{origin}: two columns or parameters of {target} would be called {taken[0]}; "
+                "allowed: names of shapes, and names of sources with _rate behind, that differ "
+                f"from each other and from {' and '.join(_TAKEN)}"
+            )
+
+
+def _check_response(study: Study, detector: Detector, origin: str) -> None:
+    """Bins of a response in cS1, cS2 and energy take memory together."""
+    apparatus, width = detector.apparatus, study.energy_bin_width_log
+    for recoil, low in apparatus.response_cutoff_keV.items():
+        most = ceil(log(apparatus.response_max_keV[recoil] / low) / width)
+        n1, n2 = detector.space.shape
+        if n1 * n2 * most > _MOST_PROBABILITIES:
+            raise ConfigError(
+                f"{origin}: response.energy_bin_width_log: found {width}, up to {most} energy bins "
+                f"({recoil}), with {n1} × {n2} bins of analysis_space of {detector.name}; allowed: "
+                f"≤ {_MOST_PROBABILITIES:.0e} probabilities"
+            )
 
 
 def _check_shape(study: Study, shape: Shape, origin: str) -> None:
@@ -89,19 +144,47 @@ def _check_shape(study: Study, shape: Shape, origin: str) -> None:
             f"{place}: found anchor {min(shape.anchors)} and relative_width "
             f"{shape.relative_width}: {shape.parameter} would not be positive"
         )
-    largest = 1 + max(shape.anchors) * shape.relative_width
-    for name in shape.detectors:
-        if shape.parameter not in _PROBABILITIES:
-            continue
-        value = getattr(study.detectors[name].apparatus, shape.parameter)
-        if value * largest > 1:
-            raise ConfigError(
-                f"{place}: {shape.parameter} of {name} would be {value * largest:.3g}; allowed: ≤ 1"
-            )
+    for name, value in product(shape.detectors, (min(shape.anchors), max(shape.anchors))):
+        _check_anchor(study.detectors[name], shape, value, place)
     n = prod(len(s.anchors) for s in study.shapes if set(s.detectors) & set(shape.detectors))
     if n > _MOST_ANCHORS:
         raise ConfigError(
             f"{origin}: shapes: found {n} anchors of all shapes together; allowed: {_MOST_ANCHORS}"
+        )
+
+
+def _check_anchor(detector: Detector, shape: Shape, value: float, place: str) -> None:
+    """What a number changes must be allowed at the outermost anchors, too."""
+    apparatus = detector.apparatus
+    if shape.parameter == "leff" and value < _LOWEST_SURE_LEFF:
+        _check_light(apparatus, value, f"{place}: at its anchor {value:g}, {detector.name}")
+    if shape.parameter in _YIELD_RECOILS:
+        return
+    changed = getattr(apparatus, shape.parameter) * (1 + value * shape.relative_width)
+    place = f"{place}: at its anchor {value:g}"
+    if reason := allowed(changed, "detector", shape.parameter):
+        raise ConfigError(
+            f"{place}, {shape.parameter} of {detector.name} would be {changed:.3g}; "
+            f"allowed: {reason}"
+        )
+    changes = {
+        "correction_lifetime_us": apparatus.corrected_with_us,
+        shape.parameter: changed,
+    }
+    check_apparatus(replace(apparatus, **changes), f"{place}, {detector.name}")
+
+
+def _check_light(apparatus: Apparatus, leff: float, place: str) -> None:
+    from zeptobarn.physics.yields import Nuisances, detector_yields
+
+    energies = np.geomspace(
+        apparatus.response_cutoff_keV["nr"], apparatus.response_max_keV["nr"], 100
+    )
+    photons = detector_yields(apparatus, "nr", energies, Nuisances(leff=leff)).photons
+    if photons.min() < 0:
+        raise ConfigError(
+            f"{place}: a nuclear recoil of {energies[photons.argmin()]:.3g} keV would make "
+            f"{photons.min():.3g} photons; allowed: ≥ 0"
         )
 
 

@@ -1,6 +1,6 @@
 """Read a study from its configuration file, and put what a file says into checked objects."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,34 @@ def load_study(path: str | Path | None = None, overlay: str | Path | None = None
     (7, 8, 10, 12, 15, 20, 25, 30, 35, 40, 50, 70, 100, 200, 400, 1000)
     """
     path = shipped() / "config/config.yaml" if path is None else path
-    settings = read_yaml(path)
-    origin = str(path)
-    if overlay is not None:
-        settings = _merge(settings, read_yaml(overlay))
-        origin = f"{path} + {overlay}"
-    return study_from_settings(settings, Path(path).parent, origin)
+    files = [path] if overlay is None else [path, overlay]
+    settings = merge_files(files)
+    return study_from_settings(settings, Path(path).parent, " + ".join(map(str, files)), files)
+
+
+def merge_files(files: Sequence[str | Path]) -> dict[str, Any]:
+    """Read configuration files; keys of each replace those of the ones before it.
+
+    Parameters
+    ----------
+    files
+        The study's, and overlays on it.
+
+    Raises
+    ------
+    ConfigError
+        A file cannot be read (see `zeptobarn.support.config.read_yaml`), holds no keys, or asks for
+        coverage or published limits of what the study does not have. That an earlier file asks
+        for more is no mistake: an overlay's masses and detectors select from it.
+    """
+    merged: dict[str, Any] = {}
+    for file in files:
+        own = read_yaml(file)
+        if not isinstance(own, Mapping):
+            raise ConfigError(f"{file}: found no keys with values; needed: at least one")
+        merged = _merge(merged, own)
+        _check_selection(own, merged, str(file))
+    return merged
 
 
 def check_plan(planned: Any, found: Any) -> None:
@@ -62,6 +84,7 @@ def study_from_settings(
     settings: Mapping[str, Any],
     folder: Path = Path("config"),
     origin: str = "config/config.yaml",
+    files: Sequence[str | Path] = (),
 ) -> Study:
     """Check the content of a configuration file.
 
@@ -73,13 +96,15 @@ def study_from_settings(
         Folder with ``detectors/``; what it lacks is taken from those that are shipped.
     origin
         File name for messages.
+    files
+        Those that the content is from, for messages that name a line.
 
     Raises
     ------
     ConfigError
         Something is missing, unknown, out of range or contradictory.
     """
-    validate(settings, "config", origin)
+    validate(settings, "config", origin, files)
     settings = dict(settings)
     response = dict(settings.pop("response"))
     response["response_method"] = response.pop("method")
@@ -104,6 +129,7 @@ def study_from_settings(
         ),
         failures=Failures(failures["trials"], failures["most_trials"]),
         published={k: tuple(v) for k, v in settings.pop("published", {}).items()},
+        most_events_per_trial=settings.pop("most_events_per_trial", 1e5),
         **response,
         **settings,
     )
@@ -111,9 +137,26 @@ def study_from_settings(
     return study
 
 
+def _check_selection(own: Mapping[str, Any], merged: Mapping[str, Any], file: str) -> None:
+    """What a file asks of the study must be there; types are the schema's to check."""
+    coverage = own.get("coverage")
+    masses = coverage.get("masses_GeV") if isinstance(coverage, Mapping) else None
+    for key, found, of_study in (
+        ("coverage.masses_GeV", masses, merged.get("masses_GeV")),
+        ("published", own.get("published"), merged.get("detectors")),
+    ):
+        if not (isinstance(found, Mapping | list) and isinstance(of_study, list)):
+            continue
+        if unknown := [value for value in found if value not in of_study]:
+            raise ConfigError(
+                f"{file}: {key}: found {unknown[0]!r}, which the study does not have; allowed: "
+                f"{', '.join(map(str, of_study))}"[:1000]
+            )
+
+
 def _detector_file(name: str, folder: Path, origin: str) -> Path:
     own = folder / "detectors" / f"{name}.yaml"
-    if own.is_file():
+    if own.exists():
         return own
     if name not in names_of_detectors():
         raise ConfigError(

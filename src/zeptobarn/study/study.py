@@ -167,6 +167,7 @@ class Study:
     energy_bin_width_log: float
     density: Literal["histogram", "kde"]
     published: Mapping[str, tuple[str, ...]]
+    most_events_per_trial: float
 
     @property
     def batches(self) -> list[str]:

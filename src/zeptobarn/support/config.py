@@ -1,7 +1,7 @@
 """Read YAML, check it against a schema, find the files it names; one clear message per mistake."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,12 @@ from typing import Any
 import yaml
 
 from zeptobarn.support.shipped import shipped
+from zeptobarn.support.strict_yaml import StrictError, line_of, parse, shortened
 
-# libyaml's, where PyYAML has it: every job of a study reads its configuration.
-_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# A longer message is cut.
+_MOST_LETTERS = 1000
+# Of a file, in bytes.
+LONGEST_NAME = 255
 
 
 class ConfigError(ValueError):
@@ -19,16 +22,19 @@ class ConfigError(ValueError):
 
 
 def read_yaml(path: str | Path) -> Any:
-    """Read a YAML file with the safe loader.
+    """Read a YAML file, strictly: see `zeptobarn.support.strict_yaml`.
 
     Raises
     ------
     ConfigError
-        The file is missing, not readable or not YAML; the message names the line.
+        The file is missing, not readable, not YAML, or not unmistakable; the message names the
+        line.
     """
     path = Path(path)
     try:
-        return _SafeLoader(path.read_text(encoding="utf-8")).get_single_data()
+        return parse(path.read_text(encoding="utf-8"))
+    except StrictError as error:
+        raise ConfigError(f"{path}, line {error.line}: {error}") from None
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except OSError as error:
@@ -41,7 +47,7 @@ def read_yaml(path: str | Path) -> Any:
         raise ConfigError(f"{path}: not valid YAML in UTF-8: {error}") from None
 
 
-def validate(content: Any, schema: str, origin: str) -> None:
+def validate(content: Any, schema: str, origin: str, files: Sequence[str | Path] = ()) -> None:
     """Check a configuration against a JSON schema written in YAML.
 
     Parameters
@@ -52,27 +58,91 @@ def validate(content: Any, schema: str, origin: str) -> None:
         ``config`` or ``detector``: one of the shipped schemas.
     origin
         File name to put into the message.
+    files
+        Those that the content is merged from, if the message is to say which of them, and where.
 
     Raises
     ------
     ConfigError
         With the file, the key, what was found and what is allowed.
     """
-    from jsonschema import Draft202012Validator
-
     if not isinstance(content, Mapping):
-        raise ConfigError(f"{origin}: found {content!r}; allowed: keys with values")
-    for key, value in _leaves(content):
-        if isinstance(value, float) and not isfinite(value):
-            raise ConfigError(f"{origin}: {key}: found {value}; allowed: finite numbers")
-
-    file = shipped() / f"config/schemas/{schema}.schema.yaml"
-    validator = Draft202012Validator(read_yaml(file))
-    errors = sorted(validator.iter_errors(content), key=lambda error: list(map(str, error.path)))
+        raise ConfigError(f"{origin}: found {_shown(content)}; allowed: keys with values")
+    for path, value in _leaves(content):
+        if isinstance(value, int | float) and not _finite(value):
+            place = _place(files, path) or origin
+            raise ConfigError(
+                f"{place}: {_key(path)}: found {_shown(value)}; allowed: finite numbers"
+            )
+    errors = sorted(_errors(content, _schema(schema)), key=lambda e: list(map(str, e.path)))
     if errors:
         # Conditions of a schema may find the same mistake more than once.
-        messages = dict.fromkeys(f"{origin}: {_explain(error)}" for error in errors)
-        raise ConfigError("\n".join(messages))
+        messages = dict.fromkeys(
+            f"{_place(files, _path(e)) or origin}: {_explain(e)}" for e in errors
+        )
+        raise ConfigError(_joined(list(messages)))
+
+
+def allowed(value: Any, schema: str, key: str) -> str:
+    """Say what a schema allows of a key, if a value is not; else nothing.
+
+    Examples
+    --------
+    >>> allowed(1.2, "detector", "g1"), allowed(0.1, "detector", "g1")
+    ('≤ 1', '')
+    """
+    errors = list(_errors(value, _schema(schema)["properties"][key]))
+    return _allowed(errors[0]) if errors else ""
+
+
+def _schema(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = read_yaml(shipped() / f"config/schemas/{name}.schema.yaml")
+    return found
+
+
+def _errors(content: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+    """Find mistakes; a whole number is written without a point (1.0 would be another result)."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    checker = Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    )
+    strict: Any = extend(Draft202012Validator, type_checker=checker)  # type: ignore[no-untyped-call]
+    found: Iterator[Any] = strict(schema).iter_errors(content)
+    return found
+
+
+def _path(error: Any) -> list[str | int]:
+    """Give the path to what is wrong: of unknown keys, to the first of them."""
+    path = list(error.absolute_path)
+    if error.validator == "additionalProperties":
+        path += sorted(set(error.instance) - set(error.schema.get("properties", {})), key=str)[:1]
+    return path
+
+
+def _place(files: Sequence[str | Path], path: list[str | int]) -> str:
+    """Name file and line of the value at a path: of the last file that says most of it."""
+    best, place = 0, ""
+    for file in files:
+        try:
+            depth, line = line_of(Path(file).read_text(encoding="utf-8"), path)
+        except (OSError, ValueError, yaml.YAMLError):
+            # What cannot be read has been said, or is not to hide another message.
+            continue
+        if depth >= max(best, 1):
+            best, place = depth, f"{file}, line {line}"
+    return place
+
+
+def _joined(messages: list[str]) -> str:
+    """Join messages as far as there is room."""
+    text = ""
+    for i, message in enumerate(messages):
+        if text and len(text) + len(message) > _MOST_LETTERS - 50:
+            return f"{text}\n… and {len(messages) - i} more mistakes"
+        text += ("\n" if text else "") + shortened(message, _MOST_LETTERS)
+    return text
 
 
 def find_input(path: str | Path, folders: Iterable[Path]) -> Path:
@@ -95,8 +165,14 @@ def find_input(path: str | Path, folders: Iterable[Path]) -> Path:
         None does; the message names the folders.
     """
     places = [*dict.fromkeys(folder.resolve() for folder in folders), shipped()]
+    if len(os.fsencode(Path(path).name)) > LONGEST_NAME:
+        raise ConfigError(f"no file {shortened(str(path))}: the name is too long")
     for place in places:
         found = place / path
+        if found.is_dir():
+            raise ConfigError(
+                f"no file {path}: found the folder {os.path.relpath(found)}; needed: a file"
+            )
         if found.is_file():
             here = Path.cwd()
             return found.relative_to(here) if found.is_relative_to(here) else found
@@ -120,39 +196,78 @@ def _explain(error: Any) -> str:
             missing = [name for name in error.validator_value if name not in found]
             return f"{key}: missing key {', '.join(map(repr, missing))}"
         case "enum":
-            return f"{key}: found {found!r}; allowed: {', '.join(map(str, error.validator_value))}"
+            return f"{key}: found {_shown(found)}; allowed: {_allowed(error)}"
         case "type" if isinstance(found, str) and _looks_like_number(found):
-            return (
-                f"{key}: found the text {found!r}: YAML reads a number with an exponent only when "
-                f"it has a point and a sign, e.g. 1.0e-45{meaning}"
+            why = (
+                "YAML reads a number with an exponent only when it has a point and a sign, e.g. "
+                "1.0e-45"
+                if "e" in found.lower()
+                else "a number has no quotes and no leading 0"
             )
-        case "type":
-            return f"{key}: found {found!r}; allowed: {error.validator_value}{meaning}"
-        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
-            sign = {
-                "minimum": "≥",
-                "exclusiveMinimum": ">",
-                "maximum": "≤",
-                "exclusiveMaximum": "<",
-            }[error.validator]
-            return f"{key}: found {found!r}; allowed: {sign} {error.validator_value}{meaning}"
+            return f"{key}: found the text {_shown(found)}: {why}{meaning}"
+        case "maxItems" | "maxProperties" | "maxLength":
+            of = "letters" if error.validator == "maxLength" else "values"
+            return f"{key}: found {len(found)} {of}; allowed: {_allowed(error)}{meaning}"
+        case "uniqueItems":
+            return f"{key}: found {_shown(found)}; allowed: each once{meaning}"
+        case _ if error.validator in _SIGNS or error.validator == "type":
+            return f"{key}: found {_shown(found)}; allowed: {_allowed(error)}{meaning}"
         case _:
-            return f"{key}: {error.message}{meaning}"
+            return f"{key}: {shortened(error.message, 300)}{meaning}"
 
 
-def _leaves(content: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str, Any]]:
+_SIGNS: Mapping[str, str] = {
+    "minimum": "≥ ",
+    "exclusiveMinimum": "> ",
+    "maximum": "≤ ",
+    "exclusiveMaximum": "< ",
+    "maxItems": "≤ ",
+    "maxProperties": "≤ ",
+    "maxLength": "≤ ",
+}
+
+
+def _allowed(error: Any) -> str:
+    value = error.validator_value
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    shown = f"{value:g}" if isinstance(value, float) else value
+    return f"{_SIGNS.get(error.validator, '')}{shown}"
+
+
+def _shown(value: Any) -> str:
+    """Show a value in a message; Python itself refuses to print some whole numbers."""
+    if isinstance(value, int) and value.bit_length() > 1000:
+        return f"a number of {value.bit_length()} bits"
+    try:
+        return shortened(repr(value), 200)
+    except (ValueError, RecursionError):
+        return f"a {type(value).__name__} that is too large to show"
+
+
+def _finite(value: float) -> bool:
+    try:
+        return isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _leaves(
+    content: Any, path: list[str | int] | None = None
+) -> Iterator[tuple[list[str | int], Any]]:
+    path = path or []
     if isinstance(content, Mapping | list):
         pairs = content.items() if isinstance(content, Mapping) else enumerate(content)
         for key, value in pairs:
-            yield from _leaves(value, (*path, key))
+            yield from _leaves(value, [*path, key])
     else:
-        yield _key(path), content
+        yield path, content
 
 
 def _key(path: Iterable[str | int]) -> str:
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text
 
 

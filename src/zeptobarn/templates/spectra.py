@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from zeptobarn.physics.detector import Detector, Source
 from zeptobarn.physics.halo import HALOS
 from zeptobarn.physics.rates import wimp_rate
 from zeptobarn.study.checks import largest_energy_keV
@@ -31,6 +32,8 @@ _LOWEST_KEV = 0.05
 _GRID_STEP_LOG = 0.01
 # Of electrons and photons: the rate jumps where a shell of the atom opens.
 _FINE_STEP_LOG = 0.002
+# Of all backgrounds of a detector: ten gigabytes and more.
+_MOST_IN_JOB = 300_000_000
 
 
 def spectrum(study: Study, name: str) -> pd.DataFrame:
@@ -46,17 +49,50 @@ def source_spectrum(study: Study, detector: str, source: str) -> pd.DataFrame | 
     return None if name is None else spectrum(study, name)
 
 
-def check_files(study: Study) -> None:
-    """Read every spectrum file that a study's detectors name, to find mistakes before a run.
+def check_rates(study: Study) -> None:
+    """Compute every background's spectrum, to find mistakes before a run.
 
     Raises
     ------
     ConfigError
-        See `read_spectrum`.
+        A spectrum's file is wrong (see `read_spectrum`), or a background has more events than
+        anyone expects: in a trial, or in the trials of a job.
     """
-    for settings in study.spectra().values():
-        if settings["kind"] == "csv":
-            read_spectrum(settings["path"])
+    in_job = min(study.trials, study.trials_per_batch)
+    for detector in study.detectors.values():
+        of_detector = {s.name: most_events(detector, s) for s in detector.sources}
+        for source, expected in of_detector.items():
+            if not expected <= study.most_events_per_trial:
+                raise ConfigError(
+                    f"source {source} of {detector.name}: found {expected:.3g} expected recoils "
+                    f"(or events of a formula) in livetime_day = {detector.livetime_day:g} × "
+                    f"fiducial_mass_kg = {detector.fiducial_mass_kg:g}; allowed: ≤ "
+                    f"most_events_per_trial = {study.most_events_per_trial:g}; is the rate in the "
+                    "unit of its key? Raise most_events_per_trial if it is meant"
+                )
+        together = sum(of_detector.values()) * in_job
+        if together > _MOST_IN_JOB:
+            raise ConfigError(
+                f"trials_per_batch: found {in_job} trials in a job, with up to "
+                f"{together / in_job:.3g} events each in {detector.name}; allowed: ≤ "
+                f"{_MOST_IN_JOB:.0e} events in a job"
+            )
+
+
+def most_events(detector: Detector, source: Source) -> float:
+    """Give the events of a background in the livetime, if all recoils that a response has are seen.
+
+    A formula says how many are in the analysis space.
+    """
+    if source.formula is not None:
+        rate = source.formula["events"] / source.formula["exposure_kg_day"]
+    elif source.spectrum is not None and source.recoil is not None:
+        energies = [
+            getattr(detector.apparatus, key)[source.recoil]
+            for key in ("response_cutoff_keV", "response_max_keV")
+        ]
+        rate = integrate(background_spectrum(source.spectrum), energies)[0]
+    return float(rate * detector.exposure_kg_day * source.rate_multiplier)
 
 
 def wimp_spectrum(
@@ -103,8 +139,22 @@ def wimp_spectrum(
 
 
 def background_spectrum(settings: Mapping[str, Any]) -> pd.DataFrame:
-    """Spectrum of a background, from its ``spectrum`` entry in a detector file."""
-    return _KINDS[settings["kind"]](settings)
+    """Spectrum of a background, from its ``spectrum`` entry in a detector file.
+
+    Raises
+    ------
+    ConfigError
+        See `read_spectrum`; or its numbers make rates that are not finite, or all 0.
+    """
+    with np.errstate(all="ignore"):
+        table = _KINDS[settings["kind"]](settings)
+    rates = table[COLUMNS[1]].to_numpy(dtype=float)
+    if not (np.isfinite(rates).all() and rates.any()):
+        raise ConfigError(
+            f"spectrum {settings['name']}: its numbers together make rates that are not finite, or "
+            f"all 0: found {dict(settings)}"
+        )
+    return table
 
 
 def write_spectrum(
