@@ -49,7 +49,6 @@ def shaped(name, *anchors, **shape):
             shaped("g1", 0, 6.5, relative_width=1),
             r"anchor 6\.5, xenon1t: s1_relative_light_yield: found .* ≤ 1/g1 = 1\.06",
         ),
-        (shaped("leff", -15, 0, 3), r"anchor -15, xenon1t: a nuclear recoil of .* photons; all"),
         (
             {"response": {"energy_bin_width_log": 0.0005}},
             r"energy_bin_width_log: found 0\.0005, up to .* energy bins \(nr\), with 77 × 70 bins",

@@ -9,6 +9,7 @@ from zeptobarn.study.slices.response import response_slice
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.tables import ResultError
 from zeptobarn.templates.response import (
+    check_light,
     compute_response,
     energy_edges,
     read_response,
@@ -104,6 +105,21 @@ def test_too_small_an_energy_range_is_refused(small_study):
     )
     with pytest.raises(ConfigError, match=r"response_max_keV\.nr: found 20; .*raise it"):
         compute_response(study, "xenon1t", "nr", "leff_0")
+
+
+def test_anchors_without_light_are_refused(small_study):
+    """The published curves reach to -3; straight on, light ends, at low energies first."""
+    (leff,) = (shape for shape in small_study.shapes if shape.parameter == "leff")
+
+    def at(lowest):
+        anchors = (lowest, *leff.anchors)
+        return replace(small_study, shapes=(replace(leff, anchors=anchors),))
+
+    check_light(at(-4))
+    name = next(iter(small_study.detectors))
+    for refuse in (check_light, lambda study: compute_response(study, name, "nr", "nominal")):
+        with pytest.raises(ConfigError, match=r"anchor -15, a nuclear recoil of .* photons; all"):
+            refuse(at(-15))
 
 
 def test_round_trip(tmp_path, small_study, response):

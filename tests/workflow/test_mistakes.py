@@ -111,8 +111,9 @@ def test_overlay(workflow, monkeypatch, text, message):
 def test_config_on_the_command_line(workflow):
     """A mistake there is in no file."""
     done = workflow.run("-n", "--config", "seed=1.0")
-    assert "--config: seed: found 1.0; allowed: integer" in done.stderr
-    assert "line 4: seed" not in done.stderr
+    text = done.stdout + done.stderr
+    assert "--config: seed: found 1.0; allowed: integer" in text
+    assert "line 4: seed" not in text
 
 
 @pytest.mark.slow

@@ -27,6 +27,7 @@ from zeptobarn.support.config import find_input
 from zeptobarn.support.locks import hold_job, hold_run, only_looks
 from zeptobarn.support.tables import digest
 from zeptobarn.support.verify import set_aside
+from zeptobarn.templates.response import check_light
 from zeptobarn.templates.spectra import check_rates
 
 # What --config says is in no file.
@@ -38,6 +39,7 @@ STUDY = study_from_settings(
     files=[] if workflow.config_settings.config else CONFIG_FILES,
 )
 check_rates(STUDY)
+check_light(STUDY)
 # A dry run, and a command that only looks at the study, take no lock and rename nothing.
 RUNS = not (workflow.output_settings.dryrun or only_looks(sys.argv))
 # Held as long as this process runs. A killed run leaves nothing that would have to be unlocked.

@@ -7,9 +7,6 @@ from itertools import product
 from math import ceil, log, prod
 from typing import Any
 
-import numpy as np
-
-from zeptobarn.physics.apparatus import Apparatus
 from zeptobarn.physics.consistency import check_apparatus
 from zeptobarn.physics.detector import Detector
 from zeptobarn.physics.formulas import shares
@@ -36,8 +33,6 @@ _YIELD_MODELS: Mapping[str, str] = {
     "er_component_3": "er_polynomial",
 }
 _MOST_ANCHORS = 200
-# Within three standard deviations every recoil has light; jobs need not load the yields for that.
-_LOWEST_SURE_LEFF = -3
 # Columns and parameters that are there in any study.
 _TAKEN = ("rate_multiplier", "wimp_rate")
 # A response's probabilities and variances, 16 bytes each, before zeros are left out.
@@ -156,8 +151,6 @@ def _check_shape(study: Study, shape: Shape, origin: str) -> None:
 def _check_anchor(detector: Detector, shape: Shape, value: float, place: str) -> None:
     """What a number changes must be allowed at the outermost anchors, too."""
     apparatus = detector.apparatus
-    if shape.parameter == "leff" and value < _LOWEST_SURE_LEFF:
-        _check_light(apparatus, value, f"{place}: at its anchor {value:g}, {detector.name}")
     if shape.parameter in _YIELD_RECOILS:
         return
     changed = getattr(apparatus, shape.parameter) * (1 + value * shape.relative_width)
@@ -172,20 +165,6 @@ def _check_anchor(detector: Detector, shape: Shape, value: float, place: str) ->
         shape.parameter: changed,
     }
     check_apparatus(replace(apparatus, **changes), f"{place}, {detector.name}")
-
-
-def _check_light(apparatus: Apparatus, leff: float, place: str) -> None:
-    from zeptobarn.physics.yields import Nuisances, detector_yields
-
-    energies = np.geomspace(
-        apparatus.response_cutoff_keV["nr"], apparatus.response_max_keV["nr"], 100
-    )
-    photons = detector_yields(apparatus, "nr", energies, Nuisances(leff=leff)).photons
-    if photons.min() < 0:
-        raise ConfigError(
-            f"{place}: a nuclear recoil of {energies[photons.argmin()]:.3g} keV would make "
-            f"{photons.min():.3g} photons; allowed: ≥ 0"
-        )
 
 
 def _check_intervals(study: Study, shapes: Mapping[str, Shape], origin: str) -> None:

@@ -46,9 +46,7 @@ def merge_files(files: Sequence[str | Path]) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        A file cannot be read (see `zeptobarn.support.config.read_yaml`), holds no keys, or asks for
-        coverage or published limits of what the study does not have. That an earlier file asks
-        for more is no mistake: an overlay's masses and detectors select from it.
+        A file cannot be read (see `zeptobarn.support.config.read_yaml`), or holds no keys.
     """
     merged: dict[str, Any] = {}
     for file in files:
@@ -56,7 +54,6 @@ def merge_files(files: Sequence[str | Path]) -> dict[str, Any]:
         if not isinstance(own, Mapping):
             raise ConfigError(f"{file}: found no keys with values; needed: at least one")
         merged = _merge(merged, own)
-        _check_selection(own, merged, str(file))
     return merged
 
 
@@ -97,7 +94,8 @@ def study_from_settings(
     origin
         File name for messages.
     files
-        Those that the content is from, for messages that name a line.
+        Those that the content is merged from, for messages that name a line. A file's own
+        coverage and published limits must then be of what the study has.
 
     Raises
     ------
@@ -134,11 +132,17 @@ def study_from_settings(
         **settings,
     )
     check_study(study, origin)
+    for i, file in enumerate(files):
+        _check_selection(read_yaml(file), merge_files(files[: i + 1]), str(file))
     return study
 
 
 def _check_selection(own: Mapping[str, Any], merged: Mapping[str, Any], file: str) -> None:
-    """What a file asks of the study must be there; types are the schema's to check."""
+    """Check that the study has what a file asks coverage and published limits of.
+
+    That an earlier file asks for more is no mistake: an overlay's masses and detectors select
+    from it.
+    """
     coverage = own.get("coverage")
     masses = coverage.get("masses_GeV") if isinstance(coverage, Mapping) else None
     for key, found, of_study in (

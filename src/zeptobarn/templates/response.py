@@ -26,6 +26,9 @@ _UNITS = {"energy_bin": "", "cs1_bin": "", "cs2_bin": "", "probability": "", "va
 _FINE_BELOW_KEV = 5.0
 _COARSE_FACTOR = 4
 
+# Within three standard deviations, where the curves are published, every recoil has light.
+_LOWEST_SURE_LEFF = -3
+
 # Probabilities of a recoil that quadrature need not keep.
 _NEGLIGIBLE = 1e-14
 
@@ -98,6 +101,36 @@ def apparatus_at(
     return apparatus, Nuisances(er_components=(c1, c2, c3), **changes)
 
 
+def check_light(study: Study) -> None:
+    """Check that nuclear recoils have light at each anchor, which a curve of leff may end below.
+
+    Raises
+    ------
+    ConfigError
+        The message names the shape, the anchor and an energy without light.
+    """
+    from zeptobarn.physics.yields import detector_yields
+
+    lowest = [
+        (name, shape.name, shape.anchors[0])
+        for shape in study.shapes
+        for name in shape.detectors
+        if shape.parameter == "leff" and shape.anchors[0] < _LOWEST_SURE_LEFF
+    ]
+    for detector, shape_name, value in lowest:
+        apparatus, nuisances = apparatus_at(study, detector, {shape_name: value})
+        energies = np.geomspace(
+            apparatus.response_cutoff_keV["nr"], apparatus.response_max_keV["nr"], 100
+        )
+        photons = detector_yields(apparatus, "nr", energies, nuisances).photons
+        if photons.min() < 0:
+            raise ConfigError(
+                f"shapes: {shape_name}: at its anchor {value:g}, a nuclear recoil of "
+                f"{energies[photons.argmin()]:.3g} keV in {detector} would make "
+                f"{photons.min():.3g} photons; allowed: ≥ 0"
+            )
+
+
 def compute_response(
     study: Study, detector: str, recoil: Recoil, anchor: str, threads: int = 1
 ) -> Response:
@@ -110,8 +143,9 @@ def compute_response(
     Raises
     ------
     ConfigError
-        Recoils at the upper end of the energy range are still accepted.
+        Recoils at the upper end of the energy range are still accepted, or see `check_light`.
     """
+    check_light(study)
     found = study.detectors[detector]
     edges = energy_edges(
         found.apparatus.response_cutoff_keV[recoil],
