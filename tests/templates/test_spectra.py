@@ -149,7 +149,9 @@ def test_events_that_nobody_expects():
     """A rate per tonne and year in the key per kilogram and day, 365,000 times too many."""
     flat = {"kind": "flat", "name": "er", "range_keV": [0, 15]}
     wrong = with_er(spectrum={**flat, "rate_per_kg_day_keV": 365e3 * 2e-4})
-    with pytest.raises(ConfigError, match=r"source er of xenon1t: found 3\.86e\+07 expected") as e:
+    with pytest.raises(
+        ConfigError, match=r"xenon1t.yaml: source er: found 3\.86e\+07 expected"
+    ) as e:
         check_rates(wrong)
     for name in (
         "livetime_day = 34.2",
@@ -161,7 +163,7 @@ def test_events_that_nobody_expects():
     check_rates(meant)
     with pytest.raises(ConfigError, match=r"trials_per_batch: found 500 trials in a job, with"):
         check_rates(dataclasses.replace(meant, trials_per_batch=500))
-    with pytest.raises(ConfigError, match=r"source er of xenon1t: found inf expected"):
+    with pytest.raises(ConfigError, match=r"xenon1t.yaml: source er: found inf expected"):
         check_rates(with_er(rate_multiplier=np.inf))
 
 

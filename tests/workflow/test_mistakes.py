@@ -96,7 +96,7 @@ def test_yaml_syntax_of_the_study(workflow):
         ("trials: 5\nmasses_GeV: &a [10, *a]\n", "overlay.yaml, line 2: found a value that"),
         ("seed: 1.0\n", "overlay.yaml, line 1: seed: found 1.0; allowed: integer"),
         ("trials: 1000000\ntrials_per_batch: 1\n", "allowed: 100000 in all: more trials_per"),
-        ("most_events_per_trial: 50\n", "source er of xenon1t: found 105 expected recoils"),
+        ("most_events_per_trial: 50\n", "xenon1t.yaml: source er: found 105 expected recoils"),
     ],
 )
 def test_overlay(workflow, monkeypatch, text, message):

@@ -64,8 +64,9 @@ def check_rates(study: Study) -> None:
         for source, expected in of_detector.items():
             if not expected <= study.most_events_per_trial:
                 raise ConfigError(
-                    f"source {source} of {detector.name}: found {expected:.3g} expected recoils "
-                    f"(or events of a formula) in livetime_day = {detector.livetime_day:g} × "
+                    f"config/detectors/{detector.name}.yaml: source {source}: found "
+                    f"{expected:.3g} expected recoils (or events of a formula) in "
+                    f"livetime_day = {detector.livetime_day:g} × "
                     f"fiducial_mass_kg = {detector.fiducial_mass_kg:g}; allowed: ≤ "
                     f"most_events_per_trial = {study.most_events_per_trial:g}; is the rate in the "
                     "unit of its key? Raise most_events_per_trial if it is meant"
