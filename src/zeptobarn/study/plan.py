@@ -5,7 +5,7 @@ from math import ceil, prod
 from zeptobarn.study.study import Study, signal_recoil
 from zeptobarn.support.config import ConfigError
 
-# Snakemake takes minutes, and gigabytes, to plan as many; ten times fewer are worth a word.
+# Snakemake lists jobs one by one before it starts; ten times fewer are worth a word.
 MOST_JOBS = 100_000
 _MANY_JOBS = 10_000
 
