@@ -32,7 +32,8 @@ from zeptobarn.summary.summary import (
 )
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.tables import ResultError, read_csv, read_parquet, write_csv
+from zeptobarn.support.inputs import read_table
+from zeptobarn.support.tables import ResultError, read_parquet, write_csv
 from zeptobarn.templates.templates import read_template
 
 ROOT = Path(__file__).parents[1]
@@ -175,7 +176,7 @@ def read_numbers(file: Path) -> pd.DataFrame:
     if not file.is_file():
         return pd.DataFrame(columns=columns).astype({"value": float, "error": float})
     try:
-        table = read_csv(file).reset_index(drop=True)
+        table = read_table(file).reset_index(drop=True)
         if list(table.columns) != columns or table.duplicated(KEYS).any():
             raise ValueError("other columns, or a number that stands in two rows")
         return table.assign(

@@ -28,12 +28,17 @@ def test_other_columns_and_orders(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("label,mass_GeV\nA,50\n", "found columns label, mass_GeV; missing: interaction, cross_s"),
+        ("label,mass_GeV\nA,50\n", "found columns 'label', 'mass_GeV'; needed: 'label', 'interac"),
         (HEADER + "\nA,SI,50,1e-46,limit,here,too\n", "row 2: found 7 values; allowed: 6"),
         (HEADER + "\nA,SI,50,x,limit,here\n", "row 2: found mass_GeV=50, cross_.*=x; allowed: fin"),
         (HEADER + "\nA,SI,50,0,limit,here\n", "row 2: found mass_GeV=50.0, .*=0.0; .* above 0"),
         (HEADER + ",v0_km_s\nA,SI,50,1e-46,limit,here,\n", "row 2: .*v0_km_s=.*; allowed: finite"),
         (HEADER + ",v0_km_s\nA,SI,50,1e-46,limit,here,0\n", "row 2: .*v0_km_s=0.0; .* above 0"),
+        (
+            HEADER + "\nA,SI,1e-46,50,limit,here\n",
+            "row 2: .*cm2=50.0; allowed: .* in cm², below",
+        ),
+        (HEADER + "\n", "found no rows; allowed: at least 1"),
         (HEADER + "\nA,SI,50,1e-46,lim,here\n", "row 2: found kind=lim; allowed: limit, median_s"),
     ],
 )

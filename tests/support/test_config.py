@@ -159,7 +159,7 @@ def test_detector_mistakes(tmp_path, key, value, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("radius_cm,z_cm\n0,0\n", r"found columns radius_cm, z_cm; allowed: .*relative_yield"),
+        ("radius_cm,z_cm\n0,0\n", r"found columns 'radius_cm', 'z_cm'; needed: .*relative_yield"),
         ("{c}\n0,-90,1\n0,0,1\n50,-90,1\n", r"found 3 points of 2 radii × 2 z; allowed: every"),
         ("{c}\n0,-90,1\n0,-90,1\n", r"row 3: found radius_cm=0.0, z_cm=-90.0, .*each point once"),
         ("{c}\n0,-90,x\n0,0,1\n", r"row 2: found .*relative_yield=x; allowed: finite"),

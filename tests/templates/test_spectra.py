@@ -103,7 +103,7 @@ def test_normalised_exponentials():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("energy,rate_per_kg_day_keV\n1,2\n2,3\n", "found columns energy.*allowed: recoil_energy"),
+        ("energy,rate_per_kg_day_keV\n1,2\n2,3\n", "found columns 'energy.*needed: 'recoil_energy"),
         ("{e},{r}\n1,2\n", "found 1 rows; allowed: at least 2"),
         ("{e},{r}\n1,2\n2,-3\n", "row 3: rate_per_kg_day_keV is negative: found 2, -3"),
         ("{e},{r}\n2,2\n1,3\n", "row 3: recoil_energy_keV does not increase: found 1, 3"),
@@ -111,7 +111,7 @@ def test_normalised_exponentials():
         ("{e},{r}\n1,2\n2,x\n", "row 3: found recoil_energy_keV=2, rate.*=x; allowed: fin"),
         ("{e},{r}\n1,2,3\n2,3,4\n", "row 2: found 3 values; allowed: 2, one for each column"),
         ("{e},{r}\n1,2\n\n2,-3\n", "row 4: rate_per_kg_day_keV is negative: found 2, -3"),
-        ("{e},{r},{r}\n1,2,3\n2,3,4\n", "found columns .*; allowed: each name once"),
+        ("{e},{r},{r}\n1,2,3\n2,3,4\n", "found columns .*; allowed: each once"),
         ("{e},{r}\n1,0\n2,0\n", "the rate is zero everywhere"),
     ],
 )

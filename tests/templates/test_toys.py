@@ -120,11 +120,11 @@ def test_round_trip(tmp_path, toys, small_study):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("cs1,s2\n1,2\n", "found columns 'cs1', 's2'; needed: 'cs1' and 'cs2', once each"),
-        ("cS1,cS2\n1,2\n", "found columns 'cS1', 'cS2'; needed: 'cs1' and 'cs2'"),
-        ("5.83,1073\n7.85,1039\n", "found columns '5.83', '1073'; needed: 'cs1' and 'cs2'"),
-        ("cs1,cs2,cs2\n1,2,3\n", "found columns 'cs1', 'cs2', 'cs2'; allowed: each name once"),
-        ("cs1,cs2\n1,2,9\n", r"row 2: found 3 values; allowed: 2, .* \(cs1, cs2\)"),
+        ("cs1,s2\n1,2\n", "found columns 'cs1', 's2'; needed: 'cs1', 'cs2', once each"),
+        ("cS1,cS2\n1,2\n", "found columns 'cS1', 'cS2'; needed: 'cs1', 'cs2'"),
+        ("5.83,1073\n7.85,1039\n", "found columns '5.83', '1073'; needed: 'cs1', 'cs2'"),
+        ("cs1,cs2,cs2\n1,2,3\n", "found columns 'cs1', 'cs2', 'cs2'; allowed: each once"),
+        ("cs1,cs2\n1,2,9\n", r"row 2: found 3 values; allowed: 2, .* \('cs1', 'cs2'\)"),
         ("cs1,cs2,day\n1,2,9\n1,2\n", "row 3: found 2 values; allowed: 3"),
         ("cs1,cs2\n1,2\n3,\n", r"row 3: found cs1=3, cs2=\(empty\); allowed: finite"),
         ("cs1,cs2\n1,2\n3,x\n", "row 3: found cs1=3, cs2=x; allowed: finite"),
@@ -137,6 +137,21 @@ def test_bad_event_files(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ConfigError, match=rf"events\.csv: {message}"):
         read_events(path)
+
+
+def test_toys_are_events_one_dataset_at_a_time(tmp_path, toys, small_study):
+    """Together they would give the limit of a thousand times the livetime."""
+    files = tmp_path / "events.parquet", tmp_path / "truth.parquet"
+    write_toys(small_study, "xenon1t", toys, *files)
+    for read in (lambda: read_events(files[0]), lambda: check_events(toys.events, "data")):
+        with pytest.raises(ConfigError, match="the events of 1000 datasets in the column 'trial'"):
+            read()
+    one = dataclasses.replace(toys, events=toys.events[toys.events["trial"] == 7])
+    write_toys(small_study, "xenon1t", one, *files)
+    expected = one.events[["cs1", "cs2"]].to_numpy()
+    np.testing.assert_array_equal(read_events(files[0]), expected)
+    with pytest.raises(ConfigError, match=r"truth\.parquet: found columns 'trial', "):
+        read_events(files[1])
 
 
 def test_event_files_with_more_than_the_areas(tmp_path):
@@ -191,6 +206,7 @@ def test_a_table_that_pandas_has_shifted(tmp_path, rows):
         ),
         ([1.0, 1.5], [1e3, 2e3], r"; 10 to the power of cs1 puts 2 inside"),
         ([1.0, 1.5], [3.0, 3.5], r"; 10 to the power of cs1 and cs2 puts 2 inside"),
+        ([1e3, 2e3, 1.0], [10.0, 20.0, 1.0], r"; with cs1 and cs2 swapped, 2 would lie inside"),
         ([1.0, 10.0], [3e5, 40.0], r"398\.11 to 50119 phd$"),
         ([10.0], [0.0], r"the only event lies outside"),
     ],

@@ -60,7 +60,7 @@ def test_detector(workflow, old, new, message):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("rate_per_kg_day_keV", "rate", "cevns_8b.csv: found columns recoil_energy_keV, rate;"),
+        ("rate_per_kg_day_keV", "rate", "cevns_8b.csv: found columns 'recoil_energy_keV', 'rate';"),
         ("0.052009,", "0.04,", "cevns_8b.csv: row 3: recoil_energy_keV does not increase"),
         ("0.0053813", "-0.0053813", "cevns_8b.csv: row 3: rate_per_kg_day_keV is negative"),
     ],

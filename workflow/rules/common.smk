@@ -24,8 +24,8 @@ from zeptobarn.summary.report import outcomes_slice
 from zeptobarn.summary.summary import limit_files
 from zeptobarn.support import paths, reachable
 from zeptobarn.support.config import find_input
+from zeptobarn.support.inputs import file_digest
 from zeptobarn.support.locks import hold_job, hold_run, only_looks
-from zeptobarn.support.tables import digest
 from zeptobarn.support.verify import set_aside
 from zeptobarn.templates.response import check_light
 from zeptobarn.templates.spectra import check_rates
@@ -287,19 +287,21 @@ def reported(name, caption, category, result, **labels):
 def published_files(detectors):
     """Give the published limits that are drawn beside the detectors' own.
 
-    Their age does not count, see the rule `spectrum`; what they say does, see below.
+    A name without its ending is that of a CSV. Their age does not count, see the rule `spectrum`;
+    what they say does, see below.
     """
     names = [name for d in detectors for name in STUDY.published.get(d, ())]
-    files = [f"resources/published/{name}.csv" for name in names]
+    files = [
+        f"resources/published/{name}"
+        + ("" if name.endswith((".csv", ".csv.gz", ".parquet")) else ".csv")
+        for name in names
+    ]
     return [ancient(str(find_input(file, [Path(".")]))) for file in files]
 
 
 def published_slice(detectors):
     """Give what the published limits say: figures depend on it."""
-    return [
-        digest(Path(file).read_text(encoding="utf-8"))
-        for file in published_files(detectors)
-    ]
+    return list(map(file_digest, published_files(detectors)))
 
 
 list(map(read_published, published_files(STUDY.detectors)))  # mistakes before a run

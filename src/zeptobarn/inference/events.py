@@ -16,7 +16,8 @@ from zeptobarn.support.strict_yaml import shortened
 from zeptobarn.templates.density import bin_index
 from zeptobarn.templates.toys import Toys, bins_of, check_events, read_events
 
-Events = pd.DataFrame | str | Path
+# An array with named fields counts as a table.
+Events = pd.DataFrame | NDArray[np.void] | str | Path
 
 # Longest livetime, as in a detector file.
 _MOST_DAYS = 100_000
@@ -74,7 +75,7 @@ def sort_observed(
     Parameters
     ----------
     data
-        By detector, in the order of the likelihood's: events, or a CSV file of them.
+        By detector, in the order of the likelihood's: events, or a CSV or Parquet file of them.
     livetimes_day
         The data's own livetimes (days), by detector, where they are not the detectors'.
 
@@ -86,12 +87,12 @@ def sort_observed(
     bins, exposure, start, outside = [], [], 0, {}
     for name, given in data.items():
         detector = study.detectors[name]
-        if isinstance(given, pd.DataFrame):
-            origin = "data" if len(data) == 1 else f"data of {name}"
-            events = check_events(given, origin)
-        else:
+        origin = "data" if len(data) == 1 else f"data of {name}"
+        if isinstance(given, str | Path):
             origin = str(given)
             events = read_events(given)
+        else:
+            events = check_events(_table(given, origin), origin)
         found = bins_of(detector, events, origin)
         outside[name] = int((found < 0).sum())
         bins.append(start + found[found >= 0])
@@ -118,4 +119,21 @@ def _livetime(found: Any) -> float:
     raise ConfigError(
         f"livetime_day: found {shortened(repr(found))}; allowed: a number of days above 0 and "
         f"≤ {_MOST_DAYS}"
+    )
+
+
+def _table(given: object, origin: str) -> pd.DataFrame:
+    """Give a table, or an array with named fields, as a table: nothing without names."""
+    if isinstance(given, pd.DataFrame):
+        return given
+    if isinstance(given, np.ndarray) and given.dtype.names and given.ndim == 1:
+        return pd.DataFrame({name: given[name] for name in given.dtype.names})
+    what = (
+        f"an array of shape {given.shape}"
+        if isinstance(given, np.ndarray)
+        else f"a {type(given).__name__}"
+    )
+    raise ConfigError(
+        f"{origin}: found {what}, whose columns have no names; allowed: a file, or "
+        "pandas.DataFrame({'cs1': ..., 'cs2': ...}) with an array of areas for each"
     )

@@ -97,8 +97,9 @@ class Model:
         Parameters
         ----------
         data
-            Events with ``cs1`` and ``cs2`` (the detector's area unit), or a CSV file of them;
-            of a combination, one for each detector, by name.
+            Events with ``cs1`` and ``cs2`` (the detector's area unit): a table, an array with
+            named fields, or a CSV or Parquet file; of a combination, one for each detector, by
+            name.
         interval
             Name of one of the study's intervals.
         livetime_day

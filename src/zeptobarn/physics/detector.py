@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from zeptobarn.physics.apparatus import LIGHT_YIELDS, Apparatus, LightYield, Recoil
 from zeptobarn.physics.consistency import check_detector
 from zeptobarn.support.config import ConfigError, find_input, read_yaml, validate
+from zeptobarn.support.inputs import check_columns, numbers, read_table, refuse_rows
 from zeptobarn.support.shipped import names_of_detectors, shipped
-from zeptobarn.support.tables import numbers, read_table, refuse_rows
 
 Rate = Literal["free", "fixed", "normal", "log_normal"]
 
@@ -210,16 +210,15 @@ def _read_map(path: Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        A column is missing, a value is no finite number, or a point of the grid is missing.
+        A column is missing, a value is no finite number, a radius or a yield is negative, or a
+        point of the grid is missing.
     """
     columns = ["radius_cm", "z_cm", "relative_yield"]
     table = read_table(path)
-    if sorted(table.columns) != sorted(columns):
-        raise ConfigError(
-            f"{path}: found columns {', '.join(map(str, table.columns))}; "
-            f"allowed: {', '.join(columns)}"
-        )
+    check_columns(table, columns, str(path), others=False)
     grid = numbers(table, columns, str(path))
+    negative = (grid[["radius_cm", "relative_yield"]].min(axis=1) < 0).to_numpy()
+    refuse_rows(grid, negative, str(path), "radii and yields of at least 0")
     refuse_rows(grid, grid.duplicated(columns[:2]).to_numpy(), str(path), "each point once")
     wide = grid.pivot(index="radius_cm", columns="z_cm", values="relative_yield")
     if wide.isna().to_numpy().any() or min(wide.shape) < 2:

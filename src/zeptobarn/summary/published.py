@@ -5,10 +5,12 @@ from pathlib import Path
 import pandas as pd
 
 from zeptobarn.support.config import ConfigError
+from zeptobarn.support.inputs import check_columns, numbers, read_table, refuse_rows
 from zeptobarn.support.mathtext import unreadable
-from zeptobarn.support.tables import numbers, read_csv, refuse_rows
 
 KINDS = ("limit", "median_sensitivity")
+# Masses stand in place of cross sections, or another unit, from here on: a nucleus has 1e-24 cm².
+_LARGEST_CM2 = 1e-20
 
 
 def read_published(path: str | Path) -> pd.DataFrame:
@@ -22,16 +24,16 @@ def read_published(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     ConfigError
-        A column is missing, a kind is unknown, a text cannot be drawn, or a mass, cross section
-        or speed is not above 0; the message names the row. See
-        `zeptobarn.support.tables.read_csv`, too.
+        A column or all rows are missing, a kind is unknown, a text cannot be drawn, a mass, cross
+        section or speed is not above 0, or a cross section is none in cm²; the message names the
+        row. See `zeptobarn.support.inputs.read_table`, too.
     """
-    table = read_csv(path)
-    needed = ["label", "interaction", "mass_GeV", "cross_section_cm2", "kind"]
-    if missing := [name for name in needed if name not in table.columns]:
-        raise ConfigError(
-            f"{path}: found columns {', '.join(table.columns)}; missing: {', '.join(missing)}"
-        )
+    table = read_table(path)
+    check_columns(
+        table, ["label", "interaction", "mass_GeV", "cross_section_cm2", "kind"], str(path)
+    )
+    if table.empty:
+        raise ConfigError(f"{path}: found no rows; allowed: at least 1")
     speed = [name for name in ("v0_km_s",) if name in table.columns]
     values = numbers(table, ["mass_GeV", "cross_section_cm2", *speed], str(path))
     refuse_rows(values, (values.min(axis=1) <= 0).to_numpy(), str(path), "numbers above 0")
@@ -39,6 +41,8 @@ def read_published(path: str | Path) -> pd.DataFrame:
         for text in table[key].dropna().unique() if key in table.columns else ():
             if reason := unreadable(str(text)):
                 raise ConfigError(f"{path}: {key}: found {str(text)!r}: {reason}")
+    large = values["cross_section_cm2"].to_numpy() >= _LARGEST_CM2
+    refuse_rows(values, large, str(path), f"cross sections in cm², below {_LARGEST_CM2:g}")
     unknown = ~table["kind"].isin(KINDS).to_numpy()
     refuse_rows(table[["kind"]], unknown, str(path), ", ".join(KINDS))
     return table.assign(**{str(name): column for name, column in values.items()})

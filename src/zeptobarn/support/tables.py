@@ -1,6 +1,5 @@
 """Result files: Parquet and CSV, written whole or not at all, with their provenance."""
 
-import csv
 import hashlib
 import json
 import os
@@ -11,11 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from zeptobarn.support.config import ConfigError
 from zeptobarn.support.content import content, difference
 
 if TYPE_CHECKING:
@@ -167,119 +163,6 @@ def _read_checked(path: Path, columns: Sequence[str] | None) -> tuple["pa.Table"
             f"{path}: damaged: no column {missing[0]}; delete it and run again"
         )
     return arrow, metadata
-
-
-def read_csv(path: str | Path) -> pd.DataFrame:
-    """Read a user's CSV: a header of names, then rows of as many values, all between commas.
-
-    Every value stands under the name above it. (`pandas.read_csv` takes the first values of rows
-    that are longer than the header for an index, and moves all others to the left.) Spaces around
-    names and values, quotes, blank lines, a byte-order mark and the line ends of any system change
-    nothing, nor does a comma at the end of every line, the header included.
-
-    Returns
-    -------
-    The values as text, see `numbers`; the index is the line of each row in the file.
-
-    Raises
-    ------
-    ConfigError
-        The file is missing or is no CSV in UTF-8, holds a comment, a name twice, or a row of
-        another length than the header; the message names the row.
-    """
-    try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, skipinitialspace=True, strict=True)
-            rows = {}
-            for fields in reader:
-                rows[reader.line_num] = [field.strip() for field in fields]
-    except OSError as error:
-        raise ConfigError(f"{path}: {_why(error)}") from None
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not a CSV file: {error}") from None
-    rows = {line: fields for line, fields in rows.items() if fields not in ([], [""])}
-    if not rows:
-        raise ConfigError(f"{path}: not a CSV file: there is no header")
-    for line, fields in rows.items():
-        if fields[0].startswith("#"):
-            raise ConfigError(
-                f"{path}: row {line}: found a comment, {','.join(fields)!r}; allowed: the names of "
-                "the columns, then their values"
-            )
-    if all(len(fields) > 1 and not fields[-1] for fields in rows.values()):
-        rows = {line: fields[:-1] for line, fields in rows.items()}
-    (_, names), *values = rows.items()
-    if len(set(names)) < len(names):
-        raise ConfigError(
-            f"{path}: found columns {', '.join(map(repr, names))}; allowed: each name once"
-        )
-    for line, fields in values:
-        if len(fields) != len(names):
-            raise ConfigError(
-                f"{path}: row {line}: found {len(fields)} value{'s' * (len(fields) > 1)}; allowed: "
-                f"{len(names)}, one for each column of the header ({', '.join(names)})"
-            )
-    return pd.DataFrame([fields for _, fields in values], [line for line, _ in values], names, str)
-
-
-def numbers(table: pd.DataFrame, columns: Sequence[str], origin: str) -> pd.DataFrame:
-    """Give columns of a table as numbers.
-
-    Parameters
-    ----------
-    origin
-        What a message calls the table.
-
-    Raises
-    ------
-    ConfigError
-        A value is no finite number; the message names the row by the table's index.
-    """
-    found = pd.DataFrame(
-        {name: pd.to_numeric(table[name], errors="coerce") for name in columns}, dtype=float
-    )
-    bad = ~np.isfinite(found.to_numpy()).all(axis=1)
-    refuse_rows(table[list(columns)], bad, origin, "finite numbers")
-    return found
-
-
-def refuse_rows(table: pd.DataFrame, bad: NDArray[np.bool_], origin: str, allowed: str) -> None:
-    """Refuse a table that has bad rows, marked in an array of shape (rows,).
-
-    Raises
-    ------
-    ConfigError
-        There is one; the message names the first by the table's index, and what it holds.
-    """
-    if bad.any():
-        row = int(np.argmax(bad))
-        values = ((name, str(table[name].iloc[row])) for name in table.columns)
-        found = ", ".join(f"{name}={value or '(empty)'}" for name, value in values)
-        raise ConfigError(f"{origin}: row {table.index[row]}: found {found}; allowed: {allowed}")
-
-
-def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a user's table: Parquet where the name says so, else CSV.
-
-    Raises
-    ------
-    ConfigError
-        The file is missing or is no such file.
-    """
-    if Path(path).suffix != ".parquet":
-        return read_csv(path)
-    import pyarrow as pa
-
-    try:
-        return pd.read_parquet(path)
-    except OSError as error:
-        raise ConfigError(f"{path}: {_why(error)}") from None
-    except pa.ArrowInvalid as error:
-        raise ConfigError(f"{path}: not a Parquet file: {error}") from None
-
-
-def _why(error: OSError) -> str:
-    return "no such file" if isinstance(error, FileNotFoundError) else f"not readable: {error}"
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:

@@ -20,7 +20,8 @@ from zeptobarn.study.checks import largest_energy_keV
 from zeptobarn.study.slices.spectrum import spectrum_slice
 from zeptobarn.study.study import Study, signal_recoil
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.tables import numbers, read_csv, read_parquet, write_csv, write_parquet
+from zeptobarn.support.inputs import check_columns, numbers, read_table
+from zeptobarn.support.tables import read_parquet, write_csv, write_parquet
 
 COLUMNS = ["recoil_energy_keV", "rate_per_kg_day_keV"]
 
@@ -179,7 +180,7 @@ def read_result(study: Study, name: str, path: str | Path) -> pd.DataFrame:
 
 
 def read_spectrum(path: str | Path) -> pd.DataFrame:
-    """Read and check a user's spectrum, a CSV.
+    """Read and check a user's spectrum, CSV or Parquet.
 
     Raises
     ------
@@ -187,12 +188,8 @@ def read_spectrum(path: str | Path) -> pd.DataFrame:
         A column is missing or unknown, a value is not a number, an energy does not increase, or
         a rate is negative; the message names the row.
     """
-    table = read_csv(path)
-    if sorted(table.columns) != sorted(COLUMNS):
-        raise ConfigError(
-            f"{path}: found columns {', '.join(map(str, table.columns))}; "
-            f"allowed: {', '.join(COLUMNS)}"
-        )
+    table = read_table(path)
+    check_columns(table, COLUMNS, str(path), others=False)
     if len(table) < 2:
         raise ConfigError(f"{path}: found {len(table)} rows; allowed: at least 2")
     energy, rate = numbers(table, COLUMNS, str(path)).to_numpy().T

@@ -12,8 +12,15 @@ from zeptobarn.physics.detector import AnalysisSpace, Detector, Source
 from zeptobarn.study.slices.toys import toys_slice
 from zeptobarn.study.study import Shape, Study
 from zeptobarn.support.config import ConfigError
+from zeptobarn.support.inputs import (
+    check_columns,
+    numbers,
+    read_table,
+    refuse_rows,
+    refuse_shifted,
+)
 from zeptobarn.support.streams import stream
-from zeptobarn.support.tables import numbers, read_csv, read_parquet, refuse_rows, write_parquet
+from zeptobarn.support.tables import read_parquet, write_parquet
 from zeptobarn.templates.density import bin_index
 from zeptobarn.templates.templates import Template, fix_shapes
 
@@ -180,14 +187,14 @@ def read_toys(
 
 
 def read_events(path: str | Path) -> pd.DataFrame:
-    """Read observed events: a CSV with the columns ``cs1`` and ``cs2``.
+    """Read observed events: CSV or Parquet with the columns ``cs1`` and ``cs2``.
 
     Raises
     ------
     ConfigError
-        See `zeptobarn.support.tables.read_csv` and `check_events`.
+        See `zeptobarn.support.inputs.read_table` and `check_events`.
     """
-    return check_events(read_csv(path), str(path))
+    return check_events(read_table(path), str(path))
 
 
 def check_events(table: pd.DataFrame, origin: str) -> pd.DataFrame:
@@ -205,22 +212,17 @@ def check_events(table: pd.DataFrame, origin: str) -> pd.DataFrame:
     Raises
     ------
     ConfigError
-        A column is missing or there twice, a value is not finite or is negative, or a table looks
-        like what `pandas.read_csv` makes of rows longer than their header, of which it turns the
-        first values into an index; the message names the row by the table's index.
+        A column is missing or there twice, a value is not finite or is negative, the events are
+        those of several trials of ours, or a table looks shifted, see
+        `zeptobarn.support.inputs.refuse_shifted`; the message names the row by the table's index.
     """
-    found = list(table.columns)
-    if any(found.count(name) != 1 for name in ("cs1", "cs2")):
+    check_columns(table, ("cs1", "cs2"), origin)
+    refuse_shifted(table, origin)
+    trials = list(dict.fromkeys(table["trial"])) if "trial" in table.columns else []
+    if len(trials) > 1:
         raise ConfigError(
-            f"{origin}: found columns {', '.join(map(repr, found))}; "
-            "needed: 'cs1' and 'cs2', once each"
-        )
-    levels = [table.index.get_level_values(level) for level in range(table.index.nlevels)]
-    if any(level.name is None and level.dtype.kind == "f" for level in levels):
-        raise ConfigError(
-            f"{origin}: found a nameless index of decimal numbers (first: {table.index[0]}), "
-            "as pandas makes it of rows longer than their header; give the file itself, or name "
-            "the index if it is meant"
+            f"{origin}: found the events of {len(trials)} datasets in the column 'trial'; allowed: "
+            f"those of one, such as events[events['trial'] == {trials[0]}]"
         )
     values = numbers(table, ("cs1", "cs2"), origin)
     refuse_rows(values, (values.min(axis=1) < 0).to_numpy(), origin, "areas of at least 0")
@@ -242,7 +244,7 @@ def bins_of(detector: Detector, events: pd.DataFrame, origin: str) -> NDArray[np
     ConfigError
         There are events, and all are outside: a limit from them would be that of an empty dataset,
         the strongest that there is. The message names both ranges, and how many events would be
-        inside if one of the columns (or both) held log10 of the area.
+        inside if the columns were swapped, or one of them (or both) held log10 of the area.
     """
     space, unit = detector.space, detector.area_unit
     cs1, cs2 = events["cs1"].to_numpy(), events["cs2"].to_numpy()
@@ -259,22 +261,27 @@ def bins_of(detector: Detector, events: pd.DataFrame, origin: str) -> NDArray[np
     which = "the only event lies" if len(bins) == 1 else f"all {len(bins)} events lie"
     raise ConfigError(
         f"{origin}: {which} outside the analysis space of {detector.name}: found {ranges[0]}; "
-        f"allowed: {ranges[1]}{_log10_hint(space, cs1, cs2)}"
+        f"allowed: {ranges[1]}{_hint(space, cs1, cs2)}"
     )
 
 
-def _log10_hint(space: AnalysisSpace, cs1: NDArray[np.float64], cs2: NDArray[np.float64]) -> str:
-    """Of events that all lie outside: which column seems to hold log10 of the area, if any."""
+def _hint(space: AnalysisSpace, cs1: NDArray[np.float64], cs2: NDArray[np.float64]) -> str:
+    """Of events that all lie outside: what most of them seem to be, if any lie inside as that."""
     with np.errstate(over="ignore"):
         first, second = 10**cs1, 10**cs2
-    for name, x, y in (
-        ("cs2", cs1, second),
-        ("cs1", first, cs2),
-        ("cs1 and cs2", first, second),
-    ):
-        if n := int((bin_index(space, x, y) >= 0).sum()):
-            return f"; 10 to the power of {name} puts {n} inside: give areas, not their log10"
-    return ""
+    guesses = {
+        "; with cs1 and cs2 swapped, {} would lie inside: give each under its own name": (cs2, cs1),
+    } | {
+        f"; 10 to the power of {name} puts {{}} inside: give areas, not their log10": areas
+        for name, areas in {
+            "cs2": (cs1, second),
+            "cs1": (first, cs2),
+            "cs1 and cs2": (first, second),
+        }.items()
+    }
+    inside = {text: int((bin_index(space, *areas) >= 0).sum()) for text, areas in guesses.items()}
+    likeliest = max(inside, key=inside.__getitem__)
+    return likeliest.format(inside[likeliest]) if inside[likeliest] else ""
 
 
 def _rate_centre(source: Source, redrawn: bool, rng: np.random.Generator) -> float:

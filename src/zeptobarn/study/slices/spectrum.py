@@ -1,14 +1,13 @@
 """What a spectrum depends on."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from zeptobarn.physics.halo import (
     HALOS,
 )
 from zeptobarn.study.study import Study
-from zeptobarn.support.tables import digest
+from zeptobarn.support.inputs import file_digest
 
 
 def spectrum_slice(study: Study, name: str) -> dict[str, Any]:
@@ -17,5 +16,5 @@ def spectrum_slice(study: Study, name: str) -> dict[str, Any]:
         return {"interaction": signal[0], "mass_GeV": signal[1], "halo": asdict(HALOS[study.halo])}
     settings = dict(study.spectra()[name])
     if "path" in settings:
-        settings["content"] = digest(Path(settings.pop("path")).read_text(encoding="utf-8"))
+        settings["content"] = file_digest(settings.pop("path"))
     return settings
