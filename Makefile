@@ -17,16 +17,24 @@
 .DEFAULT_GOAL := run
 PYTHON ?= python3
 CORES  ?= all
-RESULTS = $(shell sed -n 's/^results: *\([^ \#]*\).*/\1/p' config/config.yaml)
+RESULTS = $(shell sed -n 's/^results: *["'\'']*\([^"'\''\#]*[^"'\''\# ]\).*/\1/p' config/config.yaml)
+# Elsewhere where the checkout's path has a space: make VENV=/path/to/venv
 VENV   := .venv
-BIN    := $(CURDIR)/$(VENV)/bin
+BIN    := $(if $(filter /%,$(VENV)),$(VENV),$(CURDIR)/$(VENV))/bin
 
 # Snakemake's jobs find the environment's programs first.
 export PATH := $(BIN):$(PATH)
 
+# Snakemake and the kernels keep files there, and Snakemake does not start without.
+ifneq ($(shell d="$${XDG_CACHE_HOME:-$$HOME/.cache}"; mkdir -p "$$d" 2>/dev/null && test -w "$$d" && echo yes),yes)
+export XDG_CACHE_HOME := $(CURDIR)/.snakemake/home
+endif
+
 $(VENV)/.ready: requirements.lock pyproject.toml tools/make_venv.sh
-	PYTHON=$(PYTHON) bash tools/make_venv.sh $(VENV)
-	$(BIN)/python tools/compile_kernels.py
+	@case "$(BIN)" in *" "*) echo "error: Snakemake does not quote the path of Python, and $(BIN) has a space:" \
+	    "make VENV=/a/path/without/spaces" >&2; exit 1;; esac
+	PYTHON="$(PYTHON)" bash tools/make_venv.sh $(VENV)
+	$(VENV)/bin/python tools/compile_kernels.py
 	touch $@
 
 .PHONY: setup run quick report test test-quick numbers numbers-update lint architecture bench bench-templates bench-densities \
@@ -36,7 +44,7 @@ setup: $(VENV)/.ready
 # Snakemake prints the table itself, but not when there is nothing to be done; under make, make does.
 run: setup
 	snakemake --cores $(CORES)
-	zeptobarn table --results $(RESULTS)
+	zeptobarn table --results "$(RESULTS)"
 
 quick: setup
 	snakemake --cores $(CORES) --configfile config/quick.yaml
@@ -44,7 +52,7 @@ quick: setup
 
 report: run
 	snakemake --cores $(CORES) failures pictures
-	snakemake all failures pictures --report $(RESULTS)/report.html
+	snakemake all failures pictures --report "$(RESULTS)/report.html"
 
 # One process per core; tests of one group share theirs, and with it what they are made from.
 PYTEST = python -m pytest -n auto --maxprocesses 4 --dist loadgroup
@@ -86,7 +94,7 @@ bench-agreement: setup
 	python benchmarks/agreement.py
 
 .venv-blueice/.ready: benchmarks/peers/requirements.txt
-	$(PYTHON) -m venv .venv-blueice
+	"$(PYTHON)" -m venv .venv-blueice
 	.venv-blueice/bin/pip install --quiet --require-hashes -r $<
 	touch $@
 
@@ -109,12 +117,12 @@ cluster-faults: setup
 	bash tests/cluster/faults
 
 .venv-mutants/.ready: benchmarks/mutants.txt
-	$(PYTHON) -m venv .venv-mutants
+	"$(PYTHON)" -m venv .venv-mutants
 	.venv-mutants/bin/pip install --quiet --require-hashes -r $<
 	touch $@
 
 mutants: setup .venv-mutants/.ready
-	.venv-mutants/bin/python benchmarks/mutants.py $(BIN)/python
+	.venv-mutants/bin/python benchmarks/mutants.py "$(BIN)/python"
 
 # Pins every dependency with its hashes; needs uv on the PATH.
 lock:
