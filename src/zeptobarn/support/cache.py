@@ -28,12 +28,13 @@ def cache_folder(part: str = "") -> Path:
     part
         Name of the folder; none: the one that holds all others.
     """
-    whole = _place()
+    whole: Path | str = "the user's cache folder"
     try:
+        whole = _place()
         return _writable(whole / part)
-    except OSError as error:
-        found = _temporary_folder()
-        warn_once(f"what is kept for later goes to {found}, for {whole}: {error.strerror}")
+    except (OSError, RuntimeError) as error:  # the latter: the user has no home
+        found, why = _temporary_folder(), getattr(error, "strerror", error)
+        warn_once(f"what is kept for later goes to {found}, for {whole}: {why}")
         return _writable(found / part)
 
 
@@ -52,14 +53,14 @@ def kept(kind: str, name: str) -> Path:
 
 def cache_size() -> tuple[Path, int, int]:
     """Give the cache's folder, the number of its files, and their size (bytes)."""
-    sizes = [path.stat().st_size for path in _place().rglob("*") if path.is_file()]
-    return _place(), len(sizes), sum(sizes)
+    folder = cache_folder()
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    return folder, len(sizes), sum(sizes)
 
 
 def clear_cache() -> None:
     """Remove all that the cache holds."""
-    if _place().exists():
-        shutil.rmtree(_place())
+    shutil.rmtree(cache_folder())
     cache_folder.cache_clear()
 
 
