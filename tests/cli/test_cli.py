@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
 from trials import limits
@@ -34,6 +38,21 @@ def results(tmp_path):
 def test_table(results, capsys):
     assert main(["table", "--results", str(results)]) == 0
     assert "3.00e-45" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_table_in_a_terminal_that_lacks_letters(results, encoding):
+    """Such as ² and q̃, which had ended the command."""
+    for more in ((), ("--trials", "2")):
+        done = subprocess.run(
+            [sys.executable, "-m", "zeptobarn.cli.cli", "table", "--results", str(results), *more],
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+            capture_output=True,
+            check=True,
+        )
+        assert b"e-45" in done.stdout
+        assert b"?" in done.stdout
+        assert not done.stderr
 
 
 def test_first_trials(results, capsys):

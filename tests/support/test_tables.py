@@ -1,4 +1,6 @@
 import errno
+import os
+import stat
 from pathlib import Path
 
 import pandas as pd
@@ -80,6 +82,19 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         write_csv(Broken({"a": [2]}), path)
     assert path.read_text() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_files_have_the_permissions_that_the_user_gives_new_ones(tmp_path, mask, mode):
+    """Not those of the temporary file that they were written to."""
+    before = os.umask(mask)
+    try:
+        write_csv(pd.DataFrame({"a": [1]}), tmp_path / "t.csv")
+        (tmp_path / "plain").touch()
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("t.csv", "plain")]
+    assert modes == [mode, mode]
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):

@@ -80,6 +80,18 @@ def test_published_file(workflow):
     assert expected in message_of(workflow, published=published)
 
 
+@pytest.mark.slow
+def test_a_place_where_nothing_can_be_written(workflow):
+    """It is said before any job starts."""
+    (workflow.folder / "mine").write_text("")
+    done = workflow.run(results="mine")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "results: found mine, a file; allowed: a folder" in said
+    assert "jobid" not in said
+    assert "Traceback" not in said
+
+
 def test_yaml_syntax_of_the_study(workflow):
     (workflow.folder / "config/config.yaml").write_text("results: results\nseed: [1\ntrials: 5\n")
     text = message_of(workflow)

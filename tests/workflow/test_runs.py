@@ -308,3 +308,11 @@ def test_calibrated_limits_of_a_combination_and_their_coverage(tmp_path):
         assert share[coverage["calibration"] == "toys"].min() > 0.75
         assert (results / f"figures/coverage_{name}_SI.png").is_file()
     assert workflow.planned("results/summary/limits.csv", "coverage", **changes) == {}
+
+
+def test_a_notebooks_backend_is_not_the_jobs(workflow, monkeypatch):
+    """Its variable is inherited by all that is started there, and names what they do not have."""
+    monkeypatch.setenv("MPLBACKEND", "one_that_matplotlib_lacks")
+    done = workflow.run("results/figures/yields_xenon1t.png")
+    assert done.returncode == 0, done.stderr
+    assert (workflow.folder / "results/figures/yields_xenon1t.png").is_file()

@@ -26,6 +26,7 @@ from zeptobarn.support import paths, reachable
 from zeptobarn.support.config import find_input
 from zeptobarn.support.inputs import file_digest
 from zeptobarn.support.locks import hold_job, hold_run, only_looks
+from zeptobarn.support.place import check_place, print_what_shows
 from zeptobarn.support.verify import set_aside
 from zeptobarn.templates.response import check_light
 from zeptobarn.templates.spectra import check_rates
@@ -40,12 +41,15 @@ STUDY = study_from_settings(
 )
 check_rates(STUDY)
 check_light(STUDY)
+# A notebook's own is inherited by jobs, whose matplotlib may not have it.
+os.environ["MPLBACKEND"] = "agg"
 # A dry run, and a command that only looks at the study, take no lock and rename nothing.
 RUNS = not (workflow.output_settings.dryrun or only_looks(sys.argv))
 # Held as long as this process runs. A killed run leaves nothing that would have to be unlocked.
 if workflow.is_main_process:
     if remark := size_remark(STUDY):
         print(remark, file=sys.stderr)
+    check_place(STUDY.results, not RUNS)
     LOCK = hold_run(STUDY.results) if RUNS else None
     # Damaged results count as missing, so that they are made again.
     for message in set_aside(STUDY.results, rename=RUNS):
@@ -261,6 +265,7 @@ def print_table():
     if "MAKELEVEL" not in os.environ and summary.exists():
         from zeptobarn.cli.terminal import print_study
 
+        print_what_shows()
         print_study(STUDY.results)
 
 

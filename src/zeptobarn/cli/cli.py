@@ -1,6 +1,7 @@
 """The ``zeptobarn`` command: single things; whole studies are Snakemake's."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from zeptobarn import __version__
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
+from zeptobarn.support.place import print_what_shows
 from zeptobarn.support.tables import ResultError
 
 
@@ -20,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.run is None:
         parser.exit(2, parser.format_help())
+    print_what_shows()
     try:
         given.run(given)
     except (ConfigError, ResultError) as error:
@@ -134,6 +137,8 @@ def _explain(given: argparse.Namespace) -> None:
     from zeptobarn.figures.explain import draw_page
     from zeptobarn.study.loading import load_study
 
+    # A notebook's own, which commands inherit; matplotlib here may not have it.
+    os.environ["MPLBACKEND"] = "agg"
     output = given.output or Path(f"explain_trial_{given.trial}.pdf")
     if output.suffix not in (".pdf", ".png"):
         raise ConfigError(f"--output: found {output}; allowed: a name that ends in .pdf or .png")

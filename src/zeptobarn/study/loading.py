@@ -9,6 +9,7 @@ from zeptobarn.physics.detector import Detector, load_detector
 from zeptobarn.study.checks import check_study
 from zeptobarn.study.study import Calibration, Coverage, Failures, Interval, Shape, Study
 from zeptobarn.support.config import ConfigError, read_yaml, validate
+from zeptobarn.support.place import check_results_name
 from zeptobarn.support.shipped import names_of_detectors, shipped
 from zeptobarn.support.tables import digest
 
@@ -104,6 +105,7 @@ def study_from_settings(
     """
     validate(settings, "config", origin, files)
     settings = dict(settings)
+    check_results_name(settings["results"], origin)
     response = dict(settings.pop("response"))
     response["response_method"] = response.pop("method")
     names = settings.pop("detectors")
