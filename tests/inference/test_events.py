@@ -56,6 +56,12 @@ def test_fields_of_other_names():
         sort(events)
 
 
+def test_a_column_of_trials_that_says_nothing():
+    assert sort(EVENTS.assign(trial=np.nan))[1] == {"xenon1t": 2}
+    with pytest.raises(ConfigError, match=r"of 3 datasets .*'trial'; .*\[events\['trial'\] == 4"):
+        sort(EVENTS.assign(trial=[4, 5, 6]))
+
+
 def test_no_events_are_an_observation():
     assert sort(EVENTS[:0])[1:] == ({"xenon1t": 0}, {"xenon1t": 0})
 

@@ -100,6 +100,7 @@ def test_observed_events_from_a_file(model, tmp_path):
     assert str(limit) == found
     assert str(model.discovery(tmp_path / "events.csv")).endswith(f"[{used}")
     assert str(model.limit(toy)).endswith(f"[{claim}, {n} events]")
+    assert "outside={'xenon1t': 2}" in repr(limit)
     assert {"rate_multiplier", "er_rate", "leff"} == set(limit.best_fit)
 
 

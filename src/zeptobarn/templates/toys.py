@@ -218,11 +218,11 @@ def check_events(table: pd.DataFrame, origin: str) -> pd.DataFrame:
     """
     check_columns(table, ("cs1", "cs2"), origin)
     refuse_shifted(table, origin)
-    trials = list(dict.fromkeys(table["trial"])) if "trial" in table.columns else []
+    trials = table.get("trial", pd.Series(dtype=float)).drop_duplicates()
     if len(trials) > 1:
         raise ConfigError(
             f"{origin}: found the events of {len(trials)} datasets in the column 'trial'; allowed: "
-            f"those of one, such as events[events['trial'] == {trials[0]}]"
+            f"those of one, such as events[events['trial'] == {trials.iloc[0]}]"
         )
     values = numbers(table, ("cs1", "cs2"), origin)
     refuse_rows(values, (values.min(axis=1) < 0).to_numpy(), origin, "areas of at least 0")
