@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -16,12 +18,16 @@ from zeptobarn.inference.model import Model
 from zeptobarn.physics.detector import load_detector
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.slices.limits import limits_slice
+from zeptobarn.summary.published import read_published
 from zeptobarn.support.config import read_yaml
 from zeptobarn.support.tables import digest, read_parquet
-from zeptobarn.templates.spectra import check_files, read_spectrum
+from zeptobarn.templates.response import check_light
+from zeptobarn.templates.spectra import check_rates, read_spectrum
 
 EVENTS = [[3.5 + 4 * i, 400.0 + 137.0 * i] for i in range(8)]
 SPECTRUM = [[0.5 * i + 0.1, 3e-5 / (1 + i)] for i in range(12)]
+YIELDS = [[r, z, 1 - r / 300 + z / 900] for r in (0, 20, 40) for z in (-97, -50, 0)]
+PUBLISHED = [["A 2017", "SI", 10 * 2**i, 1e-46 * (1 + i), "limit", "A et al."] for i in range(6)]
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,8 @@ def _try_study(text: str, folder: Path, outcomes: Outcomes) -> None:
 
     def call() -> None:
         study = load_study(file)
-        check_files(study)
+        check_rates(study)
+        check_light(study)
         for target in study.targets:
             for interaction in study.interactions:
                 digest(limits_slice(study, target, interaction, study.masses_GeV[0]))
@@ -124,7 +131,27 @@ def _try_spectrum(content: bytes, folder: Path, outcomes: Outcomes) -> None:
     outcomes.add(content, lambda: read_spectrum(file), "mine.csv")
 
 
+def _try_published(content: bytes, folder: Path, outcomes: Outcomes) -> None:
+    file = folder / "mine.csv"
+    file.write_bytes(content)
+    outcomes.add(content, lambda: read_published(file), "mine.csv")
+
+
+def _map(detector: dict[str, Any]) -> Callable[[bytes, Path, Outcomes], None]:
+    """A detector whose light yield is a map."""
+
+    def try_map(content: bytes, folder: Path, outcomes: Outcomes) -> None:
+        (folder / "mine.csv").write_bytes(content)
+        file = folder / "mine_detector.yaml"
+        file.write_text(yaml.safe_dump(detector | {"s1_relative_light_yield": {"map": "mine.csv"}}))
+        outcomes.add(content, lambda: load_detector(file), "mine")
+
+    return try_map
+
+
 def _limit(model: Model) -> Callable[[bytes, Path, Outcomes], None]:
+    model.limit(pd.DataFrame(EVENTS, columns=["cs1", "cs2"]))  # kernels may have to be compiled
+
     def try_events(content: bytes, folder: Path, outcomes: Outcomes) -> None:
         file = folder / "mine.csv"
         file.write_bytes(content)

@@ -6,7 +6,7 @@ and what is refused is not known here.
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,12 +94,12 @@ CELLS = (
 )  # fmt: skip
 
 
-def csv_texts(header: list[str], rows: list[list[float]]) -> st.SearchStrategy[bytes]:
+def csv_texts(header: list[str], rows: Sequence[Sequence[Any]]) -> st.SearchStrategy[bytes]:
     """CSV files with a wrong cell, row, header, separator, encoding or end."""
 
     @st.composite
     def draw_one(draw: st.DrawFn) -> bytes:
-        table = [list(header), *([f"{value:.6g}" for value in row] for row in rows)]
+        table = [list(header), *([f"{value}" for value in row] for row in rows)]
         for _ in range(draw(st.integers(1, 2))):
             i = draw(st.integers(0, len(table) - 1)) if table else 0
             row = table[i] if table else []
