@@ -12,7 +12,7 @@ from zeptobarn.study.labels import table_words
 from zeptobarn.study.loading import load_study
 from zeptobarn.summary.summary import summarise
 from zeptobarn.support import paths
-from zeptobarn.support.tables import write_parquet
+from zeptobarn.support.tables import read_parquet, write_parquet
 from zeptobarn.templates.templates import write_template
 
 
@@ -20,7 +20,7 @@ from zeptobarn.templates.templates import write_template
 def results(tmp_path):
     table = limits([1e-45, 3e-45, 5e-45])
     units = dict.fromkeys(table.columns, "")
-    write_parquet(table, tmp_path / "limits/a.parquet", units=units, config_slice=None)
+    write_parquet(table, tmp_path / "limits/1-3.parquet", units=units, config_slice=None)
     summary = summarise(table)
     write_parquet(
         summary,
@@ -28,7 +28,7 @@ def results(tmp_path):
         units=dict.fromkeys(summary.columns, ""),
         config_slice=None,
         extra={
-            "limit_files": ["limits/a.parquet"],
+            "limit_files": ["limits/1-3.parquet"],
             "words": table_words(load_study("config/config.yaml")),
         },
     )
@@ -60,6 +60,24 @@ def test_first_trials(results, capsys):
     shown = capsys.readouterr().out
     assert "3.00e-45" in shown
     assert "5.00e-45" not in shown
+
+
+def test_first_trials_of_a_part(results, capsys):
+    """They are counted from the first that there is; of later batches no file is looked at."""
+    table = limits([1e-45, 3e-45, 5e-45])
+    table["trial"] += 500
+    units, file = dict.fromkeys(table.columns, ""), results / "summary/limits.parquet"
+    write_parquet(table, results / "limits/501-503.parquet", units=units, config_slice=None)
+    summary, metadata = read_parquet(file)
+    files = ["limits/501-503.parquet", "limits/504-506.parquet"]
+    extra = {"limit_files": files, "words": metadata["words"]}
+    write_parquet(summary, file, units=metadata["units"], config_slice=None, extra=extra)
+    assert main(["table", "--results", str(results), "--trials", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert "3.00e-45" in shown
+    assert "5.00e-45" not in shown
+    assert main(["table", "--results", str(results), "--trials", "4"]) == 1
+    assert "504-506.parquet: no such file" in capsys.readouterr().err
 
 
 def test_without_results(tmp_path, capsys):

@@ -145,14 +145,14 @@ def results(tmp_path, monkeypatch):
     table = limits_of(INTERVALS[:1], [50])
     units = dict.fromkeys(table.columns, "")
     folder = Path("results")
-    write_parquet(table, folder / "limits/a.parquet", units=units, config_slice=None)
+    write_parquet(table, folder / "limits/1-3.parquet", units=units, config_slice=None)
     summary = summarise(table)
     write_parquet(
         summary,
         folder / "summary/limits.parquet",
         units=dict.fromkeys(summary.columns, ""),
         config_slice=None,
-        extra={"limit_files": ["limits/a.parquet"], "words": words_of(INTERVALS[:1])},
+        extra={"limit_files": ["limits/1-3.parquet"], "words": words_of(INTERVALS[:1])},
     )
     for name in ("limits_SI", "limits_xenon1t_SI", "limits_lz_SI"):
         file = folder / paths.fill(paths.FIGURE, figure=name, suffix="png")
@@ -217,8 +217,8 @@ def test_an_environment_that_is_not_active_is_named(
 def test_lost_and_foreign_files_are_named(results):
     with pytest.raises(ConfigError, match=r"elsewhere/summary/limits.parquet: no such file"):
         print_study(Path("elsewhere"))
-    (results / "limits/a.parquet").unlink()
-    with pytest.raises(ConfigError, match=r"results/limits/a.parquet: no such file"):
+    (results / "limits/1-3.parquet").unlink()
+    with pytest.raises(ConfigError, match=r"results/limits/1-3.parquet: no such file"):
         print_first_trials(results, 1)
     (results / "summary/limits.parquet").write_text("no table")
     with pytest.raises(ResultError, match=r"results/summary/limits.parquet: damaged: "):

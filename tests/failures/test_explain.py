@@ -52,7 +52,7 @@ def limits(model, toys):
 @pytest.fixture(scope="module")
 def file(model, limits, study):
     path = study.results / "limits.parquet"
-    write_limits(model, limits, path)
+    write_limits(model, [limits], path)
     return path
 
 

@@ -34,8 +34,14 @@ def toy_statistics():
     return pd.concat(parts, ignore_index=True)
 
 
+def by_mass(limits):
+    return [rows for _, rows in limits.groupby("mass_GeV")]
+
+
 def test_files_of_limits_are_the_same_twice(tmp_path, small_study, limits):
-    draw_twice(tmp_path, lambda files: figures.draw_limits(small_study, "lz", "SI", limits, files))
+    draw_twice(
+        tmp_path, lambda files: figures.draw_limits(small_study, "lz", "SI", by_mass(limits), files)
+    )
 
 
 def test_limits_of_every_mass_and_interval(small_study, limits):
@@ -45,7 +51,7 @@ def test_limits_of_every_mass_and_interval(small_study, limits):
         limit_cm2=limits["limit_cm2"].mask(gone), status=limits["status"].mask(gone, "no_crossing")
     )
     figure = draw_and_keep(
-        lambda files: figures.draw_limits(small_study, "lz", "SI", limits, files)
+        lambda files: figures.draw_limits(small_study, "lz", "SI", by_mass(limits), files)
     )
     for axis, mass in zip(figure.axes, small_study.masses_GeV, strict=True):
         summary = summarise(limits)
@@ -81,7 +87,9 @@ def test_limits_of_every_mass_and_interval(small_study, limits):
 
 def test_limits_that_are_none_can_be_drawn(small_study, limits):
     none = limits.assign(limit_cm2=np.nan, status="no_crossing")
-    figure = draw_and_keep(lambda files: figures.draw_limits(small_study, "lz", "SI", none, files))
+    figure = draw_and_keep(
+        lambda files: figures.draw_limits(small_study, "lz", "SI", by_mass(none), files)
+    )
     for axis in figure.axes:
         assert not axis.patches
         assert "(without limit: 20/20/20)" in axis.get_title()
@@ -100,7 +108,7 @@ def test_limits_say_what_they_are(small_study, limits):
         ),
     )
     words = words_of(
-        draw_and_keep(lambda files: figures.draw_limits(study, "lz", "SI", limits, files))
+        draw_and_keep(lambda files: figures.draw_limits(study, "lz", "SI", by_mass(limits), files))
     )
     assert "calibrated with toys (central: nominal, asymptotic); $v_0$ = 220 km/s" in words
     assert r"unified interval ($\tilde{t}$), $L_\mathrm{eff}$ at −1σ" in words

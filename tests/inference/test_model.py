@@ -6,10 +6,13 @@ import pytest
 from scipy import stats
 
 from zeptobarn.inference.load import load_model, make_model
+from zeptobarn.inference.results import write_limits
 from zeptobarn.study.study import Calibration, Interval
 from zeptobarn.summary.sensitivity import asimov_limits
 from zeptobarn.support.config import ConfigError
-from zeptobarn.templates.toys import Toys, throw
+from zeptobarn.support.tables import read_parquet
+from zeptobarn.templates import toys as toys_module
+from zeptobarn.templates.toys import Toys, read_datasets, throw, write_toys
 
 
 @pytest.fixture(scope="module")
@@ -273,6 +276,32 @@ def test_calibrated_limits(small_study, small_templates, toys):
     assert limits["limit_cm2"].median() > 1.1 * plain["limit_cm2"].median()
     pd.testing.assert_series_equal(limits["asymptotic_limit_cm2"], plain["asymptotic_limit_cm2"])
     np.testing.assert_array_equal(plain["asymptotic_limit_cm2"], plain["limit_cm2"])
+
+
+def test_limits_of_a_batch_in_chunks(tmp_path, small_study, small_templates, monkeypatch):
+    """Both detectors together, each truth in its own files: the limits are those of one chunk."""
+    study = dataclasses.replace(small_study, combined={"both": ("xenon1t", "lz")})
+    model = make_model(study, "both", 10, "SI", small_templates)
+    datasets = {
+        name: {d: throw(study, d, small_templates[d], range(11, 24), at) for d in model.templates}
+        for name, at in study.truths.items()
+    }
+    places = [(name, detector) for name in study.truths for detector in model.templates]
+    for name, detector in places:
+        folder = tmp_path / name / detector
+        files = folder / "11-23.parquet", folder / "11-23.truth.parquet"
+        write_toys(study, detector, [datasets[name][detector]], *files, study.truths[name])
+    events, truth = (
+        [tmp_path / name / detector / f"11-23.{suffix}" for name, detector in places]
+        for suffix in ("parquet", "truth.parquet")
+    )
+    monkeypatch.setattr(toys_module, "_AT_ONCE", 5)
+    parts = [model.study_limits(some) for some in read_datasets(study, "both", events, truth)]
+    assert [len(part) for part in parts] == [15, 15, 9]
+    write_limits(model, parts, tmp_path / "limits.parquet")
+    found, metadata = read_parquet(tmp_path / "limits.parquet")
+    pd.testing.assert_frame_equal(found, model.study_limits(datasets), check_dtype=False)
+    assert metadata["units"]["limit_cm2"] == "cm²"
 
 
 def test_each_interval_has_datasets_of_its_own(small_study, small_templates):

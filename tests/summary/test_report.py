@@ -105,7 +105,7 @@ def test_outcomes_count_every_trial(small_study, small_templates):
     failed = (limits["interval"] == "profiled") & (limits["trial"] <= 3)
     limits.loc[failed, "status"] = "not_converged"
     limits.loc[failed, "message"] = [f"message of trial {trial}" for trial in (1, 2, 3)]
-    counts = count_outcomes(limits).set_index(["interval", "status"])
+    counts = count_outcomes([limits[:17], limits[17:]]).set_index(["interval", "status"])
     assert counts["n_trials"].sum() == len(limits) == 30
     assert counts["n_trials"]["profiled", "not_converged"] == 3
     assert counts["message"]["profiled", "not_converged"] == "message of trial 1"

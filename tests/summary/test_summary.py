@@ -1,10 +1,22 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
 
 from trials import limits
-from zeptobarn.summary.summary import QUANTILES, quantile, quantile_error, summarise
+from zeptobarn.study.slices.limits import limits_slice
+from zeptobarn.summary.summary import (
+    QUANTILES,
+    SUMMARISED,
+    quantile,
+    quantile_error,
+    read_limits,
+    summarise,
+)
+from zeptobarn.support import paths
+from zeptobarn.support.tables import write_parquet
 
 
 def test_quantiles_are_those_of_the_normal_distribution():
@@ -90,3 +102,31 @@ def test_power_constraint():
     row = summarise(limits(values), 0.8).iloc[0]
     assert row["power_constrained_median_cm2"] == row["power_constraint_cm2"] == 81.0
     assert row["median_cm2"] == 51.0
+
+
+def test_words_as_codes_change_nothing(small_study, tmp_path):
+    """What `read_limits` gives of two batches, and the same rows as they were written."""
+    study = dataclasses.replace(
+        small_study, results=tmp_path, first_trial=41, trials=30, trials_per_batch=20
+    )
+    status = np.array(["ok", "at_boundary", "no_crossing", "all_signals_excluded"])
+    tables = [
+        limits(np.linspace(1, 2, 30), status[np.arange(30) % 4], interval.name)
+        for interval in reversed(study.intervals)
+    ]
+    whole = pd.concat(tables).sort_values("trial", kind="stable", ignore_index=True)
+    whole["trial"] += 40
+    place = "lz", "SI", 50
+    for first, last in ((41, 60), (61, 70)):
+        write_parquet(
+            whole[whole["trial"].between(first, last)],
+            study.model_path(paths.LIMITS, *place, batch=f"{first}-{last}"),
+            units=dict.fromkeys(whole.columns, ""),
+            config_slice=limits_slice(study, *place),
+        )
+    found = read_limits(study, *place)
+    assert list(found.columns) == list(SUMMARISED)
+    words = ("detector", "interaction", "interval", "status")
+    assert all(found[name].cat.codes.dtype == np.int8 for name in words)
+    pd.testing.assert_frame_equal(summarise(found), summarise(whole))
+    assert list(read_limits(study, *place, ["trial"])["trial"].unique()) == list(range(41, 71))

@@ -37,6 +37,12 @@ def changed(base, key, value):
         (["trials"], None, r"missing key 'trials'"),
         (["trials"], 0, r"trials: found 0; allowed: ≥ 1"),
         (["trials"], 2.5, r"trials: found 2.5; allowed: integer"),
+        (["first_trial"], 0, r"first_trial: found 0; allowed: ≥ 1"),
+        (
+            ["first_trial"],
+            701,
+            r"first_trial: found 701; allowed: 1, or 1 more than a multiple of trials_per_batch",
+        ),
         (["halo"], "nfw", r"halo: found 'nfw'; allowed: baxter2021, xenon2017"),
         (["reference_cross_section_cm2"], "1e-45", r"found the text '1e-45'.*1\.0e-45"),
         (["confidence_level"], 1.0, r"confidence_level: found 1.0; allowed: < 1"),

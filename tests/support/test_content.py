@@ -84,6 +84,11 @@ def test_what_was_written_is_read(file):
     rewritten(file, lambda table: table)  # the same, by another program, in other bytes
     again, _ = read_parquet(file, config_slice={"a": 1})
     pd.testing.assert_frame_equal(again, table)
+    kept = pq.read_table(file)
+    for rows in (1, 7, 300):  # however it is split
+        pq.write_table(kept, file, row_group_size=rows)
+        again, _ = read_parquet(file, config_slice={"a": 1})
+        pd.testing.assert_frame_equal(again, table)
 
 
 @pytest.mark.parametrize("damage", TABLES)

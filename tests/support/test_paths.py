@@ -3,8 +3,9 @@ from zeptobarn.support import paths
 
 def test_batches_cover_every_trial_once():
     for trials, per_batch in ((1, 1), (10, 3), (1000, 1000), (7, 100)):
-        covered = [t for b in paths.batches(trials, per_batch) for t in paths.batch_trials(b)]
-        assert covered == list(range(1, trials + 1))
+        for numbers in (range(1, trials + 1), range(501, 501 + trials)):
+            batches = paths.batches(numbers, per_batch)
+            assert [t for b in batches for t in paths.batch_trials(b)] == list(numbers)
 
 
 def test_masses_print_as_in_the_configuration():

@@ -1,4 +1,5 @@
 import dataclasses
+from itertools import pairwise, product
 
 import numpy as np
 import pandas as pd
@@ -7,10 +8,13 @@ from scipy import stats
 
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.tables import ResultError
+from zeptobarn.templates import toys as module
 from zeptobarn.templates.density import bin_index
 from zeptobarn.templates.toys import (
+    Toys,
     bins_of,
     check_events,
+    chunks,
     place,
     read_events,
     read_toys,
@@ -108,13 +112,58 @@ def test_detectors_and_seeds_have_their_own_trials(small_study, small_templates)
 
 
 def test_round_trip(tmp_path, toys, small_study):
-    files = tmp_path / "e.parquet", tmp_path / "t.parquet"
-    write_toys(small_study, "xenon1t", toys, *files)
-    found = read_toys(small_study, "xenon1t", *files)
+    files = tmp_path / "1-1000.parquet", tmp_path / "1-1000.truth.parquet"
+    write_toys(small_study, "xenon1t", [toys], *files)
+    (found,) = read_toys(small_study, "xenon1t", *files)
     pd.testing.assert_frame_equal(found.events, toys.events, check_dtype=False)
     pd.testing.assert_frame_equal(found.truth, toys.truth, check_dtype=False)
     with pytest.raises(ResultError):
-        read_toys(dataclasses.replace(small_study, seed=2), "xenon1t", *files)
+        next(read_toys(dataclasses.replace(small_study, seed=2), "xenon1t", *files))
+
+
+@pytest.mark.parametrize("written", [[9, 1, 0, 10], [1] * 20, [20]])
+def test_chunks_hold_their_trials(
+    tmp_path, small_study, small_templates, toys, monkeypatch, written
+):
+    """However a file is split; here with trials that have no events, and with less of truth."""
+    files = tmp_path / "21-40.parquet", tmp_path / "21-40.truth.parquet"
+    events, truth = (
+        table[table["trial"].between(21, 40)].reset_index(drop=True)
+        for table in (toys.events[toys.events["trial"] % 7 > 0], toys.truth)
+    )
+    ends = np.cumsum([20, *written])
+    parts = [
+        Toys(*(table[table["trial"].between(low + 1, high)] for table in (events, truth)))
+        for low, high in pairwise(ends)
+    ]
+    write_toys(small_study, "xenon1t", parts, *files)
+    monkeypatch.setattr(module, "_AT_ONCE", 6)
+    found = list(read_toys(small_study, "xenon1t", *files))
+    assert [list(part.trials) for part in found] == [list(t) for t in chunks(range(21, 41))]
+    for name, whole in (("events", events), ("truth", truth)):
+        again = [getattr(part, name) for part in found]
+        assert all(list(part.index) == list(range(len(part))) for part in again)
+        pd.testing.assert_frame_equal(pd.concat(again, ignore_index=True), whole)
+
+
+@pytest.mark.parametrize("name", ["1-2", "2-3", "1-4", "3-5"])
+def test_a_batch_under_the_name_of_another_is_refused(
+    tmp_path, small_study, small_templates, toys, name
+):
+    """Two halves of a study, say, one of which was copied under wrong names."""
+    write = [
+        throw(small_study, "xenon1t", small_templates["xenon1t"], range(*span))
+        for span in ((1, 4), (2, 4))
+    ]
+    for events, truth in product((0, 1), (0, 1)):
+        files = tmp_path / f"{name}.parquet", tmp_path / f"{name}.truth.parquet"
+        write_toys(small_study, "xenon1t", [Toys(write[events].events, write[truth].truth)], *files)
+        if name == "2-3" and events == truth == 1:
+            (found,) = read_toys(small_study, "xenon1t", *files)
+            assert list(found.trials) == [2, 3]
+        else:
+            with pytest.raises(ResultError, match=rf"{name}.parquet: .* other trials than"):
+                list(read_toys(small_study, "xenon1t", *files))
 
 
 @pytest.mark.parametrize(
@@ -248,9 +297,10 @@ def test_datasets_at_another_leff(small_study, small_templates):
 
 
 def test_files_of_other_datasets_are_stale(small_study, small_templates, tmp_path):
-    at, files = {"leff": -2.0}, (tmp_path / "events.parquet", tmp_path / "truth.parquet")
+    at, files = {"leff": -2.0}, (tmp_path / "1-1.parquet", tmp_path / "1-1.truth.parquet")
     toys = throw(small_study, "xenon1t", small_templates["xenon1t"], [1], at)
-    write_toys(small_study, "xenon1t", toys, *files, at)
-    pd.testing.assert_frame_equal(read_toys(small_study, "xenon1t", *files, at).events, toys.events)
+    write_toys(small_study, "xenon1t", [toys], *files, at)
+    (found,) = read_toys(small_study, "xenon1t", *files, at)
+    pd.testing.assert_frame_equal(found.events, toys.events)
     with pytest.raises(ResultError):
-        read_toys(small_study, "xenon1t", *files)
+        next(read_toys(small_study, "xenon1t", *files))

@@ -1,5 +1,3 @@
-import pandas as pd
-
 from zeptobarn.figures.distributions import draw_limits
 from zeptobarn.study.loading import study_from_settings
 from zeptobarn.summary.summary import read_limits
@@ -9,5 +7,5 @@ keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
 target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
-limits = pd.concat(read_limits(study, target, interaction, mass) for mass in study.masses_GeV)
+limits = (read_limits(study, target, interaction, mass) for mass in study.masses_GeV)
 draw_limits(study, target, interaction, limits, snakemake.output)

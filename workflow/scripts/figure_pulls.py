@@ -7,9 +7,9 @@ from zeptobarn.inference.load import read_model
 from zeptobarn.study.loading import study_from_settings
 from zeptobarn.study.slices.toys import toys_slice
 from zeptobarn.summary.ensemble import fullest_interval, measured_and_fitted, pulls
-from zeptobarn.summary.summary import read_limits
+from zeptobarn.summary.summary import limit_chunks
 from zeptobarn.support.joblog import keep_log
-from zeptobarn.support.tables import read_parquet
+from zeptobarn.support.tables import read_chunks
 
 keep_log(snakemake.log[0])
 
@@ -17,11 +17,15 @@ study = study_from_settings(snakemake.config)
 target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
 mass, interval = study.nearest_mass(50), fullest_interval(study)
 model = read_model(study, target, mass, interaction, snakemake.input.templates)
-limits = read_limits(study, target, interaction, mass)
+fitted = [f"best_fit_{name}" for name in model.problem(interval).parameters]
+chunks = limit_chunks(study, target, interaction, mass, ["trial", "interval", *fitted])
+limits = pd.concat(chunk[chunk["interval"] == interval.name] for chunk in chunks)
 places = product(study.targets[target], study.batches)
+measured = ["trial", "parameter", "constraint_centre"]
 truth = pd.concat(
-    read_parquet(file, config_slice=toys_slice(study, detector))[0]
+    chunk[chunk["parameter"].isin(interval.profiled)]
     for (detector, _), file in zip(places, snakemake.input.truth, strict=True)
+    for chunk in read_chunks(file, config_slice=toys_slice(study, detector), columns=measured)
 )
 draw_pulls(
     study,

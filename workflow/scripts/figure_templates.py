@@ -1,8 +1,8 @@
 from zeptobarn.figures.templates import draw_bands, draw_templates
 from zeptobarn.study.loading import study_from_settings
+from zeptobarn.summary.dataset import first_dataset
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.templates.templates import read_template
-from zeptobarn.templates.toys import read_toys
 
 keep_log(snakemake.log[0])
 
@@ -13,7 +13,7 @@ templates = {
     source: read_template(study, detector, source, path)
     for source, path in zip(sources, snakemake.input.templates, strict=True)
 }
-toys = read_toys(study, detector, snakemake.input.events, snakemake.input.truth)
-dataset = toys.events[toys.events["trial"] == toys.trials[0]]
-draw_templates(study, detector, templates, dataset, snakemake.output.templates)
-draw_bands(study, detector, templates, dataset, snakemake.output.bands)
+dataset = first_dataset(study, detector, [snakemake.input.events], [snakemake.input.truth])
+events = dataset[detector].events
+draw_templates(study, detector, templates, events, snakemake.output.templates)
+draw_bands(study, detector, templates, events, snakemake.output.bands)

@@ -3,7 +3,7 @@ from zeptobarn.inference.results import write_limits
 from zeptobarn.study.loading import check_plan, study_from_settings
 from zeptobarn.study.slices.limits import limits_slice
 from zeptobarn.support.joblog import keep_log
-from zeptobarn.templates.toys import read_toys
+from zeptobarn.templates.toys import read_datasets
 
 keep_log(snakemake.log[0])
 
@@ -19,14 +19,6 @@ model = read_model(
     snakemake.input.templates,
     next(iter(snakemake.input.calibration), None),
 )
-files = zip(snakemake.input.events, snakemake.input.truth, strict=True)
-datasets = {
-    name: {
-        detector: read_toys(study, detector, *next(files), at, columns=["trial", "cs1", "cs2"])
-        for detector in model.templates
-    }
-    for name, at in study.truths.items()
-}
-write_limits(
-    model, model.study_limits(datasets, threads=snakemake.threads), snakemake.output.limits
-)
+chunks = read_datasets(study, target, snakemake.input.events, snakemake.input.truth)
+limits = (model.study_limits(datasets, threads=snakemake.threads) for datasets in chunks)
+write_limits(model, limits, snakemake.output.limits)

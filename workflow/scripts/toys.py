@@ -3,7 +3,7 @@ from zeptobarn.study.slices.toys import toys_slice
 from zeptobarn.support import paths
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.templates.templates import read_template
-from zeptobarn.templates.toys import throw, write_toys
+from zeptobarn.templates.toys import chunks, throw, write_toys
 
 keep_log(snakemake.log[0])
 
@@ -16,5 +16,6 @@ templates = {
 }
 at = study.truths[snakemake.wildcards.get("at", "nominal")]
 check_plan(snakemake.params.config, toys_slice(study, detector, at))
-toys = throw(study, detector, templates, paths.batch_trials(snakemake.wildcards.batch), at)
+trials = chunks(paths.batch_trials(snakemake.wildcards.batch))
+toys = (throw(study, detector, templates, some, at) for some in trials)
 write_toys(study, detector, toys, snakemake.output.events, snakemake.output.truth, at)

@@ -14,13 +14,17 @@ import pandas as pd
 from zeptobarn.inference.status import WITH_LIMIT
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.tables import read_parquet
+from zeptobarn.support.tables import read_chunks, read_parquet
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 # Columns, on a terminal and in a file alike.
 _WIDTH = 80
+# Columns of the limits that are printed.
+_OF_TRIALS = (
+    "detector", "interaction", "mass_GeV", "trial", "interval", "status", "limit_cm2",
+)  # fmt: skip
 # So many intervals fit beside each other, with their masses and counts; further ones come below.
 _BESIDE = 4
 # Width of an interval's column.
@@ -48,7 +52,14 @@ def print_study(results: Path) -> None:
 def print_first_trials(results: Path, n: int) -> None:
     """Print the limits of a study's first datasets; see `print_study`."""
     _, metadata = _read_summary(results)
-    limits = pd.concat([_read(results / name)[0] for name in metadata["limit_files"]])
+    begins = {name: paths.batch_trials(Path(name).stem)[0] for name in metadata["limit_files"]}
+    end = min(begins.values()) + n
+    limits = pd.concat(
+        chunk[chunk["trial"] < end]
+        for name, begin in begins.items()
+        if begin < end
+        for chunk in read_chunks(_existing(results / name), columns=_OF_TRIALS)
+    )
     print_trials(limits, n, metadata["words"])
 
 
@@ -94,7 +105,7 @@ def print_trials(limits: pd.DataFrame, n: int, words: Mapping[str, Any]) -> None
         See `print_summary`.
     """
     console = _console()
-    first = limits[limits["trial"] <= n]
+    first = limits[limits["trial"] < limits["trial"].min() + n]
     for shown, block in _blocks(first, ["mass\n\\[GeV]", "trial"], words):
         for _, rows in block.groupby("mass_GeV", sort=False):
             for trial, row in rows.groupby("trial"):
@@ -155,19 +166,19 @@ def _console() -> Any:
     return Console(width=_WIDTH, highlight=False)
 
 
-def _read(file: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Read a table and its metadata; a message says what to do where there is none."""
+def _existing(file: Path) -> Path:
+    """Give a file of the study; a message says what to do where there is none."""
     if not file.is_file():
         raise ConfigError(
             f"{file}: no such file; run `snakemake --cores all` first, or name the study's "
             "folder with --results"
         )
-    return read_parquet(file)
+    return file
 
 
 def _read_summary(results: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     file = results / paths.fill(paths.SUMMARY, suffix="parquet")
-    summary, metadata = _read(file)
+    summary, metadata = read_parquet(_existing(file))
     if "words" not in metadata:
         raise ConfigError(f"{file}: made by an earlier version; run `snakemake --cores all` again")
     return summary, metadata

@@ -21,7 +21,7 @@ from zeptobarn.study.slices.limits import limits_slice
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.tables import ResultError, digest, read_parquet
+from zeptobarn.support.tables import ResultError, digest, read_chunks, read_metadata
 from zeptobarn.templates.density import bin_index
 from zeptobarn.templates.spectra import source_spectrum
 from zeptobarn.templates.templates import Template
@@ -124,23 +124,25 @@ def explain(study: Study, path: str | Path, trial: int, interval: str | None = N
         beside = sorted(file.name for file in Path(path).parent.glob("*.parquet"))
         hint = f"; beside it: {', '.join(beside)}" if beside else ""
         raise ConfigError(f"{path}: no such file{hint}")
-    table, metadata = read_parquet(path)
-    if not {"trial", "status"} <= set(table.columns):
+    metadata = read_metadata(path)
+    if not {"trial", "status"} <= set(metadata["units"]):
         raise ConfigError(
             f"{path}: no column trial or status; allowed: a file of limits/ or failures/"
         )
-    rows = table[table["trial"] == trial]
+    found, ends = [], []
+    for chunk in read_chunks(path):
+        found.append(chunk[chunk["trial"] == trial])
+        ends += [chunk["trial"].min(), chunk["trial"].max()]
+    rows = pd.concat(found)
     if rows.empty:
-        raise ConfigError(
-            f"{path}: no trial {trial}; allowed: {table['trial'].min()} … {table['trial'].max()}"
-        )
+        raise ConfigError(f"{path}: no trial {trial}; allowed: {min(ends)} … {max(ends)}")
     first = _record(rows)
     if first["detector"] not in study.targets or first["mass_GeV"] not in study.masses_GeV:
         raise ConfigError(
             f"{path}: of {first['detector']} at {paths.number(first['mass_GeV'])} GeV/c², which "
             "this study does not have; name the one it was made from with --config and --overlay"
         )
-    if "finder" in table.columns:
+    if "finder" in rows.columns:
         expected = failures_slice(study, first["detector"], first["scan"])
         _check(path, metadata, expected)
         if interval is not None:

@@ -34,7 +34,7 @@ def draw_limits(
     study: Study,
     target: str,
     interaction: str,
-    limits: pd.DataFrame,
+    limits: Iterable[pd.DataFrame],
     files: Iterable[str | Path],
 ) -> None:
     """Draw the limits of all trials: a panel per mass, a row in it per interval.
@@ -42,9 +42,8 @@ def draw_limits(
     Parameters
     ----------
     limits
-        Rows of `zeptobarn.inference.model.Model.limits`, all masses.
+        Rows of `zeptobarn.inference.model.Model.limits`, mass after mass.
     """
-    summary = summarise(limits)
     n, intervals = len(study.masses_GeV), list(reversed(study.intervals))
     quantity, names = labels.apart(intervals)
     columns = min(n, _COLUMNS)
@@ -54,18 +53,17 @@ def draw_limits(
         axes = figure.subplots(rows, columns, sharey=True, squeeze=False)
         for axis in axes.flat[n:]:
             axis.set_visible(False)
-        for axis, mass in zip(axes.flat, study.masses_GeV, strict=False):
+        for axis, mass, rows_of_mass in zip(axes.flat[:n], study.masses_GeV, limits, strict=True):
+            summary = summarise(rows_of_mass)
             missing: list[int] = []
             for place, interval in enumerate(intervals):
                 colour = INTERVAL_COLOURS[(len(intervals) - 1 - place) % len(INTERVAL_COLOURS)]
-                chosen = limits[
-                    (limits["mass_GeV"] == mass) & (limits["interval"] == interval.name)
-                ]
-                values = chosen["limit_cm2"].dropna().to_numpy()
+                chosen = rows_of_mass.loc[rows_of_mass["interval"] == interval.name, "limit_cm2"]
+                values = chosen.dropna().to_numpy()
                 missing.insert(0, len(chosen) - len(values))
-                row = (summary["mass_GeV"] == mass) & (summary["interval"] == interval.name)
-                _ridge(axis, place, values, summary[row].iloc[0], colour)
-            _limit_axis(axis, limits.loc[limits["mass_GeV"] == mass, "limit_cm2"])
+                row = summary[summary["interval"] == interval.name].iloc[0]
+                _ridge(axis, place, values, row, colour)
+            _limit_axis(axis, rows_of_mass["limit_cm2"])
             none = "/".join(map(str, missing)) if any(missing) else "0"
             axis.set_title(f"{paths.number(mass)} GeV/c² (without limit: {none})", fontsize=8)
             axis.set_ylim(-0.3, len(intervals))

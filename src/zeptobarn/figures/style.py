@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from zeptobarn.support.tables import write_whole
+from zeptobarn.support.tables import whole
 
 # Okabe and Ito's colours, told apart with every kind of colour vision.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
@@ -48,7 +47,8 @@ def new_figure(width: float, height: float, files: Iterable[str | Path]) -> Iter
         for file in map(Path, files):
             metadata = {"CreationDate": None} if file.suffix == ".pdf" else None
             suffix = file.suffix[1:]
-            write_whole(file, partial(figure.savefig, format=suffix, metadata=metadata))
+            with whole(file) as temporary:
+                figure.savefig(temporary, format=suffix, metadata=metadata)
 
 
 def power_of_ten(value: float) -> str:

@@ -1,5 +1,7 @@
 """Tables of limits, critical values and coverage: their columns, writing and reading."""
 
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from zeptobarn.inference.status import Status
 from zeptobarn.physics.reach import smallest_anywhere
 from zeptobarn.study.slices.limits import calibration_slice, coverage_slice, limits_slice
 from zeptobarn.study.study import Interval
-from zeptobarn.support.tables import read_parquet, write_parquet
+from zeptobarn.support.tables import parquet_writer, read_parquet, write_parquet
 from zeptobarn.templates.templates import bin_name
 
 if TYPE_CHECKING:
@@ -117,19 +119,22 @@ def _messages(
     return texts
 
 
-def write_limits(model: "Model", limits: pd.DataFrame, path: Path) -> None:
-    """Write limits of `Model.limits`."""
-    units = dict.fromkeys(limits.columns, "")
+def write_limits(model: "Model", limits: Iterable[pd.DataFrame], path: Path) -> None:
+    """Write limits of `Model.limits`, those of some trials after those of others."""
+    chunks = iter(limits)
+    first = next(chunks)
+    units = dict.fromkeys(first.columns, "")
     units |= {"mass_GeV": "GeV/c²"}
     units |= dict.fromkeys(("limit_cm2", "calibration_error_cm2", "asymptotic_limit_cm2"), "cm²")
     units |= {f"best_fit_{shape.name}": "standard deviations" for shape in model.study.shapes}
-    write_parquet(
-        limits,
+    with parquet_writer(
         path,
         units=units,
         config_slice=limits_slice(model.study, model.target, model.interaction, model.mass_GeV),
         seed=model.study.seed,
-    )
+    ) as write:
+        for chunk in chain([first], chunks):
+            write(chunk)
 
 
 def write_calibration(model: "Model", table: pd.DataFrame, path: Path) -> None:

@@ -42,6 +42,12 @@ _IN_STANDARD_DEVIATIONS = ("leff", "er_component_1", "er_component_2", "er_compo
 
 def check_study(study: Study, origin: str) -> None:
     """What a schema cannot say."""
+    if (study.first_trial - 1) % study.trials_per_batch:
+        raise ConfigError(
+            f"{origin}: first_trial: found {study.first_trial}; allowed: 1, or 1 more than a "
+            f"multiple of trials_per_batch ({study.trials_per_batch}), so that a part of a study "
+            "has the batches of the whole"
+        )
     check_size(study, origin)
     _check_results(study, origin)
     shapes = {shape.name: shape for shape in study.shapes}

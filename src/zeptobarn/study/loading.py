@@ -119,6 +119,7 @@ def study_from_settings(
         interactions=tuple(settings.pop("interactions")),
         masses_GeV=tuple(settings.pop("masses_GeV")),
         marked_masses_GeV=tuple(settings.pop("marked_masses_GeV", ())),
+        first_trial=settings.pop("first_trial", 1),
         formula_reach=settings.pop("formula_reach", "detector"),
         intervals=tuple(_interval(interval) for interval in settings.pop("intervals")),
         shapes=tuple(_shape(shape, names) for shape in settings.pop("shapes")),

@@ -146,6 +146,7 @@ class Study:
     masses_GeV: tuple[float, ...]
     marked_masses_GeV: tuple[float, ...]
     halo: str
+    first_trial: int
     trials: int
     trials_per_batch: int
     constraint_centres: Literal["redrawn", "fixed"]
@@ -172,7 +173,8 @@ class Study:
     @property
     def batches(self) -> list[str]:
         """The batches of trials."""
-        return paths.batches(self.trials, self.trials_per_batch)
+        trials = range(self.first_trial, self.first_trial + self.trials)
+        return paths.batches(trials, self.trials_per_batch)
 
     @property
     def smoothed(self) -> bool:

@@ -1,5 +1,6 @@
 """One dataset, a signal to put into it, and the models of several masses for it."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -45,16 +46,20 @@ def read_models(
 def first_dataset(
     study: Study, target: str, events: Sequence[str | Path], truth: Sequence[str | Path]
 ) -> dict[str, Toys]:
-    """Read the first trial's dataset of each detector.
+    """Read the dataset of a batch's first trial, of each detector.
 
     Parameters
     ----------
     events, truth
         Files of `zeptobarn.templates.toys.write_toys`, one of each detector.
     """
-    files = zip(study.targets[target], events, truth, strict=True)
-    toys = {name: read_toys(study, name, Path(e), Path(t)) for name, e, t in files}
-    return one_trial(toys, int(next(iter(toys.values())).trials[0]))
+    found: dict[str, Toys] = {}
+    for name, e, t in zip(study.targets[target], events, truth, strict=True):
+        chunks = read_toys(study, name, Path(e), Path(t))
+        first = next(chunks)
+        found |= one_trial({name: first}, int(first.trials[0]))
+        deque(chunks, maxlen=0)  # to the end, where the files are known to be in order
+    return found
 
 
 def one_trial(toys: Mapping[str, Toys], trial: int) -> dict[str, Toys]:

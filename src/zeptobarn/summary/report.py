@@ -1,7 +1,8 @@
 """Tables of the report: HTML pages that sort by any column and need no network."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
+from itertools import product
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pandas as pd
 
 from zeptobarn.study.slices.summary import sensitivity_slice
 from zeptobarn.study.study import Study
-from zeptobarn.summary.summary import read_limits
+from zeptobarn.summary.summary import limit_chunks
 from zeptobarn.support.paths import number
 from zeptobarn.support.tables import read_parquet, write_parquet, write_text
 
@@ -117,39 +118,43 @@ def show(value: Any) -> str:
     return f"{value:.4g}" if 1e-3 <= abs(value) < 1e4 else f"{value:.3e}"
 
 
-def count_outcomes(limits: pd.DataFrame) -> pd.DataFrame:
+def count_outcomes(limits: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Count what became of the trials.
 
     Parameters
     ----------
     limits
-        Rows of `zeptobarn.inference.model.Model.limits`.
+        Rows of `zeptobarn.inference.model.Model.limits`, some after others.
 
     Returns
     -------
     A row per detector, interaction, mass, interval and status, in order of appearance, with
     ``n_trials`` and the ``message`` of the first of these trials.
     """
-    keys = ["detector", "interaction", "mass_GeV", "interval", "status"]
-    groups = limits.groupby(keys, sort=False)["message"]
-    return groups.agg(n_trials="size", message="first").reset_index()[list(_OUTCOME_UNITS)]
+    keys = [name for name in _OUTCOME_UNITS if name not in ("n_trials", "message")]
+    counts = [
+        chunk.groupby(keys, sort=False)["message"].agg(n_trials="size", message="first")
+        for chunk in limits
+    ]
+    groups = pd.concat(counts).groupby(keys, sort=False)
+    found = {"n_trials": groups["n_trials"].sum(), "message": groups["message"].first()}
+    return pd.DataFrame(found).reset_index()[list(_OUTCOME_UNITS)]
 
 
 def outcomes_slice(study: Study) -> dict[str, Any]:
     """Give the configuration that the outcomes depend on: the trials, and that of each limit."""
     return {
-        "trials": study.trials,
+        "trials": [study.first_trial, study.trials],
         "limits": {target: sensitivity_slice(study, target)["limits"] for target in study.targets},
     }
 
 
 def write_outcomes(study: Study, path: str | Path) -> None:
     """Count what became of a study's trials, into a Parquet file."""
+    columns = [name for name in _OUTCOME_UNITS if name != "n_trials"]
     counts = [
-        count_outcomes(read_limits(study, detector, interaction, mass))
-        for detector in study.targets
-        for interaction in study.interactions
-        for mass in study.masses_GeV
+        count_outcomes(limit_chunks(study, *place, columns))
+        for place in product(study.targets, study.interactions, study.masses_GeV)
     ]
     write_parquet(
         pd.concat(counts, ignore_index=True),

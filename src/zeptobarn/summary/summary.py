@@ -1,5 +1,7 @@
 """Medians and bands over trials."""
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from zeptobarn.study.slices.limits import limits_slice
 from zeptobarn.study.slices.summary import sensitivity_slice, summary_slice
 from zeptobarn.study.study import Study
 from zeptobarn.support import paths
-from zeptobarn.support.tables import read_parquet, write_csv, write_parquet
+from zeptobarn.support.tables import read_chunks, read_parquet, write_csv, write_parquet
 
 # Quantiles of the standard normal distribution at 0, ±1 and ±2 standard deviations.
 QUANTILES = {
@@ -37,6 +39,10 @@ ASIMOV = (
     "template_error_cm2",
     "template_bias_cm2",
 )
+
+_KEYS = ("detector", "interaction", "mass_GeV", "interval")
+# Columns of the limits that a summary is made of.
+SUMMARISED = (*_KEYS, "limit_cm2", "calibration_error_cm2", "asymptotic_limit_cm2", "status")
 
 # Above this share of failures other than `no_crossing`, quantiles would be biased.
 _MAX_FAILURES = 0.01
@@ -78,20 +84,44 @@ def limit_files(study: Study) -> list[str]:
     ]
 
 
-def read_limits(study: Study, target: str, interaction: str, mass_GeV: float) -> pd.DataFrame:
-    """Read all batches of a mass's limits.
+def limit_chunks(
+    study: Study, target: str, interaction: str, mass_GeV: float, columns: Sequence[str]
+) -> Iterator[pd.DataFrame]:
+    """Read columns of all batches of a mass's limits, chunk by chunk; see `read_chunks`.
 
     Raises
     ------
     ResultError
-        A file was made from another configuration.
+        A file is damaged, or was made from another configuration.
     """
     place = target, interaction, mass_GeV
     expected = limits_slice(study, *place)
-    files = [study.model_path(paths.LIMITS, *place, batch=batch) for batch in study.batches]
-    return pd.concat(
-        [read_parquet(file, config_slice=expected)[0] for file in files], ignore_index=True
-    )
+    for batch in study.batches:
+        file = study.model_path(paths.LIMITS, *place, batch=batch)
+        yield from read_chunks(file, config_slice=expected, columns=columns)
+
+
+def read_limits(
+    study: Study,
+    target: str,
+    interaction: str,
+    mass_GeV: float,
+    columns: Sequence[str] = SUMMARISED,
+) -> pd.DataFrame:
+    """Read columns of all batches of a mass's limits; see `limit_chunks`.
+
+    Detector, interaction, interval and status are categorical: a byte each, where a million trials
+    would take gigabytes of words.
+    """
+    words: Mapping[str, Iterable[str]] = {
+        "detector": study.targets,
+        "interaction": study.interactions,
+        "interval": [interval.name for interval in study.intervals],
+        "status": [status.name for status in Status],
+    }
+    codes = {name: pd.CategoricalDtype(list(words[name])) for name in columns if name in words}
+    chunks = limit_chunks(study, target, interaction, mass_GeV, columns)
+    return pd.concat([chunk.astype(codes) for chunk in chunks], ignore_index=True)
 
 
 def summarise(
@@ -106,7 +136,7 @@ def summarise(
     Parameters
     ----------
     limits
-        Rows of `zeptobarn.inference.model.Model.limits`.
+        Rows of `zeptobarn.inference.model.Model.limits`, the columns `SUMMARISED`.
     power_constraint
         Quantile of the limits that a power-constrained limit is at least.
     asimov
@@ -124,15 +154,14 @@ def summarise(
     deviation of their toys higher and lower, which all trials share; of the median the latter
     stands in ``calibration_error_cm2``.
     """
-    keys = ["detector", "interaction", "mass_GeV", "interval"]
     rows = [
-        {**dict(zip(keys, key, strict=True)), **_summary(group, power_constraint)}
-        for key, group in limits.groupby(keys, sort=False)
+        {**dict(zip(_KEYS, key, strict=True)), **_summary(group, power_constraint)}
+        for key, group in limits.groupby(list(_KEYS), sort=False, observed=True)
     ]
     table = pd.DataFrame(rows)
     if asimov is None:
         return table.reindex(columns=list(_UNITS))
-    return table.merge(asimov, how="left", on=keys)[list(_UNITS)]
+    return table.merge(asimov, how="left", on=list(_KEYS))[list(_UNITS)]
 
 
 def quantile(values: NDArray[np.float64], probability: float) -> float:
@@ -197,17 +226,14 @@ def fair_sample(limits: pd.DataFrame) -> NDArray[np.float64]:
 
 def write_summary(study: Study, parquet_path: Path, csv_path: Path) -> pd.DataFrame:
     """Summarise a study's limits, and its Asimov limits, into a Parquet and a CSV file."""
-    limits = pd.concat(
+    asimov = pd.concat([_read_sensitivity(study, target) for target in study.targets])
+    table = pd.concat(
         [
-            read_limits(study, detector, interaction, mass)
-            for detector in study.targets
-            for interaction in study.interactions
-            for mass in study.masses_GeV
+            summarise(read_limits(study, *place), study.power_constraint, asimov)
+            for place in product(study.targets, study.interactions, study.masses_GeV)
         ],
         ignore_index=True,
     )
-    asimov = pd.concat([_read_sensitivity(study, target) for target in study.targets])
-    table = summarise(limits, study.power_constraint, asimov)
     write_parquet(
         table,
         parquet_path,

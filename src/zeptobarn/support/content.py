@@ -2,7 +2,8 @@
 
 Parquet's own checksums are optional, cover pages alone, and are right again in a file that another
 program has written. These hashes are taken from the values, so that any file that holds others is
-noticed, however it came about.
+noticed, however it came about. They grow with the table: it may come in chunks of rows, and how it
+is split changes nothing.
 """
 
 import hashlib
@@ -16,49 +17,83 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def content(table: "pa.Table", metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the number of rows, and hashes of each column and of the metadata."""
-    columns = {name: column_hash(table.column(name)) for name in table.column_names}
-    return {"rows": table.num_rows, "columns": columns, "metadata": _hash(dict(metadata))}
+class Contents:
+    """Number of rows, and running hashes of each column, of a table that comes in chunks.
 
-
-def difference(table: "pa.Table", metadata: Mapping[str, Any], whole: bool) -> str:
-    """Say how a table differs from the ``content`` in its metadata; nothing if it does not.
-
-    Parameters
+    Attributes
     ----------
-    whole
-        Whether all columns were read.
+    rows
+        Rows so far.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> one, two = Contents(), Contents()
+    >>> one.add(pa.table({"mass_GeV": [1.0, 2.0]}))
+    >>> two.add(pa.table({"mass_GeV": [1.0]}))
+    >>> one.columns() == two.columns()
+    False
+    >>> two.add(pa.table({"mass_GeV": [2.0]}))
+    >>> one.columns() == two.columns()
+    True
     """
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._hashes: dict[str, list[Any]] = {}
+
+    def add(self, chunk: "pa.Table") -> None:
+        """Count in the next rows."""
+        self.rows += chunk.num_rows
+        for name, column in zip(chunk.column_names, chunk.columns, strict=True):
+            kind, *parts = _parts(column)
+            fresh = [hashlib.sha256(kind), *(hashlib.sha256() for _ in parts)]
+            for found, part in zip(self._hashes.setdefault(name, fresh)[1:], parts, strict=True):
+                found.update(part)
+
+    def columns(self) -> dict[str, str]:
+        """Give the hash of each column: its type, which values are missing, and the others."""
+        return {
+            name: hashlib.sha256(b"".join(part.digest() for part in parts)).hexdigest()
+            for name, parts in self._hashes.items()
+        }
+
+    def description(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what is to be known of the table when it is read, its metadata included."""
+        return {"rows": self.rows, "columns": self.columns(), "metadata": _hash(dict(metadata))}
+
+    def fault(self, known: Mapping[str, Any], whole: bool) -> str:
+        """Say how the table differs from its description; nothing if it does not.
+
+        Parameters
+        ----------
+        whole
+            Whether all columns were read.
+        """
+        found, expected = self.columns(), known["columns"]
+        if whole and sorted(found) != sorted(expected):
+            return f"it has the columns {', '.join(found)}, not {', '.join(expected)}"
+        if self.rows != known["rows"]:
+            return f"it has {self.rows} rows, not {known['rows']}"
+        for name in found:
+            if found[name] != expected.get(name):
+                return f"the values of {name} are not those that were written"
+        return ""
+
+
+def metadata_fault(metadata: Mapping[str, Any]) -> str:
+    """Say what is wrong with the metadata that hold a ``content``; nothing if they are right."""
     rest = dict(metadata)
     known = rest.pop("content", None)
     if not isinstance(known, dict) or set(known) != {"rows", "columns", "metadata"}:
         return "its content is not described"
     if known["metadata"] != _hash(rest):
         return "its metadata are not those that were written"
-    names = table.column_names
-    if (whole and sorted(names) != sorted(known["columns"])) or len(set(names)) < len(names):
-        return f"it has the columns {', '.join(names)}, not {', '.join(known['columns'])}"
-    if table.num_rows != known["rows"]:
-        return f"it has {table.num_rows} rows, not {known['rows']}"
-    for name in names:
-        if known["columns"].get(name) != column_hash(table.column(name)):
-            return f"the values of {name} are not those that were written"
     return ""
 
 
-def column_hash(column: "pa.ChunkedArray") -> str:
-    """Hash a column's values in their order: their type, which are missing, and the others.
-
-    Examples
-    --------
-    >>> import pyarrow as pa
-    >>> one, other = (pa.chunked_array([values]) for values in ([1.0, 2.0], [2.0, 1.0]))
-    >>> column_hash(one) == column_hash(pa.chunked_array([[1.0], [2.0]]))
-    True
-    >>> column_hash(one) == column_hash(other)
-    False
-    """
+def _parts(column: "pa.ChunkedArray") -> tuple[bytes | memoryview, ...]:
+    """Give the bytes to hash: name of the type, missing or not, lengths of texts, and values."""
     import pyarrow as pa
     import pyarrow.types as types
 
@@ -67,18 +102,17 @@ def column_hash(column: "pa.ChunkedArray") -> str:
         array = array.dictionary_decode()
     if types.is_boolean(array.type):
         array = array.cast(pa.uint8())
-    text = types.is_string(array.type) or types.is_large_string(array.type)
-    found = hashlib.sha256(("text" if text else str(array.type)).encode())
-    found.update(np.packbits(array.is_null().to_numpy(zero_copy_only=False)).tobytes())
-    if text:
-        values = array.fill_null("").cast(pa.large_binary())
-        ends = np.frombuffer(values.buffers()[1], np.int64)[values.offset :][: len(values) + 1]
-        found.update(np.diff(ends).tobytes())
-        if values.buffers()[2] is not None:
-            found.update(memoryview(values.buffers()[2])[ends[0] : ends[-1]])
-    else:
-        found.update(array.fill_null(0).to_numpy(zero_copy_only=False).tobytes())
-    return found.hexdigest()
+    missing = array.is_null().to_numpy(zero_copy_only=False).tobytes()
+    if not (types.is_string(array.type) or types.is_large_string(array.type)):
+        values = array.fill_null(0).to_numpy(zero_copy_only=False)
+        return str(array.type).encode(), missing, b"", np.ascontiguousarray(values).data
+    texts = array.fill_null("").cast(pa.large_binary())
+    if len(texts) == 0:
+        return b"text", b"", b"", b""
+    _, ends, letters = texts.buffers()
+    ends = np.frombuffer(ends, np.int64)[texts.offset :][: len(texts) + 1]
+    text = b"" if letters is None else memoryview(letters)[ends[0] : ends[-1]]
+    return b"text", missing, np.diff(ends).data, text
 
 
 def _hash(value: Any) -> str:

@@ -9,7 +9,7 @@ Examples
 'templates/lz/wimp_SI_50GeV.parquet'
 >>> anchor_name({}), anchor_name({"leff": -2})
 ('nominal', 'leff_-2')
->>> batches(trials=25, per_batch=10)
+>>> batches(range(1, 26), per_batch=10)
 ['1-10', '11-20', '21-25']
 """
 
@@ -64,10 +64,10 @@ def anchor_name(shape_values: Mapping[str, float]) -> str:
     return "__".join(parts) or "nominal"
 
 
-def batches(trials: int, per_batch: int) -> list[str]:
-    """List the batches ``{first}-{last}`` that trials 1 … ``trials`` fall into."""
-    firsts = range(1, trials + 1, per_batch)
-    return [f"{first}-{min(first + per_batch - 1, trials)}" for first in firsts]
+def batches(trials: range, per_batch: int) -> list[str]:
+    """List the batches ``{first}-{last}`` that trials fall into."""
+    parts = (trials[i : i + per_batch] for i in range(0, len(trials), per_batch))
+    return [f"{part[0]}-{part[-1]}" for part in parts]
 
 
 def batch_trials(batch: str) -> range:

@@ -5,17 +5,19 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from zeptobarn.support.content import content, difference
+from zeptobarn.support.content import Contents, metadata_fault
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 _METADATA_KEY = b"zeptobarn"
 # nestpy calls itself 0.0.0; the package does not.
@@ -23,7 +25,7 @@ _VERSIONS = ("zeptobarn", "numpy", "numba", "wimprates", "nestpy")
 
 
 # Raised where a column or a piece of metadata of a result file gets another name or meaning.
-FORMAT = 3
+FORMAT = 4
 
 
 class ResultError(RuntimeError):
@@ -55,16 +57,33 @@ def write_parquet(
     seed: int | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a table with its provenance in the schema metadata.
+    """Write a table with its provenance in the schema metadata; see `parquet_writer`."""
+    with parquet_writer(
+        path, units=units, config_slice=config_slice, seed=seed, extra=extra
+    ) as write:
+        write(table)
+
+
+@contextmanager
+def parquet_writer(
+    path: str | Path,
+    *,
+    units: Mapping[str, str],
+    config_slice: Any,
+    seed: int | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """Write a table that comes in chunks of rows, with its provenance in the metadata.
+
+    Gives a function that writes the next chunk, as a row group of its own. The file stands under
+    a temporary name until all are written; after an exception, nothing of it is left.
 
     Parameters
     ----------
-    table
-        Its columns must all have an entry in ``units``.
     path
-        Target; written under a temporary name first and renamed when complete.
+        Target.
     units
-        Unit of each column (``""`` for pure numbers and names).
+        Unit of each column (``""`` for pure numbers and names); all columns must have one.
     config_slice
         The configuration that the table depends on; its hash is stored.
     seed
@@ -75,22 +94,38 @@ def write_parquet(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if missing := [name for name in table.columns if name not in units]:
-        raise ValueError(f"{path}: columns without a unit: {', '.join(map(str, missing))}")
-    metadata = {
-        "format": FORMAT,
-        "units": {name: units[name] for name in table.columns},
-        "config_hash": digest(config_slice),
-        "seed": seed,
-        "versions": {name: version(name) for name in _VERSIONS},
-        **(extra or {}),
-    }
-    arrow = pa.Table.from_pandas(table, preserve_index=False)
-    arrow = arrow.replace_schema_metadata(None)
-    metadata["content"] = content(arrow, metadata)
-    arrow = arrow.replace_schema_metadata({_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
-    options = {"compression": "zstd", "write_page_checksum": True}
-    write_whole(path, lambda temporary: pq.write_table(arrow, temporary, **options))
+    contents = Contents()
+    with whole(path) as temporary, ExitStack() as closing:
+        files: list[Any] = []
+
+        def write(chunk: pd.DataFrame) -> None:
+            if missing := [name for name in chunk.columns if name not in units]:
+                raise ValueError(f"{path}: columns without a unit: {', '.join(map(str, missing))}")
+            # The first chunk says of what types the columns are.
+            schema = files[0].schema if files else None
+            arrow = pa.Table.from_pandas(chunk, schema, preserve_index=False)
+            arrow = arrow.replace_schema_metadata(None)
+            if not files:
+                # A stored Arrow schema would hide the metadata, which are complete at the end only.
+                options = {"compression": "zstd", "write_page_checksum": True}
+                opened = pq.ParquetWriter(temporary, arrow.schema, store_schema=False, **options)
+                files.append(closing.enter_context(opened))
+            contents.add(arrow)
+            files[0].write_table(arrow, row_group_size=max(len(arrow), 1))
+
+        yield write
+        if not files:
+            raise ValueError(f"{path}: found no chunk; allowed: at least one, if without rows")
+        metadata = {
+            "format": FORMAT,
+            "units": {name: units[name] for name in files[0].schema.names},
+            "config_hash": digest(config_slice),
+            "seed": seed,
+            "versions": {name: version(name) for name in _VERSIONS},
+            **(extra or {}),
+        }
+        metadata["content"] = contents.description(metadata)
+        files[0].add_key_value_metadata({_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
 
 
 def read_parquet(
@@ -101,7 +136,7 @@ def read_parquet(
     Parameters
     ----------
     path
-        A file written by `write_parquet`.
+        A file written by `write_parquet` or `parquet_writer`.
     config_slice
         The configuration it must have been made from; ``None`` checks nothing.
     columns
@@ -117,66 +152,121 @@ def read_parquet(
         The file is missing or damaged, does not hold what was written, has another format, or was
         made from another configuration.
     """
-    arrow, metadata = _read_checked(Path(path), columns)
-    if (found := metadata.get("format", 1)) != FORMAT:
-        raise ResultError(
-            f"{path}: a result of format {found}, written by zeptobarn "
-            f"{metadata['versions']['zeptobarn']}, which can read it; this version reads format "
-            f"{FORMAT}: delete it and run again"
-        )
-    if fault := difference(arrow, metadata, columns is None):
-        raise DamagedResultError(f"{path}: damaged: {fault}; delete it and run again")
-    if config_slice is not None and metadata["config_hash"] != digest(config_slice):
-        raise ResultError(
-            f"{path}: made from another configuration (hash {metadata['config_hash']}, "
-            f"this study has {digest(config_slice)}); delete it and run again"
-        )
-    return arrow.replace_schema_metadata(None).to_pandas(), metadata
-
-
-def _read_checked(path: Path, columns: Sequence[str] | None) -> tuple["pa.Table", dict[str, Any]]:
-    """Read a Parquet file and zeptobarn's metadata, whatever is in its bytes."""
     import pyarrow as pa
+
+    with _opened(Path(path), config_slice, columns) as (file, metadata):
+        chunks = list(_chunks(Path(path), file, metadata, columns))
+    return pa.concat_tables(chunks).to_pandas(), metadata
+
+
+def read_chunks(
+    path: str | Path, *, config_slice: Any = None, columns: Sequence[str] | None = None
+) -> Iterator[pd.DataFrame]:
+    """Read a table in the chunks that it was written in; see `read_parquet`, whose errors it has.
+
+    What the file holds is compared with what was written when the last chunk has been asked for
+    and there is no further one: keep nothing that was made of the first ones before.
+    """
+    with _opened(Path(path), config_slice, columns) as (file, metadata):
+        for chunk in _chunks(Path(path), file, metadata, columns):
+            yield chunk.to_pandas()
+
+
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """Read a table's metadata alone; see `read_parquet`, whose errors it has."""
+    with _opened(Path(path), None, None) as (_, metadata):
+        return metadata
+
+
+@contextmanager
+def _opened(
+    path: Path, config_slice: Any, columns: Sequence[str] | None
+) -> Iterator[tuple["pq.ParquetFile", dict[str, Any]]]:
+    """Open a Parquet file, whatever is in its bytes, and check zeptobarn's metadata."""
     import pyarrow.parquet as pq
 
     if not path.is_file():
         what = "a folder" if path.is_dir() else "no such file"
         raise ResultError(f"{path}: {what}; run the study again, or name another results folder")
+    with ExitStack() as closing:
+        with _reading(path):
+            file = closing.enter_context(pq.ParquetFile(path, page_checksum_verification=True))
+            raw = (file.metadata.metadata or {}).get(_METADATA_KEY)
+            metadata = None if raw is None else json.loads(raw)
+            names = file.schema_arrow.names
+        if not isinstance(metadata, dict) or "versions" not in metadata:
+            raise DamagedResultError(f"{path}: not a result file of zeptobarn (no metadata)")
+        if (found := metadata.get("format", 1)) != FORMAT:
+            raise ResultError(
+                f"{path}: a result of format {found}, written by zeptobarn "
+                f"{metadata['versions']['zeptobarn']}, which can read it; this version reads "
+                f"format {FORMAT}: delete it and run again"
+            )
+        fault = metadata_fault(metadata)
+        if not fault and len(set(names)) < len(names):
+            fault = f"it has the columns {', '.join(names)}, one of them twice"
+        if not fault and (missing := [name for name in columns or () if name not in names]):
+            fault = f"no column {missing[0]}"
+        if fault:
+            raise DamagedResultError(f"{path}: damaged: {fault}; delete it and run again")
+        if config_slice is not None and metadata["config_hash"] != digest(config_slice):
+            raise ResultError(
+                f"{path}: made from another configuration (hash {metadata['config_hash']}, "
+                f"this study has {digest(config_slice)}); delete it and run again"
+            )
+        yield file, metadata
+
+
+def _chunks(
+    path: Path,
+    file: "pq.ParquetFile",
+    metadata: Mapping[str, Any],
+    columns: Sequence[str] | None,
+) -> Iterator["pa.Table"]:
+    """Give the row groups of a file, or a table without rows; at the end, check what they hold."""
+    chosen = file.schema_arrow.names if columns is None else list(columns)
+    contents = Contents()
+    for i in range(max(file.num_row_groups, 1)):
+        with _reading(path):
+            groups = [i] if file.num_row_groups else []
+            chunk = file.read_row_groups(groups, columns=chosen).select(chosen)
+            chunk = chunk.replace_schema_metadata(None)
+            contents.add(chunk)
+        yield chunk
+    if fault := contents.fault(metadata["content"], columns is None):
+        raise DamagedResultError(f"{path}: damaged: {fault}; delete it and run again")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what Arrow and the system say of a file into errors of this module."""
+    import pyarrow as pa
+
     try:
-        schema = pq.read_schema(path)
-        raw = (schema.metadata or {}).get(_METADATA_KEY)
-        metadata = None if raw is None else json.loads(raw)
-        missing = [name for name in columns or () if name not in schema.names]
-        if not missing:
-            chosen = None if columns is None else list(columns)
-            arrow = pq.read_table(path, columns=chosen, page_checksum_verification=True)
+        yield
     except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
         # The system says no, which is no fault of the file; what Arrow refuses has no number.
         if isinstance(error, MemoryError) or getattr(error, "errno", None) is not None:
             raise ResultError(f"{path}: not readable: {error}") from None
         why = " ".join(str(error).split())[:200].rstrip(".")
         raise DamagedResultError(f"{path}: damaged: {why}; delete it and run again") from None
-    if not isinstance(metadata, dict) or "versions" not in metadata:
-        raise DamagedResultError(f"{path}: not a result file of zeptobarn (no metadata)")
-    if missing:
-        raise DamagedResultError(
-            f"{path}: damaged: no column {missing[0]}; delete it and run again"
-        )
-    return arrow, metadata
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
     """Write a CSV under a temporary name and rename it when complete."""
-    write_whole(path, lambda temporary: table.to_csv(temporary, index=False))
+    with whole(path) as temporary:
+        table.to_csv(temporary, index=False)
 
 
 def write_text(text: str, path: str | Path) -> None:
     """Write a text under a temporary name and rename it when complete."""
-    write_whole(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+    with whole(path) as temporary:
+        Path(temporary).write_text(text, encoding="utf-8")
 
 
-def write_whole(path: str | Path, write: Callable[[str], Any]) -> None:
-    """Let ``write`` fill a file of a temporary name, which gets its own when it is complete.
+@contextmanager
+def whole(path: str | Path) -> Iterator[str]:
+    """Give the temporary name of a file to fill, which gets its own when it is complete.
 
     Raises
     ------
@@ -188,7 +278,7 @@ def write_whole(path: str | Path, write: Callable[[str], Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(handle)
-        write(temporary)
+        yield temporary
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(path)
     except BaseException as error:
@@ -201,7 +291,7 @@ def write_whole(path: str | Path, write: Callable[[str], Any]) -> None:
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether a file has the temporary name of one that `write_whole` writes.
+    """Whether a file has the temporary name of one that `whole` gives.
 
     Examples
     --------

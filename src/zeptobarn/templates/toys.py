@@ -1,6 +1,7 @@
 """Datasets: background-only toys thrown from the templates, and observed events."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from zeptobarn.physics.detector import AnalysisSpace, Detector, Source
 from zeptobarn.study.slices.toys import toys_slice
 from zeptobarn.study.study import Shape, Study
+from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.inputs import (
     check_columns,
@@ -20,9 +22,12 @@ from zeptobarn.support.inputs import (
     refuse_shifted,
 )
 from zeptobarn.support.streams import stream
-from zeptobarn.support.tables import read_parquet, write_parquet
+from zeptobarn.support.tables import ResultError, parquet_writer, read_chunks
 from zeptobarn.templates.density import bin_index
 from zeptobarn.templates.templates import Template, fix_shapes
+
+# Trials whose datasets are in memory at a time: of 3000 events each, they take 0.1 GB.
+_AT_ONCE = 1000
 
 _TRUTH_UNITS = {
     "trial": "",
@@ -140,23 +145,50 @@ def place(
     return cs1, cs2
 
 
+def chunks(trials: range) -> list[range]:
+    """Split trials into as many as are held in memory at a time.
+
+    Examples
+    --------
+    >>> chunks(range(1, 2502))
+    [range(1, 1001), range(1001, 2001), range(2001, 2502)]
+    """
+    return [trials[i : i + _AT_ONCE] for i in range(0, len(trials), _AT_ONCE)]
+
+
 def write_toys(
     study: Study,
     detector: str,
-    toys: Toys,
+    toys: Iterable[Toys],
     events_path: Path,
     truth_path: Path,
     at: Mapping[str, float] | None = None,
 ) -> None:
-    """Write datasets and their truth; ``at`` is what they were thrown at, see `throw`."""
+    """Write datasets and their truth.
+
+    Parameters
+    ----------
+    toys
+        Of one of the `chunks` of their trials after the other.
+    at
+        What they were thrown at, see `throw`.
+    """
     unit = study.detectors[detector].area_unit
-    for table, path, units in (
-        (toys.events, events_path, {"trial": "", "cs1": unit, "cs2": unit, "source": ""}),
-        (toys.truth, truth_path, _TRUTH_UNITS),
-    ):
-        write_parquet(
-            table, path, units=units, config_slice=toys_slice(study, detector, at), seed=study.seed
+    places = (
+        (events_path, {"trial": "", "cs1": unit, "cs2": unit, "source": ""}),
+        (truth_path, _TRUTH_UNITS),
+    )
+    expected = toys_slice(study, detector, at)
+    with ExitStack() as closing:
+        write_events, write_truth = (
+            closing.enter_context(
+                parquet_writer(path, units=units, config_slice=expected, seed=study.seed)
+            )
+            for path, units in places
         )
+        for chunk in toys:
+            write_events(chunk.events)
+            write_truth(chunk.truth)
 
 
 def read_toys(
@@ -166,24 +198,78 @@ def read_toys(
     truth_path: Path,
     at: Mapping[str, float] | None = None,
     columns: Sequence[str] | None = None,
-) -> Toys:
-    """Read datasets of this study; ``at`` is what they were thrown at, see `throw`.
+) -> Iterator[Toys]:
+    """Read a batch of this study's datasets in `chunks`; `read_chunks` says when they are checked.
 
     Parameters
     ----------
+    events_path, truth_path
+        Named for their trials, see `zeptobarn.support.paths.batches`.
+    at
+        What they were thrown at, see `throw`.
     columns
         Of the events, read these alone: limits do without the sources, which take longest.
 
     Raises
     ------
     ResultError
-        A file was made from another configuration.
+        A file is damaged, was made from another configuration, or holds other trials than those
+        that it is named for.
     """
     expected = toys_slice(study, detector, at)
-    return Toys(
-        read_parquet(events_path, config_slice=expected, columns=columns)[0],
-        read_parquet(truth_path, config_slice=expected)[0],
-    )
+    parts = chunks(paths.batch_trials(events_path.stem))
+    events = read_chunks(events_path, config_slice=expected, columns=columns)
+    truth = read_chunks(truth_path, config_slice=expected)
+    tables = zip(parts, _split(events, parts), _split(truth, parts), strict=True)
+    for trials, *found in tables:
+        toys = Toys(*found)
+        inside = toys.events["trial"].between(trials[0], trials[-1]).all()
+        if not inside or not np.array_equal(toys.trials, trials):
+            raise ResultError(
+                f"{events_path}: it or its truth holds other trials than {trials[0]} … "
+                f"{trials[-1]}, which it is named for; delete both and run again"
+            )
+        yield toys
+
+
+def read_datasets(
+    study: Study, target: str, events: Sequence[str | Path], truth: Sequence[str | Path]
+) -> Iterator[dict[str, dict[str, Toys]]]:
+    """Read a batch of a target's datasets in `chunks`: by name of `Study.truths`, and by detector.
+
+    Parameters
+    ----------
+    events, truth
+        Files of each detector, truth after truth; see `read_toys`.
+    """
+    places = [(name, detector) for name in study.truths for detector in study.targets[target]]
+    streams = [
+        read_toys(study, detector, Path(e), Path(t), study.truths[name], ["trial", "cs1", "cs2"])
+        for (name, detector), e, t in zip(places, events, truth, strict=True)
+    ]
+    for found in zip(*streams, strict=True):
+        datasets: dict[str, dict[str, Toys]] = {name: {} for name in study.truths}
+        for (name, detector), toys in zip(places, found, strict=True):
+            datasets[name][detector] = toys
+        yield datasets
+
+
+def _split(tables: Iterator[pd.DataFrame], parts: Sequence[range]) -> Iterator[pd.DataFrame]:
+    """Give the rows of each part of the trials, which increase from table to table.
+
+    What lies before the first part or behind the last comes with these.
+    """
+    left = next(tables)
+    for trials in parts:
+        last = trials is parts[-1]
+        while last or left.empty or left["trial"].iloc[-1] < trials.stop:
+            further = next(tables, None)
+            if further is None:
+                break
+            left = pd.concat([left, further], ignore_index=True)
+        n = len(left) if last else int(np.searchsorted(left["trial"], trials.stop))
+        yield left[:n]
+        left = left[n:].reset_index(drop=True)
 
 
 def read_events(path: str | Path) -> pd.DataFrame:

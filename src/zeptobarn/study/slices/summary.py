@@ -25,7 +25,7 @@ def sensitivity_slice(study: Study, target: str) -> dict[str, Any]:
 def summary_slice(study: Study) -> dict[str, Any]:
     """Give the configuration that the summary depends on."""
     return {
-        "trials": study.trials,
+        "trials": [study.first_trial, study.trials],
         "power_constraint": study.power_constraint,
         "sensitivity": {
             target: digest(sensitivity_slice(study, target)) for target in study.targets
