@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from zeptobarn.failures import scans
@@ -94,6 +95,19 @@ def benchmark_of(name):
 def code_of(script):
     """Give the hash of all code that a rule's script can run: its results depend on it."""
     return reachable.code_of(Path(workflow.basedir) / "workflow/scripts" / script)
+
+
+# The same for all batches, of which there may be ten thousand.
+@cache
+def batch_toys_slice(detector, at="nominal"):
+    """Give the configuration that every batch of datasets depends on."""
+    return toys_slice(STUDY, detector, STUDY.truths[at])
+
+
+@cache
+def batch_limits_slice(target, interaction, mass):
+    """Give the configuration that every batch of a mass's limits depends on."""
+    return limits_slice(STUDY, target, interaction, mass)
 
 
 def mass_of(wildcards):

@@ -26,7 +26,7 @@ rule limits:
         mem_mb=2000,
         runtime=60,
     params:
-        config=lambda w: limits_slice(STUDY, *model_place(w)),
+        config=lambda w: batch_limits_slice(*model_place(w)),
         code=code_of("limits.py"),
     script:
         "../scripts/limits.py"

@@ -16,7 +16,7 @@ rule toys:
     log:
         log_of(paths.TOYS),
     params:
-        config=lambda w: toys_slice(STUDY, w.detector),
+        config=lambda w: batch_toys_slice(w.detector),
         code=code_of("toys.py"),
     script:
         "../scripts/toys.py"
@@ -29,5 +29,5 @@ use rule toys as toys_at with:
     log:
         log_of(paths.TOYS_AT),
     params:
-        config=lambda w: toys_slice(STUDY, w.detector, STUDY.truths[w.at]),
+        config=lambda w: batch_toys_slice(w.detector, w.at),
         code=code_of("toys.py"),
