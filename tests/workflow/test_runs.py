@@ -4,13 +4,14 @@ import dataclasses
 import json
 import re
 import shutil
+import subprocess
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from compare_numbers import numbers
-from tiny import Workflow
+from tiny import ROOT, Workflow
 from zeptobarn.study.loading import load_study
 from zeptobarn.support.tables import ResultError
 
@@ -214,6 +215,63 @@ def test_batches_cores_and_threads_change_nothing(tmp_path):
     for other in ("ten", "threads"):
         pd.testing.assert_frame_equal(found["one"][1], found[other][1], check_exact=True)
         assert found["one"][2] == found[other][2]
+
+
+def test_parts_of_a_study_make_the_whole(tmp_path):
+    """Two halves with half of the trials each, merged as docs/cluster.md says, byte for byte.
+
+    Then further trials: their batches are computed, and no other.
+    """
+    workflow = Workflow(tmp_path)
+    workflow.study |= {"masses_GeV": [50], "trials_per_batch": 5}
+    parts = {
+        "whole": {"trials": 20},
+        "first": {"trials": 10},
+        "second": {"trials": 10, "first_trial": 11},
+    }
+
+    def study(name, **changes):
+        folder = f"results/{name}"
+        targets = [
+            f"{folder}/{file}" for file in ("summary/outcomes.html", "figures/limits_SI.png")
+        ]
+        return targets, {"results": folder, **parts[name], **changes}
+
+    for name in parts:
+        targets, changes = study(name)
+        done = workflow.run(*targets, **changes)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "results/second/toys/xenon1t/leff_-2/16-20.parquet").is_file()
+    merge = "cp -R results/second/toys results/second/limits results/first/"
+    assert merge in (ROOT / "docs/cluster.md").read_text()
+    subprocess.run(merge.split(), cwd=tmp_path, check=True)
+    targets, changes = study("first", trials=20)
+    assert workflow.planned(*targets, **changes) == {
+        "summary": 1, "outcomes": 1, "table": 1, "figure_limits_together": 1,
+    }  # fmt: skip
+    done = workflow.run(*targets, **changes)
+    assert done.returncode == 0, done.stderr
+    assert workflow.planned(*targets, **changes) == {}
+    merged, whole = (
+        {
+            str(file.relative_to(tmp_path / "results" / name)): file.read_bytes()
+            for file in (tmp_path / "results" / name).rglob("*.*")
+            if not {"logs", "benchmarks"} & set(file.parts)
+        }
+        for name in ("first", "whole")
+    )
+    assert "limits/xenon1t/SI/50GeV/11-15.parquet" in whole
+    assert "summary/limits.csv" in whole
+    assert set(merged) == set(whole)
+    assert [name for name in whole if merged[name] != whole[name]] == []
+    jobs = workflow.plan(*targets, **changes | {"trials": 30})
+    planned = {(job.rule.name, job.wildcards.get("batch")) for job in jobs}
+    rules = ("toys", "toys_at", "limits")
+    batches = ("21-25", "26-30")
+    assert {job for job in planned if job[1]} == {(r, b) for r in rules for b in batches}
+    assert {rule for rule, batch in planned if not batch} == {
+        "summary", "outcomes", "table", "figure_limits_together",
+    }  # fmt: skip
 
 
 def test_a_simulated_response_with_kernel_estimates(tmp_path):
