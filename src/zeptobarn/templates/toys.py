@@ -26,8 +26,8 @@ from zeptobarn.support.tables import ResultError, parquet_writer, read_chunks
 from zeptobarn.templates.density import bin_index
 from zeptobarn.templates.templates import Template, fix_shapes
 
-# Trials whose datasets are in memory at a time: of 3000 events each, they take 0.1 GB.
-_AT_ONCE = 1000
+# Trials whose datasets are in memory at a time: limits of 3000 events each then take 1.1 GB.
+_AT_ONCE = 500
 
 _TRUTH_UNITS = {
     "trial": "",
@@ -150,8 +150,8 @@ def chunks(trials: range) -> list[range]:
 
     Examples
     --------
-    >>> chunks(range(1, 2502))
-    [range(1, 1001), range(1001, 2001), range(2001, 2502)]
+    >>> chunks(range(1, 1202))
+    [range(1, 501), range(501, 1001), range(1001, 1202)]
     """
     return [trials[i : i + _AT_ONCE] for i in range(0, len(trials), _AT_ONCE)]
 
