@@ -64,7 +64,7 @@ def _add(
     except subprocess.TimeoutExpired:
         outcomes.count("hung", case, f"more than {LONGEST_COMMAND_S} s")
         return
-    said = done.stderr.strip()
+    said = (done.stdout + done.stderr).strip()  # a dry run says it on standard output
     if "Traceback (most recent call last)" in said:
         outcomes.count("traceback", case, said[-LONGEST_MESSAGE:])
     elif done.returncode == 0:
