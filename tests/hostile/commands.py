@@ -39,13 +39,21 @@ def kinds(workflow: Path) -> list[Kind]:
 
     files = [workflow / "results/summary/limits.parquet"]
     return [
-        Kind("overlay, snakemake --dry-run", yaml_texts(overlay), try_overlay),
+        Kind("overlay, snakemake --dry-run", yaml_texts(overlay).filter(_reaches_us), try_overlay),
         Kind(
             "bytes of the summary, zeptobarn table",
             some_file(files, lambda file: damages(file.read_bytes())),
             try_summary,
         ),
     ]
+
+
+def _reaches_us(text: str) -> bool:
+    """Whether Snakemake, which reads overlays before the workflow, takes a text for one."""
+    try:
+        return isinstance(yaml.safe_load(text), dict)
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError):
+        return False
 
 
 def _add(
