@@ -220,7 +220,8 @@ def test_batches_cores_and_threads_change_nothing(tmp_path):
 def test_parts_of_a_study_make_the_whole(tmp_path):
     """Two halves with half of the trials each, merged as docs/cluster.md says, byte for byte.
 
-    Then further trials: their batches are computed, and no other.
+    Then further trials: their batches are computed, and no other. Last, what the order of the
+    copies is for.
     """
     workflow = Workflow(tmp_path)
     workflow.study |= {"masses_GeV": [50], "trials_per_batch": 5}
@@ -272,6 +273,9 @@ def test_parts_of_a_study_make_the_whole(tmp_path):
     assert {rule for rule, batch in planned if not batch} == {
         "summary", "outcomes", "table", "figure_limits_together",
     }  # fmt: skip
+    wrong = "cp -R results/second/limits results/second/toys results/first/"
+    subprocess.run(wrong.split(), cwd=tmp_path, check=True)
+    assert workflow.planned(*targets, **changes)["limits"] == 2
 
 
 def test_a_simulated_response_with_kernel_estimates(tmp_path):
