@@ -69,7 +69,8 @@ for target, members in study.targets.items():
     model = dataclasses.replace(model, critical_values=model.calibrate())
     model.limits(toys)
     model.coverage()
-    model.discovery({name: thrown.events for name, thrown in toys.items()}, "upper")
+    first = {name: t.events[t.events["trial"] == 1] for name, t in toys.items()}
+    model.discovery(first, "upper")
 for scan in ("n_trials", "bound"):
     signals = {s: spectrum(study, s) for s in (signal,)}
     run(study, "lz", scan, templates["lz"], signals)

@@ -58,7 +58,7 @@ def shaped(name, *anchors, **shape):
             r"allowed: 100000 in all: more trials_per_batch",
         ),
         ({"results": "r" * 300}, r"results: a name is longer than 255 bytes"),
-        ({"results": "Makefile"}, r"results: found Makefile, a file; needed: a folder"),
+        ({"results": "Makefile"}, r"results: found Makefile, a file; allowed: a folder"),
     ],
 )
 def test_refused(tmp_path, changes, message):

@@ -87,7 +87,7 @@ def _check_results(study: Study, origin: str) -> None:
     if any(len(os.fsencode(part)) > LONGEST_NAME for part in study.results.parts):
         raise ConfigError(f"{origin}: results: a name is longer than {LONGEST_NAME} bytes")
     if study.results.is_file():
-        raise ConfigError(f"{origin}: results: found {study.results}, a file; needed: a folder")
+        raise ConfigError(f"{origin}: results: found {study.results}, a file; allowed: a folder")
 
 
 def _check_parameters(study: Study, origin: str) -> None:
