@@ -192,7 +192,7 @@ def test_bad_event_files(tmp_path, text, message):
 def test_toys_are_events_one_dataset_at_a_time(tmp_path, toys, small_study):
     """Together they would give the limit of a thousand times the livetime."""
     files = tmp_path / "events.parquet", tmp_path / "truth.parquet"
-    write_toys(small_study, "xenon1t", toys, *files)
+    write_toys(small_study, "xenon1t", [toys], *files)
     for read in (lambda: read_events(files[0]), lambda: check_events(toys.events, "data")):
         with pytest.raises(ConfigError, match="the events of 1000 datasets in the column 'trial'"):
             read()
