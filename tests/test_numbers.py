@@ -144,6 +144,14 @@ def test_an_update_leaves_what_only_the_platform_moves(tmp_path):
     assert list(read_numbers(file)["value"][:3]) == [1e-45, 2.1e-45, 3e-45]
 
 
+def test_after_an_update_that_leaves_a_number_it_has_not_moved(tmp_path):
+    """Its error is left, too: a smaller one would not cover the old value any more."""
+    file, old = tmp_path / "numbers.csv", table([1e-45], "median_cm2")
+    new = table([1.015e-45], "median_cm2").assign(error=1e-47)
+    write_numbers(file, old, new)
+    assert len(differences(read_numbers(file), new)) == 0
+
+
 @pytest.mark.parametrize("text", ["a,b\n1,2\n", "", "<<<<<<< HEAD\n"])
 def test_a_file_that_holds_no_numbers(tmp_path, text):
     file = tmp_path / "numbers.csv"

@@ -189,12 +189,18 @@ def read_numbers(file: Path) -> pd.DataFrame:
 
 
 def write_numbers(file: Path, old: pd.DataFrame, new: pd.DataFrame) -> None:
-    """Write the new numbers; where one differs by the platform's precision only, the old value."""
+    """Write the new numbers; where one differs by the platform's precision only, the old one."""
     merged = new.merge(old, how="left", on=KEYS, suffixes=("", "_old"))
     change = _change(merged["value_old"], merged["value"])
     error = merged["error_old"] / merged["value_old"].abs()
     same = _agree(change, merged["quantity"], error) & merged["value_old"].notna()
-    kept = new.assign(value=new["value"].mask(same.to_numpy(), merged["value_old"].to_numpy()))
+    # The error, too: beside a smaller one, the old value would count as moved the next time.
+    kept = new.assign(
+        **{
+            name: new[name].mask(same.to_numpy(), merged[f"{name}_old"].to_numpy())
+            for name in ("value", "error")
+        }
+    )
     written = kept.assign(
         value=[f"{value:.{DIGITS}g}" for value in kept["value"]],
         error=["" if np.isnan(error) else f"{error:.2g}" for error in kept["error"]],
