@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from zeptobarn.support.streams import stream
-from zeptobarn.support.tables import ResultError, read_parquet, write_parquet
+from zeptobarn.support.tables import DamagedResultError, ResultError, read_parquet, write_parquet
 
 UNITS = {"trial": "", "source": "", "cs1": "PE", "limit_cm2": "cm²", "good": ""}
 
@@ -153,3 +153,20 @@ def test_what_is_no_result_is_said(tmp_path):
             read_parquet(tmp_path / name)
     with pytest.raises(ResultError, match="a folder"):
         read_parquet(tmp_path)
+
+
+def test_a_message_names_the_column_and_not_all(tmp_path):
+    """A summary has 29 of them."""
+    table = pd.DataFrame({f"column_{i:02}": [1.0] for i in range(60)})
+    path = tmp_path / "t.parquet"
+    write_parquet(table, path, units=dict.fromkeys(table.columns, ""), config_slice=None)
+    whole = pq.read_table(path)
+    for changed, message in (
+        (whole.drop_columns(["column_07"]), "it lacks the column column_07; "),
+        (whole.append_column("new", pa.array([1.0])), "it has the column new, which was not wr"),
+        (whole.append_column("column_07", pa.array([1.0])), "it has the column column_07 twice"),
+    ):
+        pq.write_table(changed.replace_schema_metadata(whole.schema.metadata), path)
+        with pytest.raises(DamagedResultError, match=message) as error:
+            read_parquet(path)
+        assert len(str(error.value)) < 300

@@ -71,8 +71,10 @@ class Contents:
             Whether all columns were read.
         """
         found, expected = self.columns(), known["columns"]
-        if whole and sorted(found) != sorted(expected):
-            return f"it has the columns {', '.join(found)}, not {', '.join(expected)}"
+        if lost := set(expected) - set(found) if whole else ():
+            return f"it lacks the column {min(lost)}"
+        if added := set(found) - set(expected):
+            return f"it has the column {min(added)[:100]}, which was not written"
         if self.rows != known["rows"]:
             return f"it has {self.rows} rows, not {known['rows']}"
         for name in found:

@@ -203,8 +203,8 @@ def _opened(
                 f"format {FORMAT}: delete it and run again"
             )
         fault = metadata_fault(metadata)
-        if not fault and len(set(names)) < len(names):
-            fault = f"it has the columns {', '.join(names)}, one of them twice"
+        if not fault and (twice := [name for name in names if names.count(name) > 1]):
+            fault = f"it has the column {twice[0]} twice"
         if not fault and (missing := [name for name in columns or () if name not in names]):
             fault = f"no column {missing[0]}"
         if fault:
