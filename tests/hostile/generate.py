@@ -127,7 +127,8 @@ def csv_texts(header: list[str], rows: Sequence[Sequence[Any]]) -> st.SearchStra
                         line.append("1.0")
                 case _:
                     table[1:] = table[:0:-1]
-        text = "\n".join(draw(st.sampled_from((",", ",", ",", ";", "\t"))).join(r) for r in table)
+        separator = draw(st.sampled_from((",", ",", ",", ",", ";", "\t")))
+        text = "\n".join(separator.join(row) for row in table)
         coded = (text + "\n").encode(
             draw(st.sampled_from(("utf-8", "utf-8", "utf-8-sig", "utf-16")))
         )
