@@ -2,6 +2,7 @@
 # make report the default study, its failures and all pictures in one file to open in a browser
 # make test   set up .venv and run all tests               make lint   formatting, lint, types
 # make test-quick  the tests of every module, without those that are marked slow
+# make branches  which branches of the code the quick tests take, kernels left out
 # make numbers  what differs from the numbers kept in tests/regression; numbers-update keeps the new ones
 # make bench  limits per second beside iminuit
 # make bench-templates  recoils per second beside nestpy, precision of templates; a figure for docs/
@@ -37,7 +38,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml tools/make_venv.sh
 	$(VENV)/bin/python tools/compile_kernels.py
 	touch $@
 
-.PHONY: setup run quick report test test-quick numbers numbers-update lint architecture bench bench-templates bench-densities \
+.PHONY: setup run quick report test test-quick branches numbers numbers-update lint architecture bench bench-templates bench-densities \
     bench-agreement bench-inference bench-scaling bench-simulated bench-published reliability cluster-faults mutants lock
 setup: $(VENV)/.ready
 
@@ -62,6 +63,12 @@ test: setup
 
 test-quick: setup
 	$(PYTEST) -m "not slow"
+
+branches: setup
+	coverage erase
+	coverage run -m pytest -n auto --maxprocesses 4 --dist loadgroup -m "not slow"
+	coverage combine --quiet
+	coverage report --skip-covered --sort=cover
 
 numbers: run
 	python tools/compare_numbers.py
