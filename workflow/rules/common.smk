@@ -27,7 +27,7 @@ from zeptobarn.support import paths, reachable
 from zeptobarn.support.config import find_input
 from zeptobarn.support.inputs import file_digest
 from zeptobarn.support.locks import hold_job, hold_run, only_looks
-from zeptobarn.support.place import check_place, print_what_shows
+from zeptobarn.support.place import check_place, draw_into_files, print_what_shows
 from zeptobarn.support.verify import set_aside
 from zeptobarn.templates.response import check_light
 from zeptobarn.templates.spectra import check_rates
@@ -42,8 +42,7 @@ STUDY = study_from_settings(
 )
 check_rates(STUDY)
 check_light(STUDY)
-# A notebook's own is inherited by jobs, whose matplotlib may not have it.
-os.environ["MPLBACKEND"] = "agg"
+draw_into_files()
 # A dry run, and a command that only looks at the study, take no lock and rename nothing.
 RUNS = not (workflow.output_settings.dryrun or only_looks(sys.argv))
 # Held as long as this process runs. A killed run leaves nothing that would have to be unlocked.

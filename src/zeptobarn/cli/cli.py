@@ -1,7 +1,6 @@
 """The ``zeptobarn`` command: single things; whole studies are Snakemake's."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from zeptobarn import __version__
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.place import print_what_shows
+from zeptobarn.support.place import draw_into_files, print_what_shows
 from zeptobarn.support.tables import ResultError
 
 
@@ -137,8 +136,7 @@ def _explain(given: argparse.Namespace) -> None:
     from zeptobarn.figures.explain import draw_page
     from zeptobarn.study.loading import load_study
 
-    # A notebook's own, which commands inherit; matplotlib here may not have it.
-    os.environ["MPLBACKEND"] = "agg"
+    draw_into_files()
     output = given.output or Path(f"explain_trial_{given.trial}.pdf")
     if output.suffix not in (".pdf", ".png"):
         raise ConfigError(f"--output: found {output}; allowed: a name that ends in .pdf or .png")

@@ -74,6 +74,14 @@ def _check_writable(folder: Path, key: str, cure: str) -> None:
         )
 
 
+def draw_into_files() -> None:
+    """Let matplotlib draw into files alone, here and in what this process starts.
+
+    A notebook's own backend is inherited by jobs, whose matplotlib may not have it.
+    """
+    os.environ["MPLBACKEND"] = "agg"
+
+
 def print_what_shows() -> None:
     """Let this process print ``?`` for what its terminal's encoding lacks, such as σ or ²."""
     if isinstance(sys.stdout, io.TextIOWrapper):
