@@ -81,7 +81,7 @@ def killed(undisturbed: Workflow, folder: Path, number: int) -> Counter[tuple[st
     for i in range(number):
         workflow = Workflow(folder / "killed")
         workflow.write_overlay(**SMALLEST)
-        whom, after_s = WHOM[i % len(WHOM)], rng.uniform(0, 20)
+        whom, after_s = WHOM[i % len(WHOM)], rng.uniform(0, 10)
         hit = kill(workflow, whom, after_s)
         again = workflow.run(**SMALLEST)
         end = "same bytes" if contents(workflow) == wanted else "other bytes"
