@@ -67,6 +67,19 @@ def kinds(root: Path, model: Model, results: Path) -> list[Kind]:
             _try_spectrum,
         ),
         Kind(
+            "map of a light yield",
+            csv_texts(["radius_cm", "z_cm", "relative_yield"], YIELDS),
+            _map(detectors["xenon1t"]),
+        ),
+        Kind(
+            "published limits",
+            csv_texts(
+                ["label", "interaction", "mass_GeV", "cross_section_cm2", "kind", "source"],
+                PUBLISHED,
+            ),
+            _try_published,
+        ),
+        Kind(
             "bytes of results", some_file(files, lambda file: damages(file.read_bytes())), _damaged
         ),
         Kind(
