@@ -197,7 +197,7 @@ def test_toys_are_events_one_dataset_at_a_time(tmp_path, toys, small_study):
         with pytest.raises(ConfigError, match="the events of 1000 datasets in the column 'trial'"):
             read()
     one = dataclasses.replace(toys, events=toys.events[toys.events["trial"] == 7])
-    write_toys(small_study, "xenon1t", one, *files)
+    write_toys(small_study, "xenon1t", [one], *files)
     expected = one.events[["cs1", "cs2"]].to_numpy()
     np.testing.assert_array_equal(read_events(files[0]), expected)
     with pytest.raises(ConfigError, match=r"truth\.parquet: found columns 'trial', "):
