@@ -72,8 +72,8 @@ def mean_inverse_speed(slowest_km_s: ArrayLike, halo: Halo) -> NDArray[np.float6
     function over all speeds. In closed form, with every speed in units of v0, z the escape
     velocity, y the Earth's speed and x the slowest speed::
 
-        [scipy.special.erf(a) − scipy.special.erf(b) − 2 (a − b) exp(−z²)/√π] / (2 y N)
-        a = min(x + y, z), b = max(x − y, −z), N = scipy.special.erf(z) − 2 z exp(−z²)/√π
+        [erf(a) − erf(b) − 2 (a − b) exp(−z²)/√π] / (2 y N)
+        a = min(x + y, z), b = max(x − y, −z), N = erf(z) − 2 z exp(−z²)/√π
 
     (Savage, Freese and Gondolo, PRD 74 (2006) 043531, their three cases written as one.)
 
