@@ -1,9 +1,9 @@
 """How exact the profiled limits are: many toys against a slow limit that shares no code.
 
-The reference scans leff in steps of 0.01 that hold the anchors. At each step it profiles the ER
+The reference takes leff in steps of 0.01 that hold the anchors. At each step it profiles the ER
 rate, by Newton's method on the slope of ln L with a bisection to fall back on, and where the
 signal is free it finds that by false position on its slope; the limit is where the smallest
-statistic over the scan crosses the critical value, by bisection and the secant rule. Run with
+statistic over the steps crosses the critical value, by bisection and the secant rule. Run with
 `python benchmarks/accuracy.py [toys] [detector …]`, after `make run`.
 """
 
@@ -52,18 +52,18 @@ def rate_of(signal, s, b, f, w, b_total, guess):
 
 @numba.njit(nogil=True, error_model="numpy")
 def minus2lnl(signal, rate, s, b, f, w, totals):
-    found = signal * totals[0] + rate * totals[1] + totals[2]
+    minus_lnl = signal * totals[0] + rate * totals[1] + totals[2]
     for i in range(len(s)):
-        found -= w[i] * np.log(signal * s[i] + rate * b[i] + f[i])
-    return 2 * found
+        minus_lnl -= w[i] * np.log(signal * s[i] + rate * b[i] + f[i])
+    return 2 * minus_lnl
 
 
 @numba.njit(nogil=True, error_model="numpy")
 def slope_in_signal(signal, rate, s, b, f, w, totals):
-    found = -totals[0]
+    slope = -totals[0]
     for i in range(len(s)):
-        found += w[i] * s[i] / (signal * s[i] + rate * b[i] + f[i])
-    return found
+        slope += w[i] * s[i] / (signal * s[i] + rate * b[i] + f[i])
+    return slope
 
 
 @numba.njit(nogil=True, error_model="numpy")
@@ -120,15 +120,15 @@ def possible(density):
 
 @numba.njit(nogil=True, error_model="numpy")
 def statistic(signal, lowest, grid, anchors, density, expected, w, centre, rates):
-    found = np.inf
+    smallest = np.inf
     for g in range(len(grid)):
         d, totals = at_leff(grid[g], anchors, density, expected)
         if not possible(d):
             continue
         rates[g] = rate_of(signal, d[0], d[1], d[2], w, totals[1], rates[g])
         value = minus2lnl(signal, rates[g], d[0], d[1], d[2], w, totals)
-        found = min(found, value + (grid[g] - centre) ** 2)
-    return found - lowest
+        smallest = min(smallest, value + (grid[g] - centre) ** 2)
+    return smallest - lowest
 
 
 @numba.njit(nogil=True, error_model="numpy")
@@ -195,8 +195,8 @@ def reference_limits(model: Model, toys: Toys, threads: int = 2) -> NDArray[np.f
         )
 
     with ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(solve, range(len(trials))))
-    return np.array(found) / model.signal_events
+        limits = list(pool.map(solve, range(len(trials))))
+    return np.array(limits) / model.signal_events
 
 
 def main() -> None:

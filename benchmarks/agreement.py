@@ -148,27 +148,27 @@ def responses(
         )
 
     trial = int(simulated(TRIAL_EVENTS)[2].sum())
-    found = simulated(max(1, round(TRIAL_EVENTS * n_events / trial)))
+    simulation = simulated(max(1, round(TRIAL_EVENTS * n_events / trial)))
     exact, finer = (
         quadrature.response(apparatus, recoil, space, edges_keV, nuisances, threads=2, nodes=nodes)
         for nodes in (Nodes(), FINER)
     )
     # Polynomials between nodes leave −1e-18 in places.
-    return Responses(*found, np.maximum(exact, 0.0), np.maximum(finer, 0.0))
+    return Responses(*simulation, np.maximum(exact, 0.0), np.maximum(finer, 0.0))
 
 
-def compare(found: Responses, recoils: Floats) -> Comparison:
+def compare(response: Responses, recoils: Floats) -> Comparison:
     """Fold a response with recoils per energy bin and compare; see the file's docstring."""
-    n = found.events[:, np.newaxis]
+    n = response.events[:, np.newaxis]
     # Of the simulation: mean weight and mean squared weight of a recoil in each bin.
-    mean, square = found.simulated, found.variance * n + found.simulated**2
-    expected, template, finer = recoils @ found.exact, recoils @ mean, recoils @ found.finer
-    per_event = recoils**2 / found.events
-    most = per_event @ found.exact
+    mean, square = response.simulated, response.variance * n + response.simulated**2
+    expected, template, finer = recoils @ response.exact, recoils @ mean, recoils @ response.finer
+    per_event = recoils**2 / response.events
+    most = per_event @ response.exact
     events = expected**2 / np.maximum(most, 1e-300)
     compared = events >= LEAST_EVENTS
     ratio = (per_event @ square)[compared] / (per_event @ mean)[compared]
-    variance = most[compared] * ratio - (per_event @ found.exact**2)[compared]
+    variance = most[compared] * ratio - (per_event @ response.exact**2)[compared]
     chi2 = float((((template - expected)[compared]) ** 2 / variance).sum())
 
     total = expected.sum()
@@ -186,18 +186,18 @@ def compare(found: Responses, recoils: Floats) -> Comparison:
     )
 
 
-def add_row(table: Table, label: str, spectrum: str, found: Comparison) -> None:
+def add_row(table: Table, label: str, spectrum: str, comparison: Comparison) -> None:
     """Add a comparison."""
     table.add_row(
         label,
         spectrum,
-        str(found.bins),
-        f"{found.chi2:.0f}",
-        f"{found.p_value:.2g}",
-        f"{found.pull:+.2f}",
-        f"{100 * found.error:.2g} %",
-        f"{100 * found.own_bins:.1g} %",
-        f"{100 * found.own_total:.1g} %",
+        str(comparison.bins),
+        f"{comparison.chi2:.0f}",
+        f"{comparison.p_value:.2g}",
+        f"{comparison.pull:+.2f}",
+        f"{100 * comparison.error:.2g} %",
+        f"{100 * comparison.own_bins:.1g} %",
+        f"{100 * comparison.own_total:.1g} %",
     )
 
 
@@ -207,26 +207,26 @@ def change_by_halving(study: Study, name: str) -> float:
     rates = []
     for finer in (1, 2):
         edges = study_edges(study, detector, "nr", finer)
-        found = quadrature.response(detector.apparatus, "nr", detector.space, edges, threads=2)
-        rates.append(float(recoils_per_bin(spectrum, edges) @ found.sum(axis=1)))
+        response = quadrature.response(detector.apparatus, "nr", detector.space, edges, threads=2)
+        rates.append(float(recoils_per_bin(spectrum, edges) @ response.sum(axis=1)))
     return rates[1] / rates[0] - 1
 
 
-def verdict(console: Console, found: Mapping[str, Comparison]) -> bool:
+def verdict(console: Console, comparisons: Mapping[str, Comparison]) -> bool:
     """Print the worst of all comparisons; give whether they may be chance."""
-    if not np.isfinite([(one.p_value, one.pull) for one in found.values()]).all():
+    if not np.isfinite([(one.p_value, one.pull) for one in comparisons.values()]).all():
         console.print("a comparison is not a number")
         return False
-    worst = min(found, key=lambda name: found[name].p_value)
-    p = min(1.0, len(found) * found[worst].p_value)
-    console.print(f"smallest p-value × {len(found)} comparisons: {p:.3g} ({worst})")
-    far = max(found, key=lambda name: abs(found[name].pull))
-    pull = found[far].pull
-    chance = min(1.0, len(found) * 2 * stats.norm.sf(abs(pull)))
+    worst = min(comparisons, key=lambda name: comparisons[name].p_value)
+    p = min(1.0, len(comparisons) * comparisons[worst].p_value)
+    console.print(f"smallest p-value × {len(comparisons)} comparisons: {p:.3g} ({worst})")
+    far = max(comparisons, key=lambda name: abs(comparisons[name].pull))
+    pull = comparisons[far].pull
+    chance = min(1.0, len(comparisons) * 2 * stats.norm.sf(abs(pull)))
     single = stats.norm.isf(chance / 2)
     console.print(
         f"largest pull of a total: {pull:+.2f} ({far}), "
-        f"among {len(found)} as rare as one of {single:.2f} alone"
+        f"among {len(comparisons)} as rare as one of {single:.2f} alone"
     )
     return bool(p > LEAST_P and single <= LARGEST_PULL)
 
@@ -245,7 +245,7 @@ def main() -> None:
         table.add_column(column)
     for column in ("bins", "χ²", "p", "pull of total", "its error", "quadrature: bins", "total"):
         table.add_column(column, justify="right")
-    found: dict[str, Comparison] = {}
+    comparisons: dict[str, Comparison] = {}
     for name, detector in study.detectors.items():
         for recoil in RECOILS:
             edges = study_edges(study, detector, recoil)
@@ -257,11 +257,11 @@ def main() -> None:
                 label = f"{name}, {recoil}, {anchor}"
                 for spectrum, recoils in spectra.items():
                     comparison = compare(response, recoils)
-                    found[f"{label}, {spectrum}"] = comparison
+                    comparisons[f"{label}, {spectrum}"] = comparison
                     add_row(table, label, spectrum, comparison)
         table.add_section()
     console.print(table)
-    good = verdict(console, found)
+    good = verdict(console, comparisons)
     for name in study.detectors:
         change = change_by_halving(study, name)
         console.print(

@@ -83,13 +83,13 @@ def templates(
     study: Study,
     detector: str,
     spectra: Mapping[str, pd.DataFrame | None],
-    found: Mapping[Recoil, Mapping[str, Response]],
+    by_recoil: Mapping[Recoil, Mapping[str, Response]],
 ) -> dict[str, Template]:
     """Histograms of all sources."""
     made = {}
     for source, table in spectra.items():
         recoil = study.recoil(detector, source)
-        made[source] = build(study, detector, source, table, found[recoil] if recoil else {})
+        made[source] = build(study, detector, source, table, by_recoil[recoil] if recoil else {})
     return made
 
 
@@ -132,7 +132,7 @@ def compare_size(
     """
     space = study.detectors[detector].space
     bins: dict[str, list[Floats]] = {name: [] for name in DENSITIES}
-    found: dict[str, list[Floats]] = {name: [] for name in DENSITIES}
+    ratios: dict[str, list[Floats]] = {name: [] for name in DENSITIES}
     stated: dict[str, list[Floats]] = {name: [] for name in DENSITIES}
     recoils = 0
     for seed in range(1, SIZES[size] + 1):
@@ -155,7 +155,7 @@ def compare_size(
                 }
             each = models(chosen, detector, own)
             bins[name].append(own["er"].nominal)
-            found[name].append(limits(each) / reference)
+            ratios[name].append(limits(each) / reference)
             bias = [template_bias(model, NOMINAL, {detector: widths}) for model in each]
             stated[name].append(np.array(bias) / reference)
     errors = {name: bin_errors(np.array(rows), exact) for name, rows in bins.items()}
@@ -163,7 +163,7 @@ def compare_size(
         recoils,
         {name: bias for name, (bias, _) in errors.items()},
         {name: spread for name, (_, spread) in errors.items()},
-        {name: np.array(rows) for name, rows in found.items()},
+        {name: np.array(rows) for name, rows in ratios.items()},
         {name: np.array(rows) for name, rows in stated.items()},
     )
 
@@ -185,13 +185,13 @@ def bin_errors(runs: Floats, exact: Floats) -> tuple[float, float]:
     return float(np.sqrt(max(weight @ squared, 0.0))), float(np.sqrt(weight @ variance))
 
 
-def table_of(study: Study, found: Mapping[str, Mapping[int, Runs]]) -> Table:
+def table_of(study: Study, by_detector: Mapping[str, Mapping[int, Runs]]) -> Table:
     """Deviation of the limits in percent: mean, standard deviation, and mean of the stated bias."""
     table = Table(title="Asimov limits at nominal leff less those of quadrature, in percent")
     table.add_column("detector")
     for column in ("per bin", "recoils", "density", *(f"{m:g} GeV/c²" for m in study.masses_GeV)):
         table.add_column(column, justify="right", no_wrap=True)
-    for name, sizes in found.items():
+    for name, sizes in by_detector.items():
         for size, runs in sizes.items():
             for density, label in LABELS.items():
                 off, stated = percent(runs, density)
@@ -211,11 +211,11 @@ def percent(runs: Runs, density: str) -> tuple[Floats, Floats]:
     return 100 * (runs.limits[density] - 1), 100 * runs.stated[density].mean(axis=0)
 
 
-def draw(study: Study, found: Mapping[str, Mapping[int, Runs]], file: str) -> None:
+def draw(study: Study, by_detector: Mapping[str, Mapping[int, Runs]], file: str) -> None:
     """Draw a row of panels for each detector."""
     with new_figure(9.0, 6.0, [file]) as figure:
-        panels = figure.subplots(len(found), 1 + len(SHOWN_GEV), sharex=True)
-        for row, (name, sizes) in zip(panels, found.items(), strict=True):
+        panels = figure.subplots(len(by_detector), 1 + len(SHOWN_GEV), sharex=True)
+        for row, (name, sizes) in zip(panels, by_detector.items(), strict=True):
             title = study.detectors[name].title
             draw_bins(row[0], sizes)
             row[0].set_title(f"{title}: bins of ER")
@@ -281,9 +281,9 @@ def main() -> None:
         intervals=(NOMINAL,),
         critical_values="asymptotic",
     )
-    found = {name: compare(study, name) for name in study.detectors}
-    Console(width=240).print(table_of(study, found))
-    draw(study, found, file)
+    by_detector = {name: compare(study, name) for name in study.detectors}
+    Console(width=240).print(table_of(study, by_detector))
+    draw(study, by_detector, file)
 
 
 if __name__ == "__main__":

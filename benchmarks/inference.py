@@ -79,14 +79,14 @@ class Run:
 def study_of(detector: str, free: tuple[str, ...], shapes: tuple[Shape, ...]) -> Study:
     """The default study with coarser templates and other parameters."""
     study = load_study("config/config.yaml")
-    found = study.detectors[detector]
+    original = study.detectors[detector]
     sources = tuple(
-        dataclasses.replace(s, rate="free" if s.name in free else "fixed") for s in found.sources
+        dataclasses.replace(s, rate="free" if s.name in free else "fixed") for s in original.sources
     )
     shapes = tuple(dataclasses.replace(shape, detectors=(detector,)) for shape in shapes)
     return dataclasses.replace(
         study,
-        detectors={detector: dataclasses.replace(found, sources=sources)},
+        detectors={detector: dataclasses.replace(original, sources=sources)},
         critical_values="asymptotic",
         masses_GeV=(50,),
         shapes=shapes,
@@ -192,14 +192,14 @@ def measured(
     for first in range(0, RUNS * n_peer, n_peer):
         mine = my_speed(model, toys, interval)
         trials = range(first + 1, first + n_peer + 1)
-        found = peer_limits(python, model, toys, trials, profiled)
+        theirs = peer_limits(python, model, toys, trials, profiled)
         runs.append(
             Run(
                 mine,
-                n_peer / sum(found["seconds"]),
-                np.array(found["limits"], dtype=float) / ours[first : first + n_peer],
-                tuple(found["minimisers"]),
-                found["versions"],
+                n_peer / sum(theirs["seconds"]),
+                np.array(theirs["limits"], dtype=float) / ours[first : first + n_peer],
+                tuple(theirs["minimisers"]),
+                theirs["versions"],
             )
         )
     return toys, runs

@@ -120,15 +120,15 @@ def sample(module: str, number: int, seed: int) -> list[Mutant]:
         work = WorkDB(Path(folder, "work.sqlite"), WorkDB.Mode.create)
         init([path], work, {})
         for item in work.work_items:
-            (found,) = item.mutations
-            place = tuple(found.start_pos)
-            if any(word in found.operator_name for word in _DULL):
+            (mutation,) = item.mutations
+            place = tuple(mutation.start_pos)
+            if any(word in mutation.operator_name for word in _DULL):
                 continue
             if any(low <= place < high for low, high in notes):
                 continue
-            arguments = tuple(sorted((found.operator_args or {}).items()))
+            arguments = tuple(sorted((mutation.operator_args or {}).items()))
             places.setdefault(place, []).append(
-                Mutant(module, place[0], found.operator_name, arguments, found.occurrence)
+                Mutant(module, place[0], mutation.operator_name, arguments, mutation.occurrence)
             )
         work.close()
     rng = random.Random(f"{seed} {module}")

@@ -80,10 +80,10 @@ def lz(study: Study) -> pd.DataFrame:
     points = pd.concat(curves).sort_values("mass_GeV")
     masses = tuple(points["mass_GeV"].unique().tolist())
     study = dataclasses.replace(study, masses_GeV=masses)
-    found: dict[float, dict[str, float]] = {}
+    medians: dict[float, dict[str, float]] = {}
     for model in models(study, "lz", masses):
         toys = throw(study, "lz", model.templates["lz"], range(1, TRIALS + 1))
-        found[model.mass_GeV] = {
+        medians[model.mass_GeV] = {
             interval.name: float(model.interval_limits(toys, interval.name)["limit_cm2"].median())
             for interval in INTERVALS
         }
@@ -92,8 +92,8 @@ def lz(study: Study) -> pd.DataFrame:
             "curve": points["label"],
             "mass_GeV": points["mass_GeV"],
             "published_cm2": points["cross_section_cm2"],
-            "q": [found[m]["q"] for m in points["mass_GeV"]] / points["cross_section_cm2"],
-            "t": [found[m]["t"] for m in points["mass_GeV"]] / points["cross_section_cm2"],
+            "q": [medians[m]["q"] for m in points["mass_GeV"]] / points["cross_section_cm2"],
+            "t": [medians[m]["t"] for m in points["mass_GeV"]] / points["cross_section_cm2"],
         }
     ).round({"q": 2, "t": 2})
 
@@ -109,17 +109,17 @@ def models(study: Study, detector: str, masses_GeV: tuple[float, ...]) -> list[M
 
 def with_numbers(study: Study, detector: str, changes: Mapping[str, Any]) -> Study:
     """Change numbers of a detector; ``reach`` is one of each formula."""
-    found = study.detectors[detector]
+    original = study.detectors[detector]
     changes = dict(changes)
     reach = changes.pop("reach", None)
     sources = tuple(
         dataclasses.replace(source, formula={**source.formula, "reach": reach})
         if reach and source.formula
         else source
-        for source in found.sources
+        for source in original.sources
     )
-    apparatus = dataclasses.replace(found.apparatus, **changes)
-    changed = dataclasses.replace(found, apparatus=apparatus, sources=sources)
+    apparatus = dataclasses.replace(original.apparatus, **changes)
+    changed = dataclasses.replace(original, apparatus=apparatus, sources=sources)
     return dataclasses.replace(study, detectors={**study.detectors, detector: changed})
 
 

@@ -66,17 +66,17 @@ def hostile(
     ]
     rows, faults = [], []
     for kind, number in tries:
-        found = cases.run(kind, number, folder)
-        rows.append((kind.name, found.counts))
-        faults += [f"{kind.name}: {fault}" for fault in found.faults]
-        print(kind.name, dict(found.counts), *found.faults[:5], sep="\n  ", flush=True)
+        outcomes = cases.run(kind, number, folder)
+        rows.append((kind.name, outcomes.counts))
+        faults += [f"{kind.name}: {fault}" for fault in outcomes.faults]
+        print(kind.name, dict(outcomes.counts), *outcomes.faults[:5], sep="\n  ", flush=True)
     return rows, faults
 
 
 def killed(undisturbed: Workflow, folder: Path, number: int) -> Counter[tuple[str, str]]:
     """Kill runs and start them again; give counts by whom it hit and how the second run ended."""
     wanted = contents(undisturbed)
-    found: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     rng = random.Random(1)
     for i in range(number):
         workflow = Workflow(folder / "killed")
@@ -87,10 +87,10 @@ def killed(undisturbed: Workflow, folder: Path, number: int) -> Counter[tuple[st
         end = "same bytes" if contents(workflow) == wanted else "other bytes"
         if again.returncode:
             end = "did not end by itself"
-        found[whom, end] += 1
+        counts[whom, end] += 1
         print(f"{whom} after {after_s:.1f} s ({hit}): {end}", flush=True)
         shutil.rmtree(workflow.folder)
-    return found
+    return counts
 
 
 def page(

@@ -260,7 +260,7 @@ def peak_MB() -> float:
 
 def measure_all(quick: bool) -> dict[str, dict[int, Cost]]:
     """Cost of each point, by axis and value."""
-    found: dict[str, dict[int, Cost]] = {}
+    by_axis: dict[str, dict[int, Cost]] = {}
     # Forks of a small server: a child of this process would start with this one's peak.
     context = multiprocessing.get_context("forkserver")
     with (
@@ -269,15 +269,15 @@ def measure_all(quick: bool) -> dict[str, dict[int, Cost]]:
     ):
         write_templates(None, Path(folder))
         for axis in AXES:
-            found[axis.label] = {}
+            by_axis[axis.label] = {}
             for value in axis.quick if quick else axis.values:
                 work = axis.vary(value)
                 if work.shapes is not None:
                     write_templates(work.shapes, Path(folder))
                 cost = pool.submit(measure, Path(folder), work).result()
-                found[axis.label][value] = cost
+                by_axis[axis.label][value] = cost
                 print(f"{axis.label}: {value:,}: {cost}", flush=True)
-    return found
+    return by_axis
 
 
 def upper_half(values: Sequence[int]) -> list[int]:
@@ -300,7 +300,7 @@ def number(slope: float) -> str:
     return f"{round(slope, 2) + 0:.2f}".replace("-", "−")
 
 
-def table_of(found: Mapping[str, Mapping[int, Cost]]) -> Table:
+def table_of(by_axis: Mapping[str, Mapping[int, Cost]]) -> Table:
     """A row for each point."""
     table = Table(box=box.MARKDOWN)
     columns = (
@@ -315,7 +315,7 @@ def table_of(found: Mapping[str, Mapping[int, Cost]]) -> Table:
     for column in ("value", *columns):
         table.add_column(column, justify="right", no_wrap=True)
     for axis in AXES:
-        for value, cost in found[axis.label].items():
+        for value, cost in by_axis[axis.label].items():
             work = axis.vary(value)
             table.add_row(
                 axis.label,
@@ -330,16 +330,16 @@ def table_of(found: Mapping[str, Mapping[int, Cost]]) -> Table:
     return table
 
 
-def exponents_of(found: Mapping[str, Mapping[int, Cost]]) -> Table:
+def exponents_of(by_axis: Mapping[str, Mapping[int, Cost]]) -> Table:
     """A row for each axis."""
     table = Table(box=box.MARKDOWN)
     table.add_column("varied")
     for column in ("fitted from", "to", "exponent of time", "exponent of added memory"):
         table.add_column(column, justify="right", no_wrap=True)
     for axis in AXES:
-        chosen = upper_half(list(found[axis.label]))
+        chosen = upper_half(list(by_axis[axis.label]))
         slopes = [
-            fit({x: read(x, cost) for x, cost in found[axis.label].items()})[0]
+            fit({x: read(x, cost) for x, cost in by_axis[axis.label].items()})[0]
             for read in (axis.seconds, axis.memory_MB)
         ]
         cells = ["" if np.isnan(slope) else number(slope) for slope in slopes]
@@ -347,12 +347,12 @@ def exponents_of(found: Mapping[str, Mapping[int, Cost]]) -> Table:
     return table
 
 
-def draw(found: Mapping[str, Mapping[int, Cost]], file: Path) -> None:
+def draw(by_axis: Mapping[str, Mapping[int, Cost]], file: Path) -> None:
     """Time above, memory below; a panel for each axis, dashed where exponents are fitted."""
     with new_figure(10.0, 4.8, [file]) as figure:
         panels = figure.subplots(2, len(AXES), sharex="col")
         for axis, (above, below) in zip(AXES, panels.T, strict=True):
-            costs = found[axis.label].items()
+            costs = by_axis[axis.label].items()
             draw_points(above, {x: axis.seconds(x, cost) for x, cost in costs}, BLUE)
             draw_points(below, {x: axis.memory_MB(x, cost) for x, cost in costs}, RED)
             each = " per dataset" if axis.each else ""
@@ -411,11 +411,11 @@ All points:
 """
 
 
-def page_of(found: Mapping[str, Mapping[int, Cost]], load: float) -> str:
+def page_of(by_axis: Mapping[str, Mapping[int, Cost]], load: float) -> str:
     """The page in Markdown."""
     (leff,) = study_of(None).shapes
     backgrounds = [source.name for source in study_of(None).detectors[DETECTOR].sources]
-    costs = [cost for points in found.values() for cost in points.values()]
+    costs = [cost for points in by_axis.values() for cost in points.values()]
     return PAGE.format(
         date=date.today(),
         cores=os.cpu_count(),
@@ -431,8 +431,8 @@ def page_of(found: Mapping[str, Mapping[int, Cost]], load: float) -> str:
         few=SHAPES_TRIALS,
         most=MOST_EVENTS,
         before=np.median([cost.before_MB for cost in costs]),
-        exponents=markdown(exponents_of(found)),
-        points=markdown(table_of(found)),
+        exponents=markdown(exponents_of(by_axis)),
+        points=markdown(table_of(by_axis)),
     )
 
 
@@ -459,9 +459,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="shorter ranges, for a first look")
     given = parser.parse_args()
     load = os.getloadavg()[0]
-    found = measure_all(given.quick)
-    page = page_of(found, load)
-    draw(found, given.folder / "figures/scaling.png")
+    by_axis = measure_all(given.quick)
+    page = page_of(by_axis, load)
+    draw(by_axis, given.folder / "figures/scaling.png")
     (given.folder / "scaling.md").write_text(page)
     print(page)
 

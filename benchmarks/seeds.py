@@ -42,15 +42,15 @@ def main() -> None:
     )
     backgrounds = [source.name for source in study.detectors[DETECTOR].sources]
     templates = build_templates(study, DETECTOR, [*study.signals(), *backgrounds])
-    found = []
+    summaries = []
     for seed in SEEDS:
         own = dataclasses.replace(study, seed=seed)
         toys = throw(own, DETECTOR, templates, range(1, study.trials + 1))
         for mass in MASSES_GEV:
             model = make_model(own, DETECTOR, mass, "SI", {DETECTOR: templates})
             model = dataclasses.replace(model, critical_values=model.calibrate(given.threads))
-            found.append(summarise(model.limits(toys, given.threads)).assign(seed=seed))
-    table = pd.concat(found)
+            summaries.append(summarise(model.limits(toys, given.threads)).assign(seed=seed))
+    table = pd.concat(summaries)
     rows = []
     for (at_mass, interval), group in table.groupby(["mass_GeV", "interval"]):
         for name in QUANTILES:

@@ -26,7 +26,7 @@ from zeptobarn.figures.style import BLACK, BLUE, GREEN, ORANGE, new_figure
 from zeptobarn.inference.calibration import best_nuisances
 from zeptobarn.inference.load import load_model
 from zeptobarn.inference.model import Model
-from zeptobarn.inference.problem import Data, Problem, asimov, scan
+from zeptobarn.inference.problem import Data, Problem, asimov, fits_at
 from zeptobarn.physics.yields import Nuisances
 from zeptobarn.study.study import Calibration, Interval
 from zeptobarn.support.streams import stream
@@ -84,7 +84,7 @@ def measured(model: Model, n: int, threads: int) -> Iterator[dict[str, object]]:
             rate, leff = (best[1:]) if truth == "conditional" else (1.0, float(truth))
             rng = stream(7, "coverage", model.signal, str(events), truth)
             data = datasets(model, problem, events, float(rate), float(leff), n, rng)
-            fitted, t = scan(problem, data, np.array([events]))
+            fitted, t = fits_at(problem, data, np.array([events]))
             for interval in INTERVALS:
                 rows = model.critical(interval, problem)
                 cut = np.interp(events, rows[:, 0], rows[:, 1])
@@ -116,11 +116,11 @@ def injected(model: Model, n: int) -> Iterator[dict[str, object]]:
     for events, best in zip(INJECTED, best_nuisances(problem, np.array(INJECTED)), strict=True):
         rng = stream(7, "injection", model.signal, str(events))
         data = datasets(model, problem, events, float(best[1]), float(best[2]), n, rng)
-        fitted, _ = scan(problem, data, np.zeros(1))
+        fitted, _ = fits_at(problem, data, np.zeros(1))
         above = events + np.linspace(0.02, 12, 600)
         expected = asimov(problem, np.append(events, best[1:]))
         expected = dataclasses.replace(expected, centres={"leff": best[2:]})
-        t = scan(problem, expected, above)[1][0, :, 0]
+        t = fits_at(problem, expected, above)[1][0, :, 0]
         error = float(np.interp(1.0, t, above)) - events
         pulls = (fitted - events) / error
         yield {
@@ -160,10 +160,10 @@ def datasets(
         owner.append(np.repeat(np.arange(n), counts))
     order = np.argsort(np.concatenate(owner), kind="stable")
     ends = np.searchsorted(np.concatenate(owner)[order], np.arange(n + 1))
-    found = np.concatenate(bins)[order]
+    event_bins = np.concatenate(bins)[order]
     first = np.column_stack([ends[:-1], ends[1:]])
     centres = {"leff": leff + rng.standard_normal(n)}
-    return Data(found, np.ones(len(found)), first, np.ones((n, 1)), centres)
+    return Data(event_bins, np.ones(len(event_bins)), first, np.ones((n, 1)), centres)
 
 
 def recoils(

@@ -28,12 +28,12 @@ REPEATS = 5
 def rate(work: Callable[[], int]) -> float:
     """Median of units of work per second, after one run that compiles."""
     work()
-    found = []
+    rates = []
     for _ in range(REPEATS):
         start = time.process_time()
         done = work()
-        found.append(done / (time.process_time() - start))
-    return float(np.median(found))
+        rates.append(done / (time.process_time() - start))
+    return float(np.median(rates))
 
 
 def iminuit_limit(model: Model, toys: Toys, trial: int) -> float:
@@ -84,13 +84,13 @@ def limits(study: Study, table: Table) -> None:
         model = load_model(study, name, 50)
         toys = throw(study, name, model.templates[name], range(1, 1001))
         mean = len(toys.events) / 1000
-        found = model.interval_limits(toys, "profiled").set_index("trial")
+        ours = model.interval_limits(toys, "profiled").set_index("trial")
         trials = range(1, 6)
         start = time.process_time()
         theirs = [iminuit_limit(model, toys, trial) for trial in trials]
         peer = len(trials) / (time.process_time() - start)
         worst = max(
-            abs(value / found["limit_rate_multiplier"][trial] - 1)
+            abs(value / ours["limit_rate_multiplier"][trial] - 1)
             for trial, value in zip(trials, theirs, strict=True)
         )
         for interval in ("leff_nominal", "profiled"):

@@ -137,8 +137,10 @@ def ranges(study: Study, table: Table) -> None:
 
         def kernel() -> NDArray[np.int64]:
             streams = [stream(1, "bench", i) for i in range(ENERGY_BINS)]
-            found = histogram(apparatus, recoil, detector.space, edges, EVENTS_PER_BIN, streams)
-            return found[2] + PILOTS_PER_BIN
+            simulation = histogram(
+                apparatus, recoil, detector.space, edges, EVENTS_PER_BIN, streams
+            )
+            return simulation[2] + PILOTS_PER_BIN
 
         events = kernel()
         numbers = np.rint(PEER_EVENTS * events[::8] / events[::8].sum()).astype(int)
@@ -203,18 +205,18 @@ def study_edges(study: Study, detector: Detector, largest_keV: float, finer: int
 def precisions(study: Study) -> dict[tuple[int, str], dict[str, list[Precision]]]:
     """CPU time and errors of every way, by mass and detector."""
     spectra = {mass: wimp_spectrum(mass, "SI", study.halo) for mass in MASSES_GEV}
-    found = {}
+    measurements = {}
     for name, detector in study.detectors.items():
         fine = study_edges(study, detector, max(map(largest_keV, spectra.values())), FINER_BINS)
         exact = quadrature.response(detector.apparatus, "nr", detector.space, fine, nodes=FINER)
         for mass, spectrum in spectra.items():
             edges = study_edges(study, detector, largest_keV(spectrum))
             reference = recoils_per_bin(spectrum, fine) @ exact
-            found[mass, name] = {
+            measurements[mass, name] = {
                 way: measure(way, make, reference)
                 for way, make in ways(detector, spectrum, edges).items()
             }
-    return found
+    return measurements
 
 
 def ways(
@@ -251,7 +253,7 @@ def measure(way: str, make: Callable[[int, int], Floats], reference: Floats) -> 
     small, known = TRIAL_SIZES[way]
     one_run(make, small, 0, reference)
     least, longest = (one_run(make, n, 0, reference).seconds for n in (small, known))
-    found = []
+    points = []
     for seconds, seeds in RUNS.items():
         if seconds < 1.1 * least:
             continue
@@ -260,10 +262,10 @@ def measure(way: str, make: Callable[[int, int], Floats], reference: Floats) -> 
         runs = [one_run(make, size, seed, reference) for seed in range(1, seeds + 1)]
         mean = float(np.mean([run.seconds for run in runs]))
         total = float(np.sqrt(np.mean([run.total**2 for run in runs])))
-        found.append(Precision(mean, total, float(np.median([run.bins for run in runs]))))
+        points.append(Precision(mean, total, float(np.median([run.bins for run in runs]))))
         if mean > longest:
             longest, known = mean, size
-    return found
+    return points
 
 
 def one_run(
@@ -279,7 +281,7 @@ def one_run(
 
 
 def precision_table(
-    study: Study, found: Mapping[tuple[int, str], Mapping[str, list[Precision]]]
+    study: Study, measurements: Mapping[tuple[int, str], Mapping[str, list[Precision]]]
 ) -> Table:
     """Errors at one CPU second; of the quadrature those that it has, in the time it takes."""
     table = Table(title=f"Templates of SI WIMPs: errors at {SHOWN:g} CPU second")
@@ -287,7 +289,7 @@ def precision_table(
         table.add_column(column, justify="left" if column in ("detector", "way") else "right")
     for mass in MASSES_GEV:
         for name in study.detectors:
-            for way, runs in found[mass, name].items():
+            for way, runs in measurements[mass, name].items():
                 best = min(runs, key=lambda run: abs(np.log(run.seconds / SHOWN)))
                 seconds = best.seconds if way == QUADRATURE else SHOWN
                 factor = (best.seconds / seconds) ** 0.5
@@ -300,7 +302,7 @@ def precision_table(
 
 
 def draw_precision(
-    study: Study, found: Mapping[tuple[int, str], Mapping[str, list[Precision]]], file: str
+    study: Study, measurements: Mapping[tuple[int, str], Mapping[str, list[Precision]]], file: str
 ) -> None:
     """Draw the median error of the bins against CPU time, a panel per mass."""
     looks = {PLAIN: (RED, "o"), STRATIFIED: (BLUE, "s"), QUADRATURE: (BLACK, "*")}
@@ -311,7 +313,7 @@ def draw_precision(
         for axis, mass in zip(panels, MASSES_GEV, strict=True):
             for way, (colour, marker) in looks.items():
                 for name, detector in study.detectors.items():
-                    runs = found[mass, name][way]
+                    runs = measurements[mass, name][way]
                     (handles[way, name],) = axis.plot(
                         [run.seconds for run in runs],
                         [run.bins for run in runs],
@@ -339,9 +341,9 @@ def main() -> None:
     # BLAS's idle threads would count as CPU time.
     with threadpool_limits(1, "blas"):
         console.print(speeds(study))
-        found = precisions(study)
-    console.print(precision_table(study, found))
-    draw_precision(study, found, file)
+        measurements = precisions(study)
+    console.print(precision_table(study, measurements))
+    draw_precision(study, measurements, file)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def counting_limit(
     model = counting_structure(b, b_width, signal)
     free = len(model.constraints)
     results, table = no_results((1, 1), free - 1), as_table(critical)
-    intervals.intervals(
+    intervals.set_intervals(
         model,
         np.zeros(1, dtype=np.int64),
         np.array([float(n)]),
@@ -91,7 +91,7 @@ def shaped_limit(
     results, table = no_results((1, 1), size - 1), as_table(critical)
     centres = np.ones((1, size))
     centres[0, -1] = centre
-    intervals.intervals(
+    intervals.set_intervals(
         model,
         np.array(events, dtype=np.int64),
         np.ones(len(events)),

@@ -83,18 +83,18 @@ def main(arguments: Sequence[str] | None = None, file: Path = FILE) -> int:
 
 def check(old: pd.DataFrame, new: pd.DataFrame, file: Path, update: bool) -> int:
     """Print the differences between two tables of numbers, and write the file if asked to."""
-    found = differences(old, new)
-    print_differences(found, len(new))
+    differing = differences(old, new)
+    print_differences(differing, len(new))
     if update:
         write_numbers(file, old, new)
-        print(f"{file.name} holds the new values." if len(found) else f"{file.name} stays.")
+        print(f"{file.name} holds the new values." if len(differing) else f"{file.name} stays.")
         return 0
-    if len(found):
+    if len(differing):
         print(
             "If this is meant, `make numbers-update`; the commit's message says which numbers\n"
             f"moved by more than {100 * NOTEWORTHY:.2g} %, by how much and why."
         )
-    return int(len(found) > 0)
+    return int(len(differing) > 0)
 
 
 def numbers(study: Study) -> pd.DataFrame:
@@ -227,11 +227,11 @@ def differences(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     merged["change"] = _change(merged["value_old"], merged["value_new"])
     moved = merged["kind"] == "moved"
     error = merged["error_old"] / merged["value_old"].abs()
-    found = merged[~(moved & _agree(merged["change"], merged["quantity"], error))]
+    differing = merged[~(moved & _agree(merged["change"], merged["quantity"], error))]
     # As large as they are printed; equal ones stay in the order of the study.
-    size = [np.inf if np.isnan(c) else float(f"{abs(c):.3g}") for c in found["change"]]
-    order = np.lexsort((np.negative(size), found["kind"] != "moved"))
-    return found.iloc[order][[*KEYS, "value_old", "value_new", "change", "kind"]]
+    size = [np.inf if np.isnan(c) else float(f"{abs(c):.3g}") for c in differing["change"]]
+    order = np.lexsort((np.negative(size), differing["kind"] != "moved"))
+    return differing.iloc[order][[*KEYS, "value_old", "value_new", "change", "kind"]]
 
 
 def _change(old: pd.Series, new: pd.Series) -> pd.Series:
@@ -247,7 +247,7 @@ def _agree(change: pd.Series, quantity: pd.Series, error: pd.Series) -> pd.Serie
     return change.abs() <= np.where(calibrated, allowed, TOLERANCE)
 
 
-def print_differences(found: pd.DataFrame, total: int) -> None:
+def print_differences(differing: pd.DataFrame, total: int) -> None:
     """Print a table of `differences`, and a line that counts them.
 
     Parameters
@@ -258,11 +258,11 @@ def print_differences(found: pd.DataFrame, total: int) -> None:
     console = Console()
     # Piped output is not cut to a guessed width.
     console = console if console.is_terminal else Console(width=100)
-    if len(found):
-        console.print(_shown(found))
-    moved = found[found["kind"] == "moved"]
+    if len(differing):
+        console.print(_shown(differing))
+    moved = differing[differing["kind"] == "moved"]
     large = int((~(moved["change"].abs() <= NOTEWORTHY)).sum())
-    added, gone = (int((found["kind"] == kind).sum()) for kind in ("new", "gone"))
+    added, gone = (int((differing["kind"] == kind).sum()) for kind in ("new", "gone"))
     console.print(
         f"Numbers moved: {len(moved)}, by more than {100 * NOTEWORTHY:.2g} %: {large}; "
         f"new: {added}; gone: {gone}; unchanged: {total - len(moved) - added}.",
@@ -270,13 +270,13 @@ def print_differences(found: pd.DataFrame, total: int) -> None:
     )
 
 
-def _shown(found: pd.DataFrame) -> Table:
+def _shown(differing: pd.DataFrame) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("number of", overflow="fold")
     table.add_column("quantity", overflow="fold")
     for name in ("old", "new", "change"):
         table.add_column(name, justify="right", no_wrap=True)
-    for row in found.to_dict("records"):
+    for row in differing.to_dict("records"):
         mass = row["mass_GeV"] and f"{row['mass_GeV']}GeV"
         place = (row["detector"], row["interaction"], mass, row["interval"], row["source"])
         table.add_row(

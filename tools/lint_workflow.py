@@ -14,24 +14,24 @@ _ALLOWED = "Specify a conda environment or container for each rule."
 
 def complaints(text: str) -> list[str]:
     """Give the linter's complaints that are not allowed, each with the rule that it is about."""
-    found, about = [], ""
+    messages, about = [], ""
     for line in text.splitlines():
         if line.startswith("Lints for "):
             about = line.removeprefix("Lints for ").rstrip(":")
         elif (bullet := re.match(r" +\* (.*):$", line)) and bullet[1] != _ALLOWED:
-            found.append(f"{about}: {bullet[1]}")
-    return found
+            messages.append(f"{about}: {bullet[1]}")
+    return messages
 
 
 def main() -> int:
     run = subprocess.run(
         [sys.executable, "-m", "snakemake", "--lint"], capture_output=True, text=True, check=False
     )
-    found = complaints(run.stdout + run.stderr)
+    messages = complaints(run.stdout + run.stderr)
     if run.returncode and "Lints for " not in run.stdout + run.stderr:
-        found = [run.stderr]
-    print(*found, sep="\n", end="\n" if found else "")
-    return 1 if found else 0
+        messages = [run.stderr]
+    print(*messages, sep="\n", end="\n" if messages else "")
+    return 1 if messages else 0
 
 
 if __name__ == "__main__":

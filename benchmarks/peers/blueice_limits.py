@@ -308,19 +308,19 @@ class Fitter:
 def limit(peer: Peer, dataset: int, method: str) -> Result:
     """Compute and time one limit."""
     start = time.process_time()
-    best_fit = found = error = None
+    best_fit = limit_events = error = None
     try:
         for name, constraint in peer.constraints.items():
             constraint.centre = float(peer.centres[name][dataset])
         peer.likelihood.set_data(peer.datasets[dataset])
         fitter = Fitter(peer, MINIMISERS[method])
         best_fit = float(fitter(peer.likelihood)[0][TARGET])
-        found = search(peer, fitter, best_fit)
+        limit_events = search(peer, fitter, best_fit)
     except Exception as problem:  # whatever a minimiser raises is a result of the benchmark
         error = f"{type(problem).__name__}: {str(problem)[:200]}"
     seconds = time.process_time() - start
     return Result(
-        limit=None if found is None else found / peer.signal_events,
+        limit=None if limit_events is None else limit_events / peer.signal_events,
         best_fit=None if best_fit is None else best_fit / peer.signal_events,
         seconds=seconds,
         error=error,

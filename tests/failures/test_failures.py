@@ -11,7 +11,7 @@ from zeptobarn.failures.rows import LEFT_NOMINAL
 from zeptobarn.failures.sampled import rebuild
 from zeptobarn.failures.trials import run
 from zeptobarn.inference.load import make_model
-from zeptobarn.inference.problem import scan as statistic_of
+from zeptobarn.inference.problem import fits_at
 from zeptobarn.inference.status import WITH_LIMIT
 from zeptobarn.study.study import Failures
 from zeptobarn.templates.spectra import source_spectrum
@@ -294,7 +294,7 @@ def test_a_trial_can_be_rebuilt(study, inputs, tables):
         assert model.signal_events == pytest.approx(row["expected_events"], rel=1e-9, abs=0)
         problem = model.problem(setting.interval)
         signal = row["limit_rate_multiplier"] * model.signal_events
-        _, found = statistic_of(problem, model.data(toys), np.array([signal]))
+        _, found = fits_at(problem, model.data(toys), np.array([signal]))
         assert found[0, 0, 0] == pytest.approx(row["critical_value"], rel=1e-3)
 
 

@@ -13,7 +13,7 @@ from zeptobarn.inference.calibration import (
     best_nuisances,
     calibrate,
     covered,
-    throw_and_scan,
+    throw_statistics,
 )
 from zeptobarn.inference.construction import TIES
 from zeptobarn.inference.load import make_model
@@ -37,7 +37,7 @@ def test_alias_table():
 def test_toys_follow_the_poisson_law(b):
     problem = counting_problem(b)
     streams = [stream(1, "toys", i) for i in range(40)]
-    best, t = throw_and_scan(
+    best, t = throw_statistics(
         problem, np.array([2.0]), "redrawn", np.array([2.0]), 40 * BLOCK, streams
     )
     n = np.rint(np.where(best > 0, best + b, -1)).astype(int)
@@ -50,7 +50,7 @@ def test_toys_follow_the_poisson_law(b):
 def test_threads_change_nothing():
     streams = [[stream(1, "toys", i) for i in range(5)] for _ in range(2)]
     one, two = (
-        throw_and_scan(
+        throw_statistics(
             counting_problem(1.0), np.array([2.0]), "redrawn", np.array([1.0, 2.0]), 2300, s, n
         )
         for s, n in zip(streams, (1, 3), strict=True)
@@ -72,7 +72,7 @@ def test_centres_of_a_constrained_rate_are_redrawn(kind):
         ("rate",), np.array([1.0, 1.0]), np.array([0, 1]), 1.0, "",
     )  # fmt: skip
     streams = [stream(1, "centres", i) for i in range(n // BLOCK)]
-    _, t = throw_and_scan(
+    _, t = throw_statistics(
         problem, np.array([signal, 1.0]), "redrawn", np.array([signal]), n, streams
     )
     rng = np.random.default_rng(5)
@@ -131,7 +131,7 @@ def test_toys_with_the_nuisances_of_the_data(small_study, small_templates):
     at = (own["rate_multiplier"] * model.signal_events).sub(1.5).abs().idxmin()
     truth = best_nuisances(problem, np.array([1.5]), data)[0]
     streams = [stream(1, "own", i) for i in range(8)]
-    _, t = throw_and_scan(problem, truth, "redrawn", np.array([1.5]), 4000, streams)
+    _, t = throw_statistics(problem, truth, "redrawn", np.array([1.5]), 4000, streams)
     error = 4 * 0.3 * np.sqrt(1 / 4000 + 1 / own["n_effective"][at])
     low, high = np.quantile(t, [0.9 - error, 0.9 + error])
     assert low < own["critical_value"][at] < high

@@ -11,7 +11,7 @@ from counting import (
     exact_critical,
     poisson_t,
 )
-from zeptobarn.inference.calibration import BLOCK, best_nuisances, throw, throw_and_scan
+from zeptobarn.inference.calibration import BLOCK, best_nuisances, throw, throw_statistics
 from zeptobarn.inference.construction import (
     TIES,
     Nodes,
@@ -104,7 +104,7 @@ def test_toys_of_neighbours_stand_for_toys_of_a_signal(profiled, centres, events
     toys = throw(profiled, centres, nodes, 1500, streams_of(thrown, 1500))
     truth = best_nuisances(profiled, signal)[0]
     n = 4000
-    best, t = throw_and_scan(profiled, truth, centres, signal, n, streams_of([0], n, "own")[0])
+    best, t = throw_statistics(profiled, truth, centres, signal, n, streams_of([0], n, "own")[0])
     for upper, values in ((False, t[:, 0]), (True, np.where(best > signal[0], 0, t[:, 0]))):
         ((value, low, high, effective),) = critical_values(toys, signal, 0.9, upper, False)
         assert low <= value <= high
@@ -121,7 +121,7 @@ def test_redrawn_centres_count_in_the_weights():
     toys = throw(problem, "redrawn", plan(thrown, 1.0, False), n, streams_of(thrown, n))
     truth = best_nuisances(problem, np.append(signal, thrown))
     assert truth[1, 1] - truth[-1, 1] > 0.3
-    _, t = throw_and_scan(problem, truth[0], "redrawn", signal, n, streams_of([0], n, "own")[0])
+    _, t = throw_statistics(problem, truth[0], "redrawn", signal, n, streams_of([0], n, "own")[0])
     for level in (0.5, 0.7, 0.9):
         ((value, *_, effective),) = critical_values(toys, signal, level, False, False)
         error = 4 * np.sqrt(level * (1 - level) * (1 / effective + 1 / n))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zeptobarn.inference.far import no_spans, spans
-from zeptobarn.inference.intervals import intervals, no_results, scans
+from zeptobarn.inference.intervals import no_results, set_intervals, statistics_at
 from zeptobarn.inference.likelihood import evaluate
 from zeptobarn.inference.newton import allocate
 from zeptobarn.inference.structure import Structure, gather, make_room
@@ -173,7 +173,9 @@ def test_statistics_at_any_signal(case, signal):
         best, table = np.empty(n), np.empty((n, len(signals), 1 + size))
         ones = np.ones((n, len(first[0]) - 1))
         curves = np.empty((n, 2, len(signals)))
-        scans(which, bins, np.ones(len(bins)), first, ones, centres, signals, best, table, curves)
+        statistics_at(
+            which, bins, np.ones(len(bins)), first, ones, centres, signals, best, table, curves
+        )
         found.append(table[:, :, 0])
     assert np.isfinite(found[1]).all()
     # What a fit leaves to its last step differs by the step: see `zeptobarn.inference.fit`.
@@ -186,7 +188,7 @@ def test_an_exposure_moves_the_reference():
     size, results = len(structure.constraints), []
     for which in (structure, one_by_one(structure)):
         found = no_results((1, len(first)), size - 1)
-        intervals(
+        set_intervals(
             which,
             bins,
             np.ones(len(bins)),

@@ -79,12 +79,12 @@ def best_rate(structure, events, centres, signal, points):
     return (low + high) / 2
 
 
-def scan(structure, events, centres, signals):
+def fits_at(structure, events, centres, signals):
     """t̃ and the fitted parameters at signals."""
     best, found = np.empty(1), np.empty((1, len(signals), 1 + len(centres)))
     first = np.array([[0, len(events)]])
     ones = np.ones((1, 1))
-    intervals.scans(
+    intervals.statistics_at(
         structure, events, np.ones(len(events)), first, ones, centres[np.newaxis], signals, best,
         found, np.empty((1, 2, len(signals))),
     )  # fmt: skip
@@ -95,7 +95,7 @@ def limit(structure, events, centres):
     """Upper limit of events, given by their bins."""
     results = no_results((1, 1), len(centres) - 1)
     first, critical = np.array([[0, len(events)]]), np.array([[0.0, one_sided(0.9), np.nan]])
-    intervals.intervals(
+    intervals.set_intervals(
         structure, events, np.ones(len(events)), first, np.ones((1, 1)), centres[np.newaxis],
         critical, np.array([0, 1]), False, 1e6, results,
     )  # fmt: skip
@@ -113,7 +113,7 @@ def test_no_cell_holds_a_better_fit(n_anchors, constrained):
         points = np.interp(np.arange(9 * cells + 1) / 9, np.arange(cells + 1), structure.anchors[0])
         events = rng.integers(0, len(structure.density), rng.integers(0, 30))
         centres = np.array([1.0, rng.uniform(0.5, 1.5), rng.normal(0, 1.5)])
-        found = scan(structure, events, centres, SIGNALS)
+        found = fits_at(structure, events, centres, SIGNALS)
         for signal, row in zip(SIGNALS, found, strict=True):
             rate = best_rate(structure, events, centres, signal, points)
             grid = minus2lnl(structure, events, centres, (signal, rate), points)
@@ -135,7 +135,9 @@ def test_nothing_is_accepted_beyond_the_limit():
         rates, leff = (row.best_fit, row.nuisances[0]), row.nuisances[1:]
         best = minus2lnl(structure, events, centres, rates, leff)
         signals = row.limit * np.geomspace(1.002, 10, 12)
-        for signal, there in zip(signals, scan(structure, events, centres, signals), strict=True):
+        for signal, there in zip(
+            signals, fits_at(structure, events, centres, signals), strict=True
+        ):
             rates, leff = (signal, there[2]), there[3:]
             assert minus2lnl(structure, events, centres, rates, leff) > best + one_sided(0.9)
     assert n_limits > 150

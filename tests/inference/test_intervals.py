@@ -274,14 +274,14 @@ def test_tables_share_a_fit_and_nothing_else():
     tables = [as_table([[0.0, 2.7]]), as_table(rough_table(rng)), as_table([[0.0, 0.5]])]
     together = no_results((3, 1), 2)
     ends = np.cumsum([0, *map(len, tables)])
-    intervals.intervals(
+    intervals.set_intervals(
         model, events, np.ones(20), np.array([[0, 20]]), np.ones((1, 1)),
         np.array([[1.0, 1.0, 0.0]]), np.concatenate(tables), ends, True, 1e9, together,
     )  # fmt: skip
     limits = []
     for t, table in enumerate(tables):
         alone = no_results((1, 1), 2)
-        intervals.intervals(
+        intervals.set_intervals(
             model, events, np.ones(20), np.array([[0, 20]]), np.ones((1, 1)),
             np.array([[1.0, 1.0, 0.0]]), table, np.array([0, len(table)]), True, 1e9, alone,
         )  # fmt: skip

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 
 from zeptobarn.inference.load import make_model
-from zeptobarn.inference.problem import Data, asimov, assemble, predict, scan, solve
+from zeptobarn.inference.problem import Data, asimov, assemble, find_limits, fits_at, predict
 from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.study.study import Interval, Shape
 from zeptobarn.templates.density import bin_index
@@ -358,13 +358,13 @@ def test_the_best_fit_of_an_asimov_dataset_is_its_truth(two_shapes, target):
     study, templates = two_shapes
     problem = built(study, templates, target, study.intervals[0])
     background = np.append(0.0, problem.nominal[1:])
-    best, found = scan(problem, asimov(problem, background), np.array([0.0, 3.0]))
+    best, found = fits_at(problem, asimov(problem, background), np.array([0.0, 3.0]))
     assert best[0] == pytest.approx(0.0, abs=1e-3)
     assert found[0, 0, 0] == pytest.approx(0.0, abs=1e-5)
     np.testing.assert_allclose(found[0, 0, 1:], background, atol=1e-3)
     assert found[0, 1, 0] > 0.1
 
-    (row,) = solve(problem, asimov(problem, background), [np.array([[0.0, 1.0]])], False, 1e9)
+    (row,) = find_limits(problem, asimov(problem, background), [np.array([[0.0, 1.0]])], False, 1e9)
     assert row.best_fit[0] == pytest.approx(0.0, abs=1e-3)
     np.testing.assert_allclose(row.nuisances[0], background[1:], atol=1e-3)
 
@@ -376,7 +376,7 @@ def test_the_best_fit_of_an_asimov_dataset_with_everything_off(two_shapes):
     truth = np.array([6.0, 1.2, 0.7, -0.6, 0.3])
     centres = {"leff": np.array([-0.6]), "light": np.array([0.3])}
     data = dataclasses.replace(asimov(problem, truth), centres=centres)
-    best, found = scan(problem, data, np.array([6.0]))
+    best, found = fits_at(problem, data, np.array([6.0]))
     assert best[0] == pytest.approx(6.0, rel=1e-3)
     np.testing.assert_allclose(found[0, 0, 1:], truth, rtol=1e-3)
 
@@ -384,7 +384,7 @@ def test_the_best_fit_of_an_asimov_dataset_with_everything_off(two_shapes):
 def test_the_small_study_has_a_background_only_asimov_dataset(small_study, small_templates):
     model = make_model(small_study, "xenon1t", 50, "SI", small_templates)
     problem = model.problem(model.interval("profiled"))
-    best, found = scan(problem, model.asimov(), np.zeros(1))
+    best, found = fits_at(problem, model.asimov(), np.zeros(1))
     np.testing.assert_allclose([best[0], *found[0, 0]], [0, 0, 0, 1, 0], atol=1e-3)
     sources = small_study.detectors["xenon1t"].sources
     expected = sum(small_templates["xenon1t"][s.name].nominal.sum() for s in sources)
@@ -487,7 +487,7 @@ def test_statistics_add_up(one_shape):
         )
         background = asimov(problem, np.append(0.0, problem.nominal[1:]))
         events = sum(templates[n][SIGNAL].nominal.sum() for n in study.targets[target])
-        best, t = scan(problem, background, signal * events / 9.0)
+        best, t = fits_at(problem, background, signal * events / 9.0)
         assert best[0] == pytest.approx(0.0, abs=1e-3)
         found[target] = t[0, :, 0]
     np.testing.assert_allclose(found["both"], found["xenon1t"] + found["lz"], rtol=1e-5)

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from zeptobarn.inference.load import make_model
-from zeptobarn.inference.problem import scan
+from zeptobarn.inference.problem import fits_at
 from zeptobarn.inference.status import Status
 from zeptobarn.study.variation import dependence_slice, nominal_interval, typical_masses
 from zeptobarn.summary import dependence as module
@@ -31,7 +31,7 @@ def at_level(model, level):
 def test_limit_is_where_t_is_the_critical_value(model, level):
     found, status = limit(at_level(model, level))
     events = found / model.study.reference_cross_section_cm2 * model.signal_events
-    _, t = scan(model.problem(nominal_interval(model.study)), model.asimov(), np.array([events]))
+    _, t = fits_at(model.problem(nominal_interval(model.study)), model.asimov(), np.array([events]))
     assert status == Status.ok
     assert t[0, 0, 0] == pytest.approx(norm.ppf(level) ** 2, rel=5e-3, abs=1e-5)
 

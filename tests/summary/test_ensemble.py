@@ -6,7 +6,7 @@ from scipy import stats
 
 from zeptobarn.inference.asymptotics import one_sided, unified
 from zeptobarn.inference.load import make_model
-from zeptobarn.inference.problem import scan
+from zeptobarn.inference.problem import fits_at
 from zeptobarn.study.study import Interval
 from zeptobarn.summary.ensemble import (
     expected_errors,
@@ -84,7 +84,7 @@ def test_statistics_of_many_events_are_asymptotic(small_study, model):
     # x is μ/σ of the Asimov dataset, and there t̃ = x².
     problem = model.problem(interval)
     signal = np.array([30.0 / problem.signal_efficiency])
-    assert x**2 == pytest.approx(scan(problem, model.asimov(), signal)[1][0, 0, 0], rel=1e-6)
+    assert x**2 == pytest.approx(fits_at(problem, model.asimov(), signal)[1][0, 0, 0], rel=1e-6)
     # Half of the best fits lie above the truth, and there q̃ is 0. On which side tells a signal
     # near 0, where only those above can be far off.
     assert (table["q_tilde"] == 0).mean() == pytest.approx(0.5, abs=0.03)

@@ -5,7 +5,7 @@ import pytest
 
 from zeptobarn.inference.asymptotics import one_sided
 from zeptobarn.inference.load import make_model
-from zeptobarn.inference.problem import scan
+from zeptobarn.inference.problem import fits_at
 from zeptobarn.study.study import Interval
 from zeptobarn.summary import profiles
 from zeptobarn.summary.dataset import one_trial
@@ -119,8 +119,8 @@ def test_deviance_agrees_with_the_kernels(mapped):
     model, dataset, _ = mapped
     problem = model.problem(model.study.intervals[-1])
     data = model.data(dataset)
-    best, found = scan(problem, data, model.signal_events * np.array([0.1, 1.0]))
-    top = deviance(problem, data, scan(problem, data, best)[1][0, 0, 1:])
+    best, found = fits_at(problem, data, model.signal_events * np.array([0.1, 1.0]))
+    top = deviance(problem, data, fits_at(problem, data, best)[1][0, 0, 1:])
     for t, *parameters in found[0]:
         assert deviance(problem, data, np.array(parameters)) - top == pytest.approx(t, abs=1e-5)
 

@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from zeptobarn.inference.construction import TIES
 from zeptobarn.inference.load import make_model
-from zeptobarn.inference.problem import Data, predict, scan
+from zeptobarn.inference.problem import Data, fits_at, predict
 from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.study.study import Interval
 from zeptobarn.summary.sensitivity import (
@@ -90,7 +90,7 @@ def statistic(model, interval, limits):
         data.bins[kept], data.weights[kept], np.array([[0, kept.sum()]]), np.ones((1, 1)), {}
     )
     events = np.array(limits) / model.study.reference_cross_section_cm2 * model.signal_events
-    best, found = scan(problem, data, events)
+    best, found = fits_at(problem, data, events)
     assert (best[0] <= events).all()
     return found[0, :, 0]
 

@@ -178,7 +178,7 @@ last = np.cumsum(rng.integers(0, 200, size=100))
 first = np.column_stack([np.append(0, last[:-1]), last])
 results = intervals.no_results((1, 100), 2)
 centres = np.column_stack([np.ones((100, 2)), rng.normal(size=100)])
-intervals.intervals(
+intervals.set_intervals(
     model, rng.integers(0, 500, size=last[-1]), np.ones(last[-1]), first, np.ones((100, 1)),
     centres, np.array([[0.0, 1.64, np.nan]]), np.array([0, 1]), False, 1e6, results,
 )

@@ -8,7 +8,7 @@ import pytest
 from counting import ONE_SIDED_90, counting_limit, counting_structure
 from zeptobarn.inference.asymptotics import asymptotic
 from zeptobarn.inference.load import make_model
-from zeptobarn.inference.problem import Data, Problem, scan
+from zeptobarn.inference.problem import Data, Problem, fits_at
 from zeptobarn.physics.yields import mean_yields
 from zeptobarn.study.study import Interval
 from zeptobarn.templates.spectra import integrate, read_spectrum, spectrum, wimp_spectrum
@@ -120,7 +120,7 @@ def test_discovery():
     """Five events over one: Z = 2.845."""
     ones = np.ones((1, 1))
     data = Data(np.array([0]), np.array([5.0]), np.array([[0, 1]]), ones, {})
-    best, found = scan(counting_problem(1.0), data, np.zeros(1))
+    best, found = fits_at(counting_problem(1.0), data, np.zeros(1))
     assert best[0] == pytest.approx(4.0, abs=1e-3)
     assert found[0, 0, 0] ** 0.5 == pytest.approx(2.845, abs=1e-3)
 

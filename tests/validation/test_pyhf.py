@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 
 from counting import ONE_SIDED_90, counting_limit, counting_structure
 from zeptobarn.inference.asymptotics import asymptotic
-from zeptobarn.inference.problem import Data, Problem, scan
+from zeptobarn.inference.problem import Data, Problem, fits_at
 from zeptobarn.study.study import Interval
 
 with warnings.catch_warnings():
@@ -95,7 +95,7 @@ def counting_problem(b, width):
 def statistics(n, b, width, signals):
     """Best-fit signal, and t̃ at signals."""
     data = Data(np.array([0]), np.array([float(n)]), np.array([[0, 1]]), np.ones((1, 1)), {})
-    best, found = scan(counting_problem(b, width), data, np.array(signals))
+    best, found = fits_at(counting_problem(b, width), data, np.array(signals))
     return best[0], found[0, :, 0]
 
 

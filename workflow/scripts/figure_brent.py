@@ -9,5 +9,5 @@ keep_log(snakemake.log[0])
 study = study_from_settings(snakemake.config)
 file = snakemake.input.trials
 chosen = examples(read_trials(study, snakemake.wildcards.detector, "bound", file))
-found = {status: explain(study, file, trial) for status, trial in chosen.items()}
-draw_brent(found, snakemake.output)
+explanations = {status: explain(study, file, trial) for status, trial in chosen.items()}
+draw_brent(explanations, snakemake.output)

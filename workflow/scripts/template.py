@@ -19,6 +19,6 @@ responses = {
 name = study.spectrum_name(detector, source)
 spectrum = None if name is None else read_result(study, name, snakemake.input.spectrum[0])
 template = build(study, detector, source, spectrum, responses)
-if len(found := lint(study, detector, source, template)):
-    print(f"empty bins that events of the source could hit:\n{found.to_string(index=False)}")
+if len(empty_bins := lint(study, detector, source, template)):
+    print(f"empty bins that events of the source could hit:\n{empty_bins.to_string(index=False)}")
 write_template(study, detector, source, template, snakemake.output.template)

@@ -103,7 +103,7 @@ def _lint(given: argparse.Namespace) -> None:
     from zeptobarn.templates.templates import lint, read_template
 
     study = load_study(given.config, given.overlay)
-    found = []
+    tables = []
     for detector in study.detectors.values():
         cylinder, mass = detector.apparatus.cylinder_mass_kg, detector.fiducial_mass_kg
         print(
@@ -119,10 +119,10 @@ def _lint(given: argparse.Namespace) -> None:
                     "of another study with --overlay"
                 )
             template = read_template(study, detector.name, source, path)
-            found.append(lint(study, detector.name, source, template))
-    table = pd.concat(found, ignore_index=True)
+            tables.append(lint(study, detector.name, source, template))
+    table = pd.concat(tables, ignore_index=True)
     if table.empty:
-        print(f"No empty bins in the bands of {len(found)} templates.")
+        print(f"No empty bins in the bands of {len(tables)} templates.")
         return
     for row in table.to_dict("records"):
         print(
@@ -141,9 +141,9 @@ def _explain(given: argparse.Namespace) -> None:
     if output.suffix not in (".pdf", ".png"):
         raise ConfigError(f"--output: found {output}; allowed: a name that ends in .pdf or .png")
     study = load_study(given.config, given.overlay)
-    found = explain(study, given.result, given.trial, given.interval)
-    draw_page(found, [output])
-    print(f"{found}\n\n{output}")
+    explanation = explain(study, given.result, given.trial, given.interval)
+    draw_page(explanation, [output])
+    print(f"{explanation}\n\n{output}")
 
 
 def _cache(given: argparse.Namespace) -> None:

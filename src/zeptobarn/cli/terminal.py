@@ -109,11 +109,11 @@ def print_trials(limits: pd.DataFrame, n: int, words: Mapping[str, Any]) -> None
     for shown, block in _blocks(first, ["mass\n\\[GeV]", "trial"], words):
         for _, rows in block.groupby("mass_GeV", sort=False):
             for trial, row in rows.groupby("trial"):
-                found = row.set_index("interval")
+                by_interval = row.set_index("interval")
                 shown.add_row(
                     paths.number(row["mass_GeV"].iloc[0]),
                     str(trial),
-                    *(_limit(found.loc[interval]) for interval in block["interval"].unique()),
+                    *(_limit(by_interval.loc[interval]) for interval in block["interval"].unique()),
                 )
             shown.add_section()
         console.print(shown, "")
@@ -192,8 +192,8 @@ def _files(results: Path, summary: pd.DataFrame) -> Iterator[str]:
         results / paths.fill(paths.FIGURE, figure=name, suffix="png")
         for name in (f"limits_{interaction}", *names)
     ]
-    if found := [file for file in files if file.is_file()]:
-        beside = [str(found[0]), *(file.name for file in found[1:])]
+    if figures := [file for file in files if file.is_file()]:
+        beside = [str(figures[0]), *(file.name for file in figures[1:])]
         yield fill(
             f"Figures: {', '.join(beside)}",
             _WIDTH,

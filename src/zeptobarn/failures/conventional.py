@@ -14,7 +14,7 @@ import numpy as np
 import scipy
 
 from zeptobarn.inference.fit import maximise, start
-from zeptobarn.inference.intervals import Results, interval
+from zeptobarn.inference.intervals import Results, set_interval
 from zeptobarn.inference.newton import Scratch, allocate
 from zeptobarn.inference.status import Status
 from zeptobarn.inference.structure import Structure, gather, make_room
@@ -184,9 +184,9 @@ def _interpolated(x: float, at_x: float, y: float, at_y: float, z: float, at_z: 
     """Zero of the line, or of the inverse parabola, through points that may be two or three."""
     if z in (x, y) or at_z in (at_x, at_y) or at_x == at_y:
         return x - at_x * (y - x) / (at_y - at_x)
-    found = x * at_y * at_z / ((at_x - at_y) * (at_x - at_z))
-    found += y * at_x * at_z / ((at_y - at_x) * (at_y - at_z))
-    return found + z * at_x * at_y / ((at_z - at_x) * (at_z - at_y))
+    zero = x * at_y * at_z / ((at_x - at_y) * (at_x - at_z))
+    zero += y * at_x * at_z / ((at_y - at_x) * (at_y - at_z))
+    return zero + z * at_x * at_y / ((at_z - at_x) * (at_z - at_y))
 
 
 @inner_kernel()
@@ -275,7 +275,7 @@ def both(
             conventional.best_fit[t] *= per_event
             if answered and not empty:
                 ceiling = search_bound / per_event
-                interval(terms, scratch, table, tables, False, ceiling, robust, t)
+                set_interval(terms, scratch, table, tables, False, ceiling, robust, t)
                 robust.limit[0, t] *= per_event
                 apart = abs(robust.limit[0, t] - conventional.limit[t])
                 if apart > 1e-4 * conventional.limit[t]:

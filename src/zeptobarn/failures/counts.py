@@ -67,8 +67,8 @@ def summarise(tables: pd.DataFrame) -> pd.DataFrame:
         no_limit = group["draw"].map(~robust.isin(WITH_LIMIT))
         many = place["scan"] == "n_trials"
         numbers = [n for n in _FEWER_TRIALS if many and n < place["n_trials"]] + [place["n_trials"]]
-        for n, (finder, found) in product(numbers, group.groupby("finder", sort=False)):
-            first = found[found["draw"] <= n]
+        for n, (finder, trials) in product(numbers, group.groupby("finder", sort=False)):
+            first = trials[trials["draw"] <= n]
             counts = first["status"].value_counts()
             apart = first["difference"] != ""
             spurious = first["status"].isin(WITH_LIMIT) & no_limit[first.index]
@@ -158,14 +158,14 @@ def answers(summary: pd.DataFrame) -> pd.DataFrame:
         (summary["scan"] == "confidence_level") & (summary["finder"] == "conventional")
     ]
     keys = ["detector", "mass_GeV", "bound", "confidence_level"]
-    found = chosen.groupby(keys, sort=False).agg(
+    table = chosen.groupby(keys, sort=False).agg(
         n_trials=("n_trials", "first"),
         failed=("n_failed", "sum"),
         predicted=("predicted_fraction", "sum"),
     )
-    found["share"] = 1 - found["failed"] / found["n_trials"]
-    found["predicted_share"] = 1 - found["predicted"]
-    return found.reset_index()[[*keys, "n_trials", "share", "predicted_share"]]
+    table["share"] = 1 - table["failed"] / table["n_trials"]
+    table["predicted_share"] = 1 - table["predicted"]
+    return table.reset_index()[[*keys, "n_trials", "share", "predicted_share"]]
 
 
 def window(levels: NDArray[np.float64], shares: NDArray[np.float64]) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from zeptobarn.failures.sampled import rebuild
 from zeptobarn.failures.scans import failures_slice
 from zeptobarn.inference.load import load_model, load_templates
 from zeptobarn.inference.model import Model
-from zeptobarn.inference.problem import scan
+from zeptobarn.inference.problem import fits_at
 from zeptobarn.inference.status import WITH_LIMIT, Status
 from zeptobarn.study import labels
 from zeptobarn.study.slices.limits import limits_slice
@@ -129,11 +129,11 @@ def explain(study: Study, path: str | Path, trial: int, interval: str | None = N
         raise ConfigError(
             f"{path}: no column trial or status; allowed: a file of limits/ or failures/"
         )
-    found, ends = [], []
+    matching, ends = [], []
     for chunk in read_chunks(path):
-        found.append(chunk[chunk["trial"] == trial])
+        matching.append(chunk[chunk["trial"] == trial])
         ends += [chunk["trial"].min(), chunk["trial"].max()]
-    rows = pd.concat(found)
+    rows = pd.concat(matching)
     if rows.empty:
         raise ConfigError(f"{path}: no trial {trial}; allowed: {min(ends)} … {max(ends)}")
     first = _record(rows)
@@ -174,7 +174,7 @@ def explain_data(
     statistic = np.full(_POINTS, np.nan)
     if not problem.fault:
         unit = events if events > 0 else 1.0
-        statistic = scan(problem, data, signals * unit)[1][0, :, 0]
+        statistic = fits_at(problem, data, signals * unit)[1][0, :, 0]
     if conventional:
         critical = np.full(_POINTS, float(row["critical_value"]))
     elif row["status"] in ("empty_template", "critical_value_zero") or problem.fault:
@@ -239,7 +239,7 @@ def _numbers(
     limit, best = float(row["limit_rate_multiplier"]), float(row["best_fit_rate_multiplier"])
     reference = float(row.get("sigma_ref_cm2", model.study.reference_cross_section_cm2))
     events = model.signal_events
-    found = {
+    numbers = {
         "status": str(row["status"]),
         "limit": _both(limit, reference),
         "best fit": _both(best, reference),
@@ -255,12 +255,12 @@ def _numbers(
     }
     if "bound" in row:
         bound = float(row["bound"])
-        found |= {
+        numbers |= {
             "bracket": f"{best:.4g} … {bound:.4g}",
             "statistic at its ends": f"{row['statistic_low']:.4g}, {row['statistic_high']:.4g}",
             "signal expected at the bound": f"{events * bound:.4g} events",
         }
-    return found
+    return numbers
 
 
 def _of_limits(
@@ -297,25 +297,25 @@ def _of_failures(study: Study, rows: pd.DataFrame) -> Explanation:
     assert spectrum is not None  # a signal has one
     precise = _templates(study, detector, source)
     model, setting, toys = rebuild(study, detector, row, precise, spectrum)
-    found = explain_data(model, setting.interval, toys, row)
+    explanation = explain_data(model, setting.interval, toys, row)
     numbers = {
-        **found.numbers,
+        **explanation.numbers,
         "recoils sampled per template": str(row["n_events_for_pdf"]),
         "an empty template was expected with": f"{100 * row['predicted_fraction']:.3g} %",
         "zeptobarn's limit": f"{_both(float(ours['limit_rate_multiplier']), setting.sigma_ref_cm2)}"
         f", {ours['status']}",
     }
     if row["status"] not in WITH_LIMIT:
-        return replace(found, numbers=numbers)
+        return replace(explanation, numbers=numbers)
     if ours["status"] not in WITH_LIMIT:
         numbers["what the recipe reports"] = "a number that is no limit"
         status = Status[str(ours["status"])]
-        return replace(found, numbers=numbers, cause=status.cause, cure=status.cure)
+        return replace(explanation, numbers=numbers, cause=status.cause, cure=status.cure)
     if row["difference"] in DIFFERENCES:
         cause, cure = DIFFERENCES[row["difference"]]
         numbers["why the two differ"] = row["difference"]
-        return replace(found, numbers=numbers, cause=cause, cure=cure)
-    return replace(found, numbers=numbers)
+        return replace(explanation, numbers=numbers, cause=cause, cure=cure)
+    return replace(explanation, numbers=numbers)
 
 
 def _record(rows: pd.DataFrame) -> dict[str, Any]:
@@ -348,13 +348,13 @@ def _events(toys: Toys | Mapping[str, Toys]) -> int:
 
 def _filled(model: Model) -> str:
     """Filled bins of each detector's signal template, and of its emptiest anchor."""
-    found = []
+    counts = []
     for templates in model.templates.values():
         filled = (templates[model.signal].expected > 0).sum(axis=1)
         nominal = int((templates[model.signal].nominal > 0).sum())
         emptiest = "" if filled.min() == nominal else f" ({filled.min()} at the emptiest anchor)"
-        found.append(f"{nominal}{emptiest}")
-    return ", ".join(found)
+        counts.append(f"{nominal}{emptiest}")
+    return ", ".join(counts)
 
 
 def _outsiders(
@@ -362,15 +362,15 @@ def _outsiders(
 ) -> dict[str, str]:
     """Where events without any density are."""
     members = toys if isinstance(toys, Mapping) else {model.target: toys}
-    found, start = [], 0
+    outsiders, start = [], 0
     for name in model.templates:
         detector, events = model.study.detectors[name], members[name].events
         bins = bin_index(detector.space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
         outside = events[~(density[start + bins] > 0).any(axis=1)]
         for cs1, cs2 in zip(outside["cs1"], outside["cs2"], strict=True):
-            found.append(f"{name} cS1 {cs1:.4g}, cS2 {cs2:.4g} {detector.area_unit}")
+            outsiders.append(f"{name} cS1 {cs1:.4g}, cS2 {cs2:.4g} {detector.area_unit}")
         start += int(np.prod(detector.space.shape))
-    return {"events without density": "; ".join(found)} if found else {}
+    return {"events without density": "; ".join(outsiders)} if outsiders else {}
 
 
 def _title(model: Model, interval: Interval, row: Mapping[str, Any]) -> str:

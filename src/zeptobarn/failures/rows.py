@@ -131,19 +131,19 @@ def differences(
 ) -> NDArray[np.object_]:
     """Say why two limits of a trial differ by more than 0.1 %; empty where they do not."""
     limit, other = conventional.limit, robust.limit
-    found = np.full(len(limit), "", dtype=object)
+    reasons = np.full(len(limit), "", dtype=object)
     apart = np.abs(limit - other) > _SAME * other
-    found[apart] = "unexplained"
-    found[apart & (robust.status == Status.multiple_crossings)] = "several crossings"
-    found[apart & (at_best < -_HIGHER)] = "the conventional best fit is a local maximum"
-    found[apart & (limit < conventional.best_fit)] = "the bound is below the best fit"
-    return found
+    reasons[apart] = "unexplained"
+    reasons[apart & (robust.status == Status.multiple_crossings)] = "several crossings"
+    reasons[apart & (at_best < -_HIGHER)] = "the conventional best fit is a local maximum"
+    reasons[apart & (limit < conventional.best_fit)] = "the bound is below the best fit"
+    return reasons
 
 
 def coordinates(events: pd.DataFrame, rows: NDArray[np.float64]) -> dict[str, Any]:
     """Where the first event without density is; NaN where all have one."""
-    found = {}
+    columns = {}
     for axis in ("cs1", "cs2"):
         values = np.append(events[axis].to_numpy(), np.nan)
-        found[f"event_{axis}"] = values[np.where(np.isnan(rows), -1, rows).astype(np.int64)]
-    return found
+        columns[f"event_{axis}"] = values[np.where(np.isnan(rows), -1, rows).astype(np.int64)]
+    return columns

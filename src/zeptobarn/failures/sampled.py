@@ -134,14 +134,16 @@ def rebuild(
         and s.n_events in (0, trial["n_events_for_pdf"])
     )
     n, draw = int(trial["n_events_for_pdf"]), range(int(trial["draw"]) - 1, int(trial["draw"]))
-    found = study.detectors[detector]
+    the_detector = study.detectors[detector]
     weight = events_per_rate(study, detector, setting.source) / n
     weight *= setting.sigma_ref_cm2 / study.reference_cross_section_cm2
-    weight *= rate_above_cutoff(found.apparatus, _recoil(study, detector, setting.source), spectrum)
+    weight *= rate_above_cutoff(
+        the_detector.apparatus, _recoil(study, detector, setting.source), spectrum
+    )
     rows = []
     for values in _anchors(study, detector, setting):
         _, bins = _sample(study, detector, setting.source, spectrum, n, values, draw)
-        counts = np.bincount(bins, minlength=int(np.prod(found.space.shape)))
+        counts = np.bincount(bins, minlength=int(np.prod(the_detector.space.shape)))
         rows.append(weight * counts * (setting.filled != "nothing"))
     expected = np.array(rows, dtype=float)
     sampled = _on_all_anchors(study, detector, setting, expected)

@@ -41,7 +41,7 @@ from zeptobarn.inference.far import no_spans
 from zeptobarn.inference.intervals import Results, no_results, select
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.model import Model
-from zeptobarn.inference.problem import Data, Problem, solve
+from zeptobarn.inference.problem import Data, Problem, find_limits
 from zeptobarn.inference.status import Status
 from zeptobarn.study.study import Study
 from zeptobarn.support.streams import stream
@@ -97,9 +97,9 @@ def run(
         table = _trials(model, setting, spectra[setting.source], *datasets[n_datasets], drawn)
         before = sum(other["draw"].max() for other in tables)
         tables.append(table.assign(trial=table["draw"] + before))
-    found = pd.concat(tables, ignore_index=True)
-    found = found.assign(scan=scan, detector=detector, seed=study.seed)
-    return found[list(TRIAL_UNITS)]
+    rows = pd.concat(tables, ignore_index=True)
+    rows = rows.assign(scan=scan, detector=detector, seed=study.seed)
+    return rows[list(TRIAL_UNITS)]
 
 
 def write_trials(
@@ -268,20 +268,21 @@ def _precise(
     key = "precise", setting.source, setting.interval.name, setting.sigma_ref_cm2, level
     if key not in drawn:
         events = model.signal_events * setting.sigma_ref_cm2 / study.reference_cross_section_cm2
-        found = _unanswered((len(data.offsets),), problem)
+        results = _unanswered((len(data.offsets),), problem)
         if (critical := one_sided(level)) > 0:
             bound = study.search_bound_rate_multiplier * events
-            (found,) = solve(problem, data, [np.array([[0.0, critical]])], False, bound)
-            found.limit[:], found.best_fit[:] = found.limit / events, found.best_fit / events
-        drawn[key] = found
+            (results,) = find_limits(problem, data, [np.array([[0.0, critical]])], False, bound)
+            results.limit[:] = results.limit / events
+            results.best_fit[:] = results.best_fit / events
+        drawn[key] = results
     return cast("Results", drawn[key])
 
 
-def _unanswered(datasets: tuple[int, ...], problem: Problem) -> Results:
+def _unanswered(shape: tuple[int, ...], problem: Problem) -> Results:
     """Results of limits that are not asked for, since the critical value is 0."""
-    found = no_results(datasets, len(problem.parameters))
-    found.status[:] = Status.critical_value_zero
-    return found
+    results = no_results(shape, len(problem.parameters))
+    results.status[:] = Status.critical_value_zero
+    return results
 
 
 def _at_the_bound(
@@ -318,7 +319,7 @@ def _at_the_bound(
     cumulative = np.cumsum(problem.structure.density[:, 0])
     bins = np.searchsorted(cumulative, cumulative[-1] * rng.random(numbers.sum()), side="right")
     chosen = np.arange(len(numbers)) % len(data.offsets)
-    found = no_bracketed(len(numbers))
+    conventional = no_bracketed(len(numbers))
     both(
         problem.structure,
         bins,
@@ -335,7 +336,7 @@ def _at_the_bound(
         0.0,
         False,
         no_evidence(len(numbers)),
-        found,
+        conventional,
         no_results((1, len(numbers)), len(problem.parameters)),
     )
-    return found.statistic_high
+    return conventional.statistic_high

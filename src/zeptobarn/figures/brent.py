@@ -31,7 +31,7 @@ def examples(trials: pd.DataFrame) -> dict[str, int]:
     Number of the trial by its status; what did not occur is left out.
     """
     rows = trials[trials["finder"] == "conventional"]
-    found = {}
+    numbers = {}
     failed = rows[rows["status"] == "no_crossing"]
     good = rows[(rows["status"] == "ok") & (rows["difference"] == "")]
     if len(failed):
@@ -45,23 +45,23 @@ def examples(trials: pd.DataFrame) -> dict[str, int]:
         ("empty_template", rows[rows["status"] == "empty_template"]),
     ):
         if len(chosen):
-            found[status] = int(chosen["trial"].iloc[-1 if status == "ok" else 0])
-    return found
+            numbers[status] = int(chosen["trial"].iloc[-1 if status == "ok" else 0])
+    return numbers
 
 
-def draw_brent(found: Mapping[str, Explanation], files: Iterable[str | Path]) -> None:
+def draw_brent(explanations: Mapping[str, Explanation], files: Iterable[str | Path]) -> None:
     """Draw the statistic minus the critical value of each trial, with the bracket.
 
     Where it changes sign, the points that Brent's method evaluates are shown.
 
     Parameters
     ----------
-    found
+    explanations
         Explanations by status; see `examples`.
     """
-    with new_figure(3.2 * len(found) + 0.4, 3.3, files) as figure:
-        axes = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
-        for axis, (status, each) in zip(axes, found.items(), strict=True):
+    with new_figure(3.2 * len(explanations) + 0.4, 3.3, files) as figure:
+        axes = figure.subplots(1, len(explanations), sharey=True, squeeze=False)[0]
+        for axis, (status, each) in zip(axes, explanations.items(), strict=True):
             signals, excess = each.signals, each.statistic - each.critical
             top = 2.5 * each.critical[0]
             low, high = max(each.bracket[0], signals[0]), each.bracket[1]

@@ -45,7 +45,7 @@ def list_sources(
     A row per source and rate multiplier: ``source, label, rate`` (how the fit treats it),
     ``rate_multiplier, expected_events, thrown_events``.
     """
-    found = study.detectors[detector]
+    the_detector = study.detectors[detector]
     rows: list[tuple[str, str, str, float, float, int]] = [
         (
             source.name,
@@ -55,7 +55,7 @@ def list_sources(
             float(templates[source.name].nominal.sum()),
             int((dataset["source"] == source.name).sum()),
         )
-        for source in found.sources
+        for source in the_detector.sources
     ]
     expected = float(templates[signal].nominal.sum())
     rows += [
@@ -82,17 +82,17 @@ def draw(
     templates, dataset, signals
         See `list_sources`; the events have ``cs1`` and ``cs2`` too.
     """
-    found = study.detectors[detector]
+    the_detector = study.detectors[detector]
     table = list_sources(study, detector, signal, templates, dataset, signals)
-    background = np.sum([templates[source.name].nominal for source in found.sources], axis=0)
+    background = np.sum([templates[source.name].nominal for source in the_detector.sources], axis=0)
     low = 0.21 * (len(table) + 1)
     with new_figure(3.1 * len(signals) + 0.6, 3.5 + low, files) as figure:
         parts: Any = figure.subfigures(2, 1, height_ratios=[3.5, low])
         upper, lower = parts
         axes = upper.subplots(1, len(signals), sharex=True, sharey=True, squeeze=False)[0]
         for axis, (multiplier, events) in zip(axes, signals.items(), strict=True):
-            _density(axis, found.space, background)
-            _contours(axis, found, templates[signal].nominal)
+            _density(axis, the_detector.space, background)
+            _contours(axis, the_detector, templates[signal].nominal)
             size = 6 if len(dataset) < 300 else 1.5
             axis.scatter(
                 dataset["cs1"], dataset["cs2"], s=size, c=BLACK, lw=0, rasterized=True,
@@ -100,7 +100,7 @@ def draw(
             )  # fmt: skip
             axis.scatter(
                 events["cs1"], events["cs2"], s=16 if len(events) < 300 else 4,
-                c=found.signal.colour, marker="^", lw=0, rasterized=True,
+                c=the_detector.signal.colour, marker="^", lw=0, rasterized=True,
                 label=_name(study, detector, signal),
             )  # fmt: skip
             expected = _count(multiplier * templates[signal].nominal.sum())
@@ -109,17 +109,17 @@ def draw(
                 f"signal: {expected} events expected, {len(events)} thrown"
             )
             axis.set_yscale("log")
-            axis.set_xlim(found.space.cs1_edges[[0, -1]])
-            axis.set_ylim(found.space.cs2_edges[[0, -1]])
-            axis.set_xlabel(f"cS1 [{found.area_unit}]")
-        axes[0].set_ylabel(f"cS2 [{found.area_unit}]")
+            axis.set_xlim(the_detector.space.cs1_edges[[0, -1]])
+            axis.set_ylim(the_detector.space.cs2_edges[[0, -1]])
+            axis.set_xlabel(f"cS1 [{the_detector.area_unit}]")
+        axes[0].set_ylabel(f"cS2 [{the_detector.area_unit}]")
         handles, labels = axes[0].get_legend_handles_labels()
         legend = upper.legend(handles, labels, loc="outside lower center", ncols=3)
         for handle in legend.legend_handles:
             if isinstance(handle, PathCollection):
                 handle.set_sizes([20])
         reference = power_of_ten(study.reference_cross_section_cm2)
-        upper.suptitle(f"{found.title}: rate multiplier 1 is {reference} cm²", fontsize=10)
+        upper.suptitle(f"{the_detector.title}: rate multiplier 1 is {reference} cm²", fontsize=10)
         _table(lower, table)
 
 

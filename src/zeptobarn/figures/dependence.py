@@ -209,10 +209,10 @@ def _values(
     """Name a parameter, with its lower, nominal and higher value."""
     name, unit = _NAMES[parameter]
     unit = study.detectors[detector].area_unit if unit == "area" else unit
-    found = changed.loc[changed["parameter"] == parameter, "value"]
+    values = changed.loc[changed["parameter"] == parameter, "value"]
     nominal = getattr(apparatus, parameter)
     numbers = "/".join(f"{x:.3g}" if x < 100 else f"{x:.0f}"
-                       for x in (found.min(), nominal, found.max()))  # fmt: skip
+                       for x in (values.min(), nominal, values.max()))  # fmt: skip
     return f"{name}\n{numbers} {unit}".rstrip()
 
 
@@ -220,12 +220,12 @@ def _lifetime(axis: Any, table: pd.DataFrame, nominal_us: float) -> None:
     for mass, rows, colour, marker in _by_mass(table):
         nominal = rows[rows["parameter"] == "nominal"]
         own = nominal.assign(value=nominal_us)
-        scan = rows[rows["parameter"] == "electron_lifetime_us"]
-        scan = pd.concat([scan, own]).sort_values("value")
+        varied = rows[rows["parameter"] == "electron_lifetime_us"]
+        varied = pd.concat([varied, own]).sort_values("value")
         limit = float(nominal["limit_cm2"].iloc[0])
         axis.plot(
-            scan["value"],
-            scan["ratio"],
+            varied["value"],
+            varied["ratio"],
             color=colour,
             marker=marker,
             ms=4,

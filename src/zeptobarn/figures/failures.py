@@ -156,8 +156,8 @@ def draw_outcomes(
                 )
             ns = shown.columns
             failed, ours = (
-                (~found["status"].isin(WITH_LIMIT)).groupby(found["n_events_for_pdf"]).mean()
-                for found in (rows, precise[precise["mass_GeV"] == mass])
+                (~each["status"].isin(WITH_LIMIT)).groupby(each["n_events_for_pdf"]).mean()
+                for each in (rows, precise[precise["mass_GeV"] == mass])
             )
             predicted = rows.groupby("n_events_for_pdf")["predicted_fraction"].first()
             for j, n in enumerate(ns):
@@ -199,8 +199,8 @@ def draw_window(
         for axis, mass in zip(axes, masses, strict=True):
             axis.axvspan(0, 0.5, color="0.93", lw=0)
             axis.text(0.25, 1.06, "critical value 0:\nno number here is a limit", **_CENTRED)
-            found = rows[rows["mass_GeV"] == mass].groupby("bound", sort=False)
-            for (bound, group), style in zip(found, _BOUND_STYLES, strict=False):
+            groups = rows[rows["mass_GeV"] == mass].groupby("bound", sort=False)
+            for (bound, group), style in zip(groups, _BOUND_STYLES, strict=False):
                 colour, marker, line, inside = style
                 level = group["confidence_level"].to_numpy()
                 p = group["predicted_share"].to_numpy()
@@ -323,7 +323,7 @@ def _panels(
     study: Study, rows: pd.DataFrame, by_bound: bool
 ) -> list[tuple[str, str, pd.DataFrame]]:
     """Title, finder and rows of each panel: the recipe's by bound, which no other finder has."""
-    found = []
+    panels = []
     names = dict(_FINDERS)
     if "precise" in set(rows["finder"]):
         names["robust"] = "zeptobarn, the same templates"
@@ -332,13 +332,13 @@ def _panels(
         chosen = rows[rows["finder"] == finder]
         bounds = list(chosen["bound"].unique()) if by_bound else []
         if finder == "conventional" and len(bounds) > 1:
-            found += [
+            panels += [
                 (f"{name}, bound {_number(bound)}", finder, chosen[chosen["bound"] == bound])
                 for bound in bounds
             ]
         elif len(chosen):
-            found.append((name, finder, chosen))
-    return found
+            panels.append((name, finder, chosen))
+    return panels
 
 
 _ALPHA = 0.65

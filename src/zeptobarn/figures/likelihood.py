@@ -42,11 +42,11 @@ def draw(study: Study, target: str, maps: Sequence[Map], files: Iterable[str | P
     shaped = any(m.shape for m in maps)
     with new_figure(3.4 * columns + 1.2, 5.4 if shaped else 3, files) as figure:
         axes = figure.subplots(1 + shaped, columns, sharex="col", sharey="row", squeeze=False)
-        for column, found in zip(axes.T, maps, strict=False):
-            column[0].set_title(f"{paths.number(found.mass_GeV)} GeV/c²")
+        for column, likelihood in zip(axes.T, maps, strict=False):
+            column[0].set_title(f"{paths.number(likelihood.mass_GeV)} GeV/c²")
             if shaped:
-                mesh = _map(column[0], found)
-            _slices(column[-1], study, found)
+                mesh = _map(column[0], likelihood)
+            _slices(column[-1], study, likelihood)
             column[-1].set_xlabel(f"rate multiplier (1: {reference} cm²)")
         axes[-1, 0].set_ylabel(r"$-2\,\ln\lambda$")
         if shaped:
@@ -67,38 +67,38 @@ def draw(study: Study, target: str, maps: Sequence[Map], files: Iterable[str | P
         )
 
 
-def _map(axis: Any, found: Map) -> Any:
-    x, y = found.rate_multiplier, found.values
+def _map(axis: Any, likelihood: Map) -> Any:
+    x, y = likelihood.rate_multiplier, likelihood.values
     mesh = axis.pcolormesh(
-        x, y, found.statistic, vmin=0, vmax=HIGHEST, cmap="Blues", shading="gouraud"
+        x, y, likelihood.statistic, vmin=0, vmax=HIGHEST, cmap="Blues", shading="gouraud"
     )
     mesh.set_rasterized(True)
     for level, line in _CONTOURS:
         threshold = chi2.ppf(level, 2)
-        axis.contour(x, y, found.statistic, [threshold], colors=BLACK, linestyles=line)
+        axis.contour(x, y, likelihood.statistic, [threshold], colors=BLACK, linestyles=line)
         label = f"{100 * level:g} % region: {threshold:.2f}"
         axis.plot([], [], color=BLACK, ls=line, label=label)
-    axis.plot(x, found.best_values, color=RED, lw=1.2, label="best at this signal")
+    axis.plot(x, likelihood.best_values, color=RED, lw=1.2, label="best at this signal")
     axis.plot(
-        found.best_fit, found.best_value, "D", color=ORANGE, mec=BLACK, ms=6, clip_on=False,
-        ls="", label="best fit", zorder=5,
+        likelihood.best_fit, likelihood.best_value, "D", color=ORANGE, mec=BLACK, ms=6,
+        clip_on=False, ls="", label="best fit", zorder=5,
     )  # fmt: skip
     axis.set_ylim(y[0], y[-1])
     axis.set_xlim(0, x[-1])
     return mesh
 
 
-def _slices(axis: Any, study: Study, found: Map) -> None:
-    x = found.rate_multiplier
-    if found.shape:
-        fixed = (found.values[0], 0.0, found.values[-1])
+def _slices(axis: Any, study: Study, likelihood: Map) -> None:
+    x = likelihood.rate_multiplier
+    if likelihood.shape:
+        fixed = (likelihood.values[0], 0.0, likelihood.values[-1])
         for value, colour, line in zip(
             fixed, (ORANGE, BLUE, GREEN), ("--", "-", "-."), strict=True
         ):
-            row = found.conditional[int(np.searchsorted(found.values, value))]
-            label = f"{_symbol(found.shape)} = {_signed(value)}"
+            row = likelihood.conditional[int(np.searchsorted(likelihood.values, value))]
+            label = f"{_symbol(likelihood.shape)} = {_signed(value)}"
             axis.plot(x, row, color=colour, ls=line, label=label)
-    axis.plot(x, found.profiled, color=BLACK, lw=1.2, label="profiled")
+    axis.plot(x, likelihood.profiled, color=BLACK, lw=1.2, label="profiled")
     threshold = one_sided(study.confidence_level)
     axis.axhline(
         threshold,

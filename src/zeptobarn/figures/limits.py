@@ -75,7 +75,7 @@ def draw_detector(
             _published(axis, published, interaction, width)
             _decorate(axis, study, interaction)
             axis.set_title(wrapped(names[i], 3))
-            handles, texts = (found[ours:] for found in axis.get_legend_handles_labels())
+            handles, texts = (entries[ours:] for entries in axis.get_legend_handles_labels())
         for axis in axes:
             axis.label_outer()
         if texts:

@@ -45,9 +45,13 @@ def draw(
         From `zeptobarn.summary.medians.two_ways`.
     """
     threshold = 1 - study.confidence_level
-    found = limits["limit_rate_multiplier"].dropna()
-    found = found[found > 0]
-    low, high = (0.1, 10.0) if found.empty else map(float, (found.min() / 1.5, found.max() * 1.5))
+    multipliers = limits["limit_rate_multiplier"].dropna()
+    multipliers = multipliers[multipliers > 0]
+    low, high = (
+        (0.1, 10.0)
+        if multipliers.empty
+        else map(float, (multipliers.min() / 1.5, multipliers.max() * 1.5))
+    )
     edges = np.geomspace(low, high, _BINS + 1)
     injected, tallest = list(limits["injected"].unique()), 0.0
     with new_figure(7.2, 6.6, files) as figure:

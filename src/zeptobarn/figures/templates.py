@@ -34,12 +34,13 @@ def draw_templates(
     dataset
         Events of one dataset: ``cs1``, ``cs2``.
     """
-    found = study.detectors[detector]
-    labels = {source.name: source.label for source in found.sources}
+    the_detector = study.detectors[detector]
+    labels = {source.name: source.label for source in the_detector.sources}
     for name in study.signals():
         interaction, mass = study.signal(name) or ("", 0.0)
         labels[name] = (
-            f"{found.signal.label} {interaction.replace('_', ' ')} {paths.number(mass)} GeV/c²"
+            f"{the_detector.signal.label} {interaction.replace('_', ' ')} "
+            f"{paths.number(mass)} GeV/c²"
         )
     rows = -(-len(templates) // _PANELS_PER_ROW)
     with new_figure(12, 2.5 * rows + 0.3, files) as figure:
@@ -52,9 +53,9 @@ def draw_templates(
             expected = template.nominal
             share = np.ma.masked_equal(expected / max(expected.max(), 1e-300), 0)
             mesh = axis.pcolormesh(
-                found.space.cs1_edges,
-                found.space.cs2_edges,
-                share.reshape(found.space.shape).T,
+                the_detector.space.cs1_edges,
+                the_detector.space.cs2_edges,
+                share.reshape(the_detector.space.shape).T,
                 norm=LogNorm(1e-4, 1),
                 cmap="viridis",
                 rasterized=True,
@@ -62,16 +63,16 @@ def draw_templates(
             size = 5 if len(dataset) < 300 else 0.6
             axis.scatter(dataset["cs1"], dataset["cs2"], s=size, c=RED, lw=0, rasterized=True)
             axis.set_title(f"{labels[name]}\n{_count(expected.sum())} events", fontsize=8)
-            _limits(axis, found.space)
-        unit = found.area_unit
+            _limits(axis, the_detector.space)
+        unit = the_detector.area_unit
         figure.supxlabel(f"cS1 [{unit}]", fontsize=10)
         figure.supylabel(f"cS2 [{unit}]", fontsize=10)
         bar = figure.colorbar(mesh, ax=axes, fraction=0.02, pad=0.01)
         bar.set_label("density relative to the template's maximum")
         reference = power_of_ten(study.reference_cross_section_cm2)
         figure.suptitle(
-            f"{found.title}: expected events in the analysis space (WIMPs at {reference} cm²); "
-            "points: one background-only dataset",
+            f"{the_detector.title}: expected events in the analysis space "
+            f"(WIMPs at {reference} cm²); points: one background-only dataset",
             fontsize=10,
         )
 
@@ -93,21 +94,21 @@ def draw_bands(
     dataset
         Events of one dataset: ``cs1``, ``cs2``, ``source``.
     """
-    found = study.detectors[detector]
+    the_detector = study.detectors[detector]
     with new_figure(5.2, 4.2, files) as figure:
         axis = figure.subplots()
-        er = [source for source in found.sources if source.recoil == "er"]
-        nr = [source for source in found.sources if source.recoil == "nr"]
-        nr = sorted(nr, key=lambda s: _mean_cs1(found.space, templates[s.name].nominal))[-1:]
+        er = [source for source in the_detector.sources if source.recoil == "er"]
+        nr = [source for source in the_detector.sources if source.recoil == "nr"]
+        nr = sorted(nr, key=lambda s: _mean_cs1(the_detector.space, templates[s.name].nominal))[-1:]
         for sources, colour, label in ((er, BLUE, "ER"), (nr, RED, "NR")):
             if not sources:
                 continue
             expected = np.sum([templates[source.name].nominal for source in sources], axis=0)
-            centres, low, middle, high = band(found.space, expected)
+            centres, low, middle, high = band(the_detector.space, expected)
             names = ", ".join(source.label for source in sources)
             axis.fill_between(centres, low, high, color=colour, alpha=0.2, lw=0)
             axis.plot(centres, middle, color=colour, label=f"{label} band: {names}")
-        for source in found.sources:
+        for source in the_detector.sources:
             events = dataset[dataset["source"] == source.name]
             if len(events):
                 axis.scatter(
@@ -122,11 +123,11 @@ def draw_bands(
                     zorder=3 if source.recoil == "er" else 4,
                     rasterized=True,
                 )
-        _limits(axis, found.space)
-        axis.set_xlabel(f"cS1 [{found.area_unit}]")
-        axis.set_ylabel(f"cS2 [{found.area_unit}]")
+        _limits(axis, the_detector.space)
+        axis.set_xlabel(f"cS1 [{the_detector.area_unit}]")
+        axis.set_ylabel(f"cS2 [{the_detector.area_unit}]")
         axis.set_title(
-            f"{found.title}: one background-only dataset ({len(dataset)} events)\n"
+            f"{the_detector.title}: one background-only dataset ({len(dataset)} events)\n"
             "over the median and central 80 % of cS2"
         )
         if axis.get_legend_handles_labels()[0]:

@@ -26,14 +26,14 @@ def draw(study: Study, detector: str, files: Iterable[str | Path]) -> None:
     The models that the detector uses are drawn as full lines, with the band of leff where it is a
     shape parameter of the detector; the dotted line is the response cutoff.
     """
-    found = study.detectors[detector]
-    field = found.apparatus.drift_field_V_per_cm
-    density = found.apparatus.liquid_density_g_per_cm3
+    the_detector = study.detectors[detector]
+    field = the_detector.apparatus.drift_field_V_per_cm
+    density = the_detector.apparatus.liquid_density_g_per_cm3
     leff = [shape for shape in study.shapes_of(detector, "nr") if shape.parameter == "leff"]
     with new_figure(7.2, 5.6, files) as figure:
         axes = figure.subplots(2, 2, sharex="row", sharey="row")
         for row, (recoil, energies) in zip(axes, _ENERGIES_KEV.items(), strict=True):
-            used = found.apparatus.yields[recoil]
+            used = the_detector.apparatus.yields[recoil]
             for model, colour in zip(MODELS[recoil], _COLOURS, strict=False):
                 yields = mean_yields(model, energies, field, density_g_per_cm3=density)
                 style = {"color": colour, "ls": "-" if model == used else "--"}
@@ -56,7 +56,7 @@ def draw(study: Study, detector: str, files: Iterable[str | Path]) -> None:
                     label=r"$L_\mathrm{eff}$ ±1σ",
                 )
             for axis, quanta_name in zip(row, ("photons", "electrons"), strict=True):
-                cutoff = found.apparatus.response_cutoff_keV[recoil]
+                cutoff = the_detector.apparatus.response_cutoff_keV[recoil]
                 axis.axvline(cutoff, color="0.5", ls=":")
                 axis.set(xscale="log", xlabel="recoil energy [keV]")
                 axis.set_xlim(min(energies[0], 0.8 * cutoff), energies[-1])
@@ -65,4 +65,4 @@ def draw(study: Study, detector: str, files: Iterable[str | Path]) -> None:
                 axis.set_title(f"{_TITLES[recoil]}: {quanta_name}")
             row[0].set_ylabel("mean yield [1/keV]")
             row[0].legend()
-        figure.suptitle(f"{found.title}: yields at {field:g} V/cm", fontsize=10)
+        figure.suptitle(f"{the_detector.title}: yields at {field:g} V/cm", fontsize=10)

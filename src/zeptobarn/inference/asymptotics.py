@@ -7,7 +7,7 @@ signal over its standard deviation; x² is the statistic of the background-only 
 import numpy as np
 import scipy
 
-from zeptobarn.inference.problem import Problem, asimov, scan, solve
+from zeptobarn.inference.problem import Problem, asimov, find_limits, fits_at
 from zeptobarn.study.study import Interval
 from zeptobarn.support.jit import Floats
 
@@ -104,10 +104,10 @@ def asymptotic(
     """
     value = cls if interval.cls else unified
     data = asimov(problem, problem.background, exposure)
-    (found,) = solve(problem, data, [np.array([[0.0, 1.0]])], False, 1e300)
-    signals = found.limit[0] * np.geomspace(0.02, 12.0, 161)
-    _, statistics = scan(problem, data, signals)
-    x = np.sqrt(statistics[0, :, 0])
+    (results,) = find_limits(problem, data, [np.array([[0.0, 1.0]])], False, 1e300)
+    signals = results.limit[0] * np.geomspace(0.02, 12.0, 161)
+    _, fits = fits_at(problem, data, signals)
+    x = np.sqrt(fits[0, :, 0])
     values = [value(confidence_level, at) for at in x]
     return np.column_stack(
         [

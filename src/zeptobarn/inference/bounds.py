@@ -209,14 +209,14 @@ def _above(
         steepest = max(steepest, rise)
         left, right = terms.anchors[0, cell[0]], terms.anchors[0, cell[0] + 1]
         slope = (high - low) / (right - left)
-        found = _highest(low - slope * left, slope, left, right, terms, rates)
+        on_edge = _highest(low - slope * left, slope, left, right, terms, rates)
         for p in range(1, shapes):
             at = terms.anchors[p, cell[p] + ((corner >> p) & 1)]
-            found += _highest(0.0, 0.0, at, at, terms, rates + p)
+            on_edge += _highest(0.0, 0.0, at, at, terms, rates + p)
             if terms.constraints[rates + p, 0] == NORMAL:
                 length = terms.anchors[p, cell[p] + 1] - terms.anchors[p, cell[p]]
-                found += 0.125 * (length / terms.constraints[rates + p, 1]) ** 2
-        highest = max(highest, found)
+                on_edge += 0.125 * (length / terms.constraints[rates + p, 1]) ** 2
+        highest = max(highest, on_edge)
     return highest, steepest
 
 
@@ -241,7 +241,7 @@ def _linear(
 
     Also, how it rises with the signal.
     """
-    found, rise = 0.0, 0.0
+    constant, rise = 0.0, 0.0
     for k in range(len(terms.sources)):
         free, row = terms.sources[k, 1], terms.sources[k, 2]
         if free > 0:
@@ -253,8 +253,8 @@ def _linear(
         if free == 0:
             rise += part
         else:
-            found += part
-    return found + signal * rise, rise
+            constant += part
+    return constant + signal * rise, rise
 
 
 @inner_kernel(inline="always")

@@ -15,9 +15,9 @@ from zeptobarn.inference.construction import (
     tabulated_signals,
 )
 from zeptobarn.inference.ends import SLACK
-from zeptobarn.inference.intervals import scan_one
+from zeptobarn.inference.intervals import statistics_of_one
 from zeptobarn.inference.newton import allocate
-from zeptobarn.inference.problem import Data, Problem, asimov, predict, reaching, scan
+from zeptobarn.inference.problem import Data, Problem, asimov, fits_at, predict, reaching
 from zeptobarn.inference.structure import Structure, gather, make_room
 from zeptobarn.inference.terms import LOG_NORMAL, UNCONSTRAINED
 from zeptobarn.study.study import Interval, Study
@@ -137,10 +137,10 @@ def covered(
     rows = []
     for k, signal in enumerate(signals):
         streams = _streams(study, n, "coverage", *address, k)
-        best, found = throw_and_scan(
+        best, statistics = throw_statistics(
             problem, truths[k], study.constraint_centres, signals[[k]], n, streams, threads
         )
-        values = _statistic(interval, best, signals[[k]], found)[:, 0]
+        values = _statistic(interval, best, signals[[k]], statistics)[:, 0]
         for name, table in critical.items():
             cut = np.interp(signal, table[:, 0], table[:, 1])
             inside = int((values <= cut + SLACK).sum())
@@ -159,7 +159,7 @@ def best_nuisances(problem: Problem, signals: Floats, data: Data | None = None) 
     """
     if data is None:
         data = asimov(problem, problem.background)
-    return np.ascontiguousarray(scan(problem, data, signals)[1][0, :, 1:])
+    return np.ascontiguousarray(fits_at(problem, data, signals)[1][0, :, 1:])
 
 
 def throw(
@@ -176,7 +176,7 @@ def throw(
     Parameters
     ----------
     constraint_centres
-        See `throw_and_scan`.
+        See `throw_statistics`.
     streams
         Of each signal, a random generator for every `BLOCK` toys.
     data
@@ -185,7 +185,7 @@ def throw(
     n_signals, n_nodes = len(nodes.thrown), len(nodes.nodes)
     truths = best_nuisances(problem, nodes.nodes, data)
     most = int((nodes.last - nodes.first).max())
-    found = Ensemble(
+    ensemble = Ensemble(
         nodes.nodes,
         nodes.thrown,
         nodes.first,
@@ -208,20 +208,20 @@ def throw(
             streams[k],
             truths,
             *everywhere,
-            found.best[k],
+            ensemble.best[k],
             statistic,
             curves,
             density,
             threads,
         )
-        found.statistic[k, :n] = statistic.T
-        found.slope[k, :n] = (curves[:, 0] * here).T
-        found.bend[k, :n] = (curves[:, 1] * here**2 + curves[:, 0] * here).T
-        found.log_density[k] = (density - density[:, [nodes.thrown[k]]]).T
-    return found
+        ensemble.statistic[k, :n] = statistic.T
+        ensemble.slope[k, :n] = (curves[:, 0] * here).T
+        ensemble.bend[k, :n] = (curves[:, 1] * here**2 + curves[:, 0] * here).T
+        ensemble.log_density[k] = (density - density[:, [nodes.thrown[k]]]).T
+    return ensemble
 
 
-def throw_and_scan(
+def throw_statistics(
     problem: Problem,
     truth: Floats,
     constraint_centres: str,
@@ -250,7 +250,7 @@ def throw_and_scan(
         Best-fit signals, shape (toys,), and t̃, shape (toys, n); NaN where a fit failed.
     """
     best = np.full(n_toys, np.nan)
-    found = np.full((n_toys, len(signals)), np.nan)
+    statistics = np.full((n_toys, len(signals)), np.nan)
     nowhere = np.empty((0, len(truth)))
     _throw(
         problem,
@@ -261,12 +261,12 @@ def throw_and_scan(
         nowhere,
         *_log_densities(problem, nowhere),
         best,
-        found,
+        statistics,
         np.empty((n_toys, 2, len(signals))),
         np.empty((n_toys, 0)),
         threads,
     )
-    return best, found
+    return best, statistics
 
 
 def _throw(
@@ -279,7 +279,7 @@ def _throw(
     totals: Floats,
     logs: Floats,
     best: Floats,
-    found: Floats,
+    statistics: Floats,
     curves: Floats,
     densities: Floats,
     threads: int,
@@ -313,7 +313,7 @@ def _throw(
             totals,
             logs,
             best[rows],
-            found[rows],
+            statistics[rows],
             curves[rows],
             densities[rows],
         )
@@ -335,11 +335,11 @@ def _streams(study: Study, n_toys: int, *address: str | int) -> list[np.random.G
     return [stream(study.seed, *address, block) for block in range(-(-n_toys // BLOCK))]
 
 
-def _statistic(interval: Interval, best: Floats, signals: Floats, found: Floats) -> Floats:
+def _statistic(interval: Interval, best: Floats, signals: Floats, statistics: Floats) -> Floats:
     """q̃ or t̃ of toys, as the interval needs it."""
     if interval.kind != "upper":
-        return found
-    return np.where(best[:, np.newaxis] > signals, 0.0 * found, found)
+        return statistics
+    return np.where(best[:, np.newaxis] > signals, 0.0 * statistics, statistics)
 
 
 def alias_table(weights: Floats) -> tuple[Floats, Ints]:
@@ -388,35 +388,35 @@ def _toys(
     totals: Floats,
     logs: Floats,
     best: Floats,
-    found: Floats,
+    statistics: Floats,
     curves: Floats,
     densities: Floats,
 ) -> None:
-    datasets, size = len(means), len(truth)
+    detectors, size = len(means), len(truth)
     # A fit starts at the truth; constraints that are not redrawn are centred on the nominal values.
-    drawn, exposure = truth.copy().reshape(1, size), np.ones((1, datasets))
+    drawn, exposure = truth.copy().reshape(1, size), np.ones((1, detectors))
     for p in range(1, size):
         if not redrawn and int(structure.constraints[p, 0]) != UNCONSTRAINED:
             drawn[0, p] = nominal[p]
-    first = np.zeros((1, datasets + 1), dtype=np.int64)
+    first = np.zeros((1, detectors + 1), dtype=np.int64)
     table = np.empty((len(signals), 1 + size))
-    for d in range(datasets):
+    for d in range(detectors):
         first[0, d + 1] = first[0, d] + int(means[d] + 6.0 * sqrt(means[d])) + 10
     room = make_room(structure, first)
-    weights, scratch = np.ones(first[0, datasets]), allocate(room.terms)
+    weights, scratch = np.ones(first[0, detectors]), allocate(room.terms)
     most = first[0].copy()
     for toy in range(len(best)):
         fits = True
-        for d in range(datasets):
+        for d in range(detectors):
             n = rng.poisson(means[d])
             first[0, d + 1] = first[0, d] + n
             fits = fits and n <= most[d + 1] - most[d]
         if not fits:
             room = make_room(structure, first)
-            weights, scratch = np.ones(first[0, datasets]), allocate(room.terms)
+            weights, scratch = np.ones(first[0, detectors]), allocate(room.terms)
             most = first[0].copy()
-        bins = np.empty(first[0, datasets], dtype=np.int64)
-        for d in range(datasets):
+        bins = np.empty(first[0, detectors], dtype=np.int64)
+        for d in range(detectors):
             n = starts[d + 1] - starts[d]
             for i in range(first[0, d], first[0, d + 1]):
                 at = rng.random() * n
@@ -429,14 +429,14 @@ def _toys(
                 pull = width * rng.standard_normal()
                 drawn[0, p] = truth[p] * exp(pull) if kind == LOG_NORMAL else truth[p] + pull
         best[toy] = nan
-        found[toy] = nan
+        statistics[toy] = nan
         if gather(structure, room, bins, weights, first[0], exposure[0], drawn[0]) == -1:
-            best[toy] = scan_one(room.terms, scratch, signals, table, curves[toy])
-            found[toy] = table[:, 0]
+            best[toy] = statistics_of_one(room.terms, scratch, signals, table, curves[toy])
+            statistics[toy] = table[:, 0]
         density = densities[toy]
         for k in range(len(others)):
             density[k] = -totals[k]
-        for i in range(room.ends[datasets]):
+        for i in range(room.ends[detectors]):
             _add(room.masses[i], logs[room.distinct[i]], density)
         for k in range(len(others)):
             for p in range(1, size):

@@ -160,7 +160,7 @@ def critical_values(
     is not excluded), its lower and upper end one standard deviation of the toys away, and the
     effective number of toys (Σw)²/Σw²; shape (n, 4).
     """
-    found = np.full((len(signals), 4), np.nan)
+    table = np.full((len(signals), 4), np.nan)
     thrown = ensemble.nodes[ensemble.thrown]
     segment = np.clip(np.searchsorted(thrown, signals, side="right") - 1, 0, len(thrown) - 2)
 
@@ -181,15 +181,15 @@ def critical_values(
             cls,
             values,
         )
-        found[rows] = values
+        table[rows] = values
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(fill, np.unique(segment)))
-    return found
+    return table
 
 
 def acceptance(signals: Floats, values: Floats) -> Floats:
-    """What data are compared with, as `zeptobarn.inference.intervals.interval` takes it.
+    """What data are compared with, as `zeptobarn.inference.intervals.set_interval` takes it.
 
     Parameters
     ----------
@@ -238,13 +238,13 @@ def _interpolation(nodes: Floats, signals: Floats) -> tuple[Ints, Floats, Floats
 
 def _slope(x: Floats, at: int) -> Floats:
     """Weights of nodes in the slope, at one of them, of the polynomial through all (Lagrange)."""
-    found = np.zeros(len(x))
+    weights = np.zeros(len(x))
     for i in range(len(x)):
         others = np.delete(x, [i, at])
         if i != at:
-            found[i] = np.prod(x[at] - others) / (np.prod(x[i] - others) * (x[i] - x[at]))
-    found[at] = -found.sum()
-    return found
+            weights[i] = np.prod(x[at] - others) / (np.prod(x[i] - others) * (x[i] - x[at]))
+    weights[at] = -weights.sum()
+    return weights
 
 
 def _hermite(s: float) -> tuple[float, float]:
@@ -264,7 +264,7 @@ def _segment(
     level: float,
     upper: bool,
     cls: bool,
-    found: Floats,
+    values: Floats,
 ) -> None:
     """Fill critical values of signals that the same thrown signals serve."""
     toys = ensemble.best.shape[1]
@@ -286,19 +286,19 @@ def _segment(
         for i in range(len(w)):
             total += w[i]
             squares += w[i] * w[i]
-        found[r, 3] = total * total / squares
+        values[r, 3] = total * total / squares
         if cls:
             _statistics(ensemble, low, signals[r], node[r], share[r], upper, t0)
-            _cls_quantiles(t, w, t0, w0, level, found[r])
+            _cls_quantiles(t, w, t0, w0, level, values[r])
         else:
-            _quantiles(t, w, total, level, found[r - 1, 0] if r > 0 else nan, found[r])
+            _quantiles(t, w, total, level, values[r - 1, 0] if r > 0 else nan, values[r])
 
 
 @inner_kernel()
 def _mixture(ensemble: Ensemble, nearest: Ints) -> Floats:
     """ln of the mean density of each toy at the thrown signals that serve."""
     toys = ensemble.best.shape[1]
-    found = np.empty((len(nearest), toys))
+    mixture = np.empty((len(nearest), toys))
     for j in range(len(nearest)):
         for i in range(toys):
             largest, total = -inf, 0.0
@@ -306,8 +306,8 @@ def _mixture(ensemble: Ensemble, nearest: Ints) -> Floats:
                 largest = max(largest, ensemble.log_density[nearest[j], ensemble.thrown[k], i])
             for k in nearest:
                 total += exp(ensemble.log_density[nearest[j], ensemble.thrown[k], i] - largest)
-            found[j, i] = largest + log(total / len(nearest))
-    return found
+            mixture[j, i] = largest + log(total / len(nearest))
+    return mixture
 
 
 @inner_kernel()
@@ -357,17 +357,17 @@ def _statistics(
         else:
             slope, curve = ensemble.slope[nearest[j]], ensemble.bend[nearest[j]]
             for i in range(toys):
-                found = value * at[k, i] + (1.0 - value) * at[k + 1, i]
-                found += rise * slope[k, i] - fall * slope[k + 1, i]
-                here[i] = found + bend * curve[k, i] + to * curve[k + 1, i]
+                interpolated = value * at[k, i] + (1.0 - value) * at[k + 1, i]
+                interpolated += rise * slope[k, i] - fall * slope[k + 1, i]
+                here[i] = interpolated + bend * curve[k, i] + to * curve[k + 1, i]
         for i in range(toys):
-            found = inf if np.isnan(here[i]) else max(here[i], 0.0)
-            here[i] = 0.0 if upper and best[i] > signal else found
+            statistic = inf if np.isnan(here[i]) else max(here[i], 0.0)
+            here[i] = 0.0 if upper and best[i] > signal else statistic
 
 
 @inner_kernel()
 def _quantiles(
-    t: Floats, w: Floats, total: float, level: float, near: float, found: Floats
+    t: Floats, w: Floats, total: float, level: float, near: float, quantiles: Floats
 ) -> None:
     """Fill the quantile and its ends, which are looked for near a value first."""
     for reach in (_WINDOW, inf):
@@ -375,15 +375,15 @@ def _quantiles(
         if reach == inf:
             low, high = -inf, inf
         before, order = _between(t, w, low, high)
-        found[0] = _quantile(t, w, order, before, level * total)
+        quantiles[0] = _quantile(t, w, order, before, level * total)
         variance = 0.0
         for i in range(len(t)):
-            excess = (1.0 if t[i] <= found[0] else 0.0) - level
+            excess = (1.0 if t[i] <= quantiles[0] else 0.0) - level
             variance += (w[i] * excess) ** 2
         error = sqrt(variance)
-        found[1] = _quantile(t, w, order, before, level * total - error)
-        found[2] = _quantile(t, w, order, before, min(level * total + error, total))
-        if not np.isnan(found[0] + found[1] + found[2]):
+        quantiles[1] = _quantile(t, w, order, before, level * total - error)
+        quantiles[2] = _quantile(t, w, order, before, min(level * total + error, total))
+        if not np.isnan(quantiles[0] + quantiles[1] + quantiles[2]):
             break
 
 
@@ -420,26 +420,26 @@ def _quantile(t: Floats, w: Floats, order: Ints, before: float, needed: float) -
 
 @inner_kernel()
 def _cls_quantiles(
-    t: Floats, w: Floats, t0: Floats, w0: Floats, level: float, found: Floats
+    t: Floats, w: Floats, t0: Floats, w0: Floats, level: float, quantiles: Floats
 ) -> None:
     order, order0 = np.argsort(t), np.argsort(t0)
     total, total0 = w.sum(), w0.sum()
-    found[0] = _cls_quantile(t, w, order, t0, w0, order0, (1.0 - level) * total / total0)
+    quantiles[0] = _cls_quantile(t, w, order, t0, w0, order0, (1.0 - level) * total / total0)
     # The error of the ratio of the two p-values at the critical value.
     above, squares, above0, squares0 = 0.0, 0.0, 0.0, 0.0
     for i in range(len(t)):
-        above += w[i] if t[i] >= found[0] else 0.0
+        above += w[i] if t[i] >= quantiles[0] else 0.0
     for i in range(len(t0)):
-        above0 += w0[i] if t0[i] >= found[0] else 0.0
+        above0 += w0[i] if t0[i] >= quantiles[0] else 0.0
     p, p0 = above / total, above0 / total0
     for i in range(len(t)):
-        squares += (w[i] * ((1.0 if t[i] >= found[0] else 0.0) - p)) ** 2
+        squares += (w[i] * ((1.0 if t[i] >= quantiles[0] else 0.0) - p)) ** 2
     for i in range(len(t0)):
-        squares0 += (w0[i] * ((1.0 if t0[i] >= found[0] else 0.0) - p0)) ** 2
+        squares0 += (w0[i] * ((1.0 if t0[i] >= quantiles[0] else 0.0) - p0)) ** 2
     error = sqrt(squares / above**2 + squares0 / above0**2)
     for k, factor in ((1, 1.0 + error), (2, max(1.0 - error, 0.0))):
         ratio = (1.0 - level) * factor * total / total0
-        found[k] = _cls_quantile(t, w, order, t0, w0, order0, ratio)
+        quantiles[k] = _cls_quantile(t, w, order, t0, w0, order0, ratio)
 
 
 @inner_kernel()

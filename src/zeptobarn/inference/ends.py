@@ -103,9 +103,9 @@ def _upper_end(
     high = int(np.searchsorted(critical[:, 0], end)) - 1
     # The statistic rises about as the square of the distance.
     guess = best + (end - best) * sqrt(_critical_at(critical, end) / largest)
-    k, q, found = _farthest(terms, critical, low, high, 1, guess, top, theta, cell, s)
-    if found != _OK:
-        return nan, found
+    k, q, new_status = _farthest(terms, critical, low, high, 1, guess, top, theta, cell, s)
+    if new_status != _OK:
+        return nan, new_status
     inside, outside = best, end
     if k >= 0:
         inside = critical[k, 0]
@@ -117,8 +117,8 @@ def _upper_end(
         k = low - 1
     if k < last:
         outside = min(outside, critical[k + 1, 0])
-    end, found = _between(terms, critical, inside, outside, 1.0, top, theta, cell, s)
-    return end, (status if found == _OK else found)
+    end, new_status = _between(terms, critical, inside, outside, 1.0, top, theta, cell, s)
+    return end, (status if new_status == _OK else new_status)
 
 
 @inner_kernel()
@@ -199,7 +199,7 @@ def _farthest(
     # the statistic there, where that is, and a straight line below it: its start and rise.
     nears, fars, lines = np.empty(64, np.int64), np.empty(64, np.int64), np.zeros((64, 4))
     nears[0], fars[0] = near, far
-    left, found, at_found, tries = 1, -1, nan, 0
+    left, farthest, at_farthest, tries = 1, -1, nan, 0
     while left > 0:
         left -= 1
         a, b, line = nears[left], fars[left], lines[left]
@@ -222,7 +222,7 @@ def _farthest(
         _, slope, curvature = follow(theta, rates, scratch)
         guess = x + sign * _root_of_model(critical[middle, 1] - q, -sign * slope, curvature)
         if q <= critical[middle, 1] + SLACK:
-            found, at_found, left = middle, q, 0  # all that is left lies nearer
+            farthest, at_farthest, left = middle, q, 0  # all that is left lies nearer
         else:
             nears[left], fars[left] = a, middle - sign
             left += 1
@@ -239,7 +239,7 @@ def _farthest(
             if there > here:
                 line[2], line[3] = here, (there - here) / (critical[b, 0] - x)
         left += 1
-    return found, at_found, _OK
+    return farthest, at_farthest, _OK
 
 
 @inner_kernel(_nrt=False)
@@ -472,12 +472,12 @@ def _last_crossing(
         return end, status
     for k in range(len(maxima)):
         if 2.0 * (top - depths[k]) < critical and maxima[k] > end:
-            end, found = _outermost(
+            end, new_status = _outermost(
                 terms, critical, end, maxima[k], bound, top, theta, cell, scratch
             )
-            if found < 0 or found >= _NO_CROSSING:
-                return end, found
-            status = max(status, found)
+            if new_status < 0 or new_status >= _NO_CROSSING:
+                return end, new_status
+            status = max(status, new_status)
     if end >= bound:
         return end, status
     at_end, cell_of_end = theta.copy(), cell.copy()
@@ -490,10 +490,10 @@ def _last_crossing(
     for factor in _FURTHER:
         x = factor * inner
         if end < x < bound:
-            end, found = _outermost(terms, critical, end, x, bound, top, theta, cell, scratch)
-            if found < 0 or found >= _NO_CROSSING:
-                return end, found
-            status = max(status, found)
+            end, new_status = _outermost(terms, critical, end, x, bound, top, theta, cell, scratch)
+            if new_status < 0 or new_status >= _NO_CROSSING:
+                return end, new_status
+            status = max(status, new_status)
     return end, status
 
 

@@ -38,14 +38,14 @@ def sort_toys(study: Study, toys: Mapping[str, Toys]) -> Data:
     centres: dict[str, NDArray[np.float64]] = {}
     for name, members in toys.items():
         space, events = study.detectors[name].space, members.events
-        found = bin_index(space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
-        if found.min(initial=0) < 0:
+        event_bins = bin_index(space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
+        if event_bins.min(initial=0) < 0:
             raise ValueError(
-                f"toys: {(found < 0).sum()} of {len(found)} events lie outside the analysis "
-                f"space of {name}; allowed: none"
+                f"toys: {(event_bins < 0).sum()} of {len(event_bins)} events lie outside the "
+                f"analysis space of {name}; allowed: none"
             )
-        found += start
-        all_bins.append(found)
+        event_bins += start
+        all_bins.append(event_bins)
         all_trials.append(events["trial"].to_numpy())
         ends = np.searchsorted(all_trials[-1], trials, side="right")
         counts.append(ends - np.searchsorted(all_trials[-1], trials, side="left"))
@@ -93,9 +93,9 @@ def sort_observed(
             events = read_events(given)
         else:
             events = check_events(_table(given, origin), origin)
-        found = bins_of(detector, events, origin)
-        outside[name] = int((found < 0).sum())
-        bins.append(start + found[found >= 0])
+        event_bins = bins_of(detector, events, origin)
+        outside[name] = int((event_bins < 0).sum())
+        bins.append(start + event_bins[event_bins >= 0])
         livetime = detector.livetime_day
         if livetimes_day is not None:
             livetime = _livetime(livetimes_day[name])
@@ -109,15 +109,15 @@ def sort_observed(
     return sorted_data, inside, outside
 
 
-def _livetime(found: Any) -> float:
+def _livetime(given: Any) -> float:
     """Check a livetime (days)."""
-    number = isinstance(found, Real) and not isinstance(found, bool)
-    days = float(found) if number else 0.0
+    number = isinstance(given, Real) and not isinstance(given, bool)
+    days = float(given) if number else 0.0
     # NaN is not above 0 either.
     if 0 < days <= _MOST_DAYS:
         return days
     raise ConfigError(
-        f"livetime_day: found {shortened(repr(found))}; allowed: a number of days above 0 and "
+        f"livetime_day: found {shortened(repr(given))}; allowed: a number of days above 0 and "
         f"≤ {_MOST_DAYS}"
     )
 

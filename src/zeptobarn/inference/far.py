@@ -55,7 +55,7 @@ class Spans(NamedTuple):
     Attributes
     ----------
     base
-        See `zeptobarn.inference.terms.Far`, shape (datasets,).
+        See `zeptobarn.inference.terms.Far`, shape (detectors,).
     bins
         Of each bin: densities of the base, at most of all that changes (within ``box``), of all
         but the base at the reference, and of what is constant; and whether the bin tells the
@@ -64,7 +64,7 @@ class Spans(NamedTuple):
     ratios
         Each row's density over the base's, 0 where that is; shape (bins, most rows).
     telling
-        Expected events of the base in bins that tell its rate, shape (datasets,).
+        Expected events of the base in bins that tell its rate, shape (detectors,).
     box
         Lowest and highest free rates, the signal's first; those of a base hold for none. Shape
         (F, 2).
@@ -77,13 +77,13 @@ class Spans(NamedTuple):
     box: Floats
 
 
-def no_spans(datasets: int) -> Spans:
+def no_spans(detectors: int) -> Spans:
     """Spans by which no event is far."""
     return Spans(
-        np.full(datasets, -1),
+        np.full(detectors, -1),
         np.empty((0, 6)),
         np.empty((0, 0)),
-        np.empty(datasets),
+        np.empty(detectors),
         np.empty((0, 2)),
     )
 
@@ -103,7 +103,7 @@ def spans(
     density, rows, sources, constraints
         See `zeptobarn.inference.structure.Structure`.
     first_bin
-        Where each dataset's bins begin, and the end of the last, shape (datasets + 1,).
+        Where each detector's bins begin, and the end of the last, shape (detectors + 1,).
     largest_signal
         Largest signal rate that will be asked for, if that is known.
     """
@@ -115,11 +115,11 @@ def spans(
             box[p, 1] = 1 + 5 * width
         elif kind == LOG_NORMAL:
             box[p, 1] = np.exp(5 * width)
-    datasets = len(rows) - 1
-    base, telling = np.full(datasets, -1), np.zeros(datasets)
-    found, signal = np.zeros((len(density), 6)), np.zeros(len(density))
+    detectors = len(rows) - 1
+    base, telling = np.full(detectors, -1), np.zeros(detectors)
+    per_bin, signal = np.zeros((len(density), 6)), np.zeros(len(density))
     information = 0.0
-    for d in range(datasets):
+    for d in range(detectors):
         bins = slice(first_bin[d], first_bin[d + 1])
         mine = density[bins, : rows[d + 1] - rows[d]]
         here = np.flatnonzero(sources[:, 0] == d)
@@ -134,30 +134,30 @@ def spans(
         for s, part in parts.items():
             free, middle = sources[s, 1], part[:, part.shape[1] // 2]
             if s == base[d]:
-                found[bins, BASE] = middle
+                per_bin[bins, BASE] = middle
             elif free == 0:
                 signal[bins] = part.max(axis=1)
             else:
-                found[bins, REFERENCE] += middle
+                per_bin[bins, REFERENCE] += middle
                 if free < 0 and part.shape[1] == 1:
-                    found[bins, CONSTANT] += middle
+                    per_bin[bins, CONSTANT] += middle
                 else:
-                    found[bins, ABOVE] += (box[free, 1] if free > 0 else 1.0) * part.max(axis=1)
-        filled = found[bins, BASE] + found[bins, REFERENCE] > 0
-        expected = (found[bins, BASE] + found[bins, REFERENCE])[filled]
+                    per_bin[bins, ABOVE] += (box[free, 1] if free > 0 else 1.0) * part.max(axis=1)
+        filled = per_bin[bins, BASE] + per_bin[bins, REFERENCE] > 0
+        expected = (per_bin[bins, BASE] + per_bin[bins, REFERENCE])[filled]
         information += (signal[bins][filled] ** 2 / expected).sum()
     typical = 6 + 4 / np.sqrt(information) if information > 0 else 6.0
     box[0, 1] = max(1.5 * largest_signal, typical)
-    found[:, ABOVE] += box[0, 1] * signal
-    found[:, TELLS] = found[:, ABOVE] + found[:, CONSTANT] < 0.1 * found[:, BASE]
-    for d in range(datasets):
+    per_bin[:, ABOVE] += box[0, 1] * signal
+    per_bin[:, TELLS] = per_bin[:, ABOVE] + per_bin[:, CONSTANT] < 0.1 * per_bin[:, BASE]
+    for d in range(detectors):
         bins = slice(first_bin[d], first_bin[d + 1])
-        telling[d] = (found[bins, BASE] * found[bins, TELLS]).sum()
+        telling[d] = (per_bin[bins, BASE] * per_bin[bins, TELLS]).sum()
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = (found[:, ABOVE] + found[:, CONSTANT]) / found[:, BASE] / (1 - _FIRST_CHANGE)
-        ratios = np.where(found[:, [BASE]] > 0, density / found[:, [BASE]], 0.0)
-    found[:, FIRST] = np.where(found[:, BASE] > 0, z, np.inf)
-    return Spans(base, found, ratios, telling, box)
+        z = (per_bin[:, ABOVE] + per_bin[:, CONSTANT]) / per_bin[:, BASE] / (1 - _FIRST_CHANGE)
+        ratios = np.where(per_bin[:, [BASE]] > 0, density / per_bin[:, [BASE]], 0.0)
+    per_bin[:, FIRST] = np.where(per_bin[:, BASE] > 0, z, np.inf)
+    return Spans(base, per_bin, ratios, telling, box)
 
 
 @inner_kernel()
@@ -169,28 +169,28 @@ def allocate_far(spans: Spans, cells: Ints, size: int, k: int, rows: int, most: 
     size, k
         Number of parameters, and of the rows that a cell has at most.
     rows, most
-        Number of all rows, and largest number of distinct events of a dataset.
+        Number of all rows, and largest number of distinct events of a detector.
     """
-    datasets, rates = len(spans.base), len(spans.box)
+    detectors, rates = len(spans.base), len(spans.box)
     number = 1
     for p in range(len(cells)):
         number *= cells[p]
-    floats = np.empty((3, datasets, most))
+    floats = np.empty((3, detectors, most))
     return Far(
         spans.base,
-        np.zeros(datasets),
-        np.empty((datasets, rates, 2)),
+        np.zeros(detectors),
+        np.empty((detectors, rates, 2)),
         floats[0],
         floats[1],
-        np.zeros(datasets),
+        np.zeros(detectors),
         np.zeros(rows),
         spans.ratios,
-        np.empty((datasets, most), dtype=np.int64),
+        np.empty((detectors, most), dtype=np.int64),
         floats[2],
-        np.ones(datasets, dtype=np.bool_),
-        np.zeros(datasets),
-        np.zeros((datasets, number), dtype=np.bool_),
-        np.empty((datasets, number, k + 1, k + 2)),
+        np.ones(detectors, dtype=np.bool_),
+        np.zeros(detectors),
+        np.zeros((detectors, number), dtype=np.bool_),
+        np.empty((detectors, number, k + 1, k + 2)),
         np.empty((size + 3, k + 1)),
     )
 
@@ -198,7 +198,7 @@ def allocate_far(spans: Spans, cells: Ints, size: int, k: int, rows: int, most: 
 @inner_kernel(_nrt=False)
 def sort(
     spans: Spans,
-    dataset: int,
+    detector: int,
     free: int,
     rows: Ints,
     bins: Ints,
@@ -212,13 +212,15 @@ def sort(
     counts: Ints,
     far: Far,
 ) -> int:
-    """Choose which of a dataset's distinct events are far, and put the others in order.
+    """Choose which of a detector's distinct events are far, and put the others in order.
 
     Near events come first, equal weights together, then the far ones of second order; those of
     first order add to ``far.linear`` and are left out.
 
     Parameters
     ----------
+    detector
+        Its place in the likelihood.
     free
         The base's free rate, or −1.
     rows
@@ -226,7 +228,7 @@ def sort(
     bins, weights
         Bin and weight of each distinct event, shape (n,).
     exposure
-        The dataset's, see `zeptobarn.inference.terms.Terms`.
+        The detector's, see `zeptobarn.inference.terms.Terms`.
     kept
         Filled: which events are not left out; shape (n,).
     scale
@@ -248,9 +250,9 @@ def sort(
     rate, change = 0.0, 0.0
     for i in range(n):
         kept[i] = i
-    if spans.base[dataset] >= 0:
-        rate, change = _estimate(spans, dataset, free, bins, weights, exposure)
-        n = _leave_out(spans, dataset, rows, bins, weights, rate, change, far, kept)
+    if spans.base[detector] >= 0:
+        rate, change = _estimate(spans, detector, free, bins, weights, exposure)
+        n = _leave_out(spans, detector, rows, bins, weights, rate, change, far, kept)
     highest = 1.0 / (1.0 - change)
     for k in range(CLASSES):
         errors[0, k] = 0.0
@@ -291,33 +293,33 @@ def sort(
         begins[classes[i] + 1] += 1
     for kind in range(_SECOND + 1):
         begins[kind + 1] += begins[kind]
-    counts[dataset, 0], counts[dataset, 1], counts[dataset, 2] = every, begins[_SECOND], n
+    counts[detector, 0], counts[detector, 1], counts[detector, 2] = every, begins[_SECOND], n
     for i in range(n):
         place[i] = begins[classes[i]]
         begins[classes[i]] += 1
-    if spans.base[dataset] >= 0:
+    if spans.base[detector] >= 0:
         for i in range(n):
             w = weights[kept[i]]
-            far.weights[dataset, place[i]] = w
-            far.rest[dataset, place[i]] = spans.bins[bins[kept[i]], REFERENCE] * scale[i]
-            far.events[dataset] += w * (classes[i] == _SECOND)
-        far.rate[dataset], far.error[dataset] = rate, error + (_SQUARES if every > n else 0.0)
-        far.whole[dataset] = every == n
+            far.weights[detector, place[i]] = w
+            far.rest[detector, place[i]] = spans.bins[bins[kept[i]], REFERENCE] * scale[i]
+            far.events[detector] += w * (classes[i] == _SECOND)
+        far.rate[detector], far.error[detector] = rate, error + (_SQUARES if every > n else 0.0)
+        far.whole[detector] = every == n
         for k in range(far.known.shape[1]):
-            far.known[dataset, k] = False
+            far.known[detector, k] = False
         for p in range(len(spans.box)):
-            far.box[dataset, p, 0], far.box[dataset, p, 1] = spans.box[p, 0], spans.box[p, 1]
+            far.box[detector, p, 0], far.box[detector, p, 1] = spans.box[p, 0], spans.box[p, 1]
         if free >= 0:
-            far.box[dataset, free, 0] = rate * (1.0 - change)
-            far.box[dataset, free, 1] = rate * (1.0 + change)
+            far.box[detector, free, 0] = rate * (1.0 - change)
+            far.box[detector, free, 1] = rate * (1.0 + change)
     return n
 
 
 @inner_kernel(_nrt=False)
 def _estimate(
-    spans: Spans, dataset: int, free: int, bins: Ints, weights: Floats, exposure: float
+    spans: Spans, detector: int, free: int, bins: Ints, weights: Floats, exposure: float
 ) -> tuple[float, float]:
-    """Give the rate of a dataset's base, 0 if no event tells, and by what share it may change."""
+    """Give the rate of a detector's base, 0 if no event tells, and by what share it may change."""
     if free < 0:
         return 1.0, 0.0
     telling = 0.0
@@ -326,13 +328,13 @@ def _estimate(
     if not telling > 0.0:
         return 0.0, 0.0
     change = min(_LARGEST_CHANGE, _STANDARD_ERRORS / sqrt(telling))
-    return telling / (exposure * spans.telling[dataset]), change
+    return telling / (exposure * spans.telling[detector]), change
 
 
 @inner_kernel(_nrt=False)
 def _leave_out(
     spans: Spans,
-    dataset: int,
+    detector: int,
     rows: Ints,
     bins: Ints,
     weights: Floats,
@@ -342,13 +344,13 @@ def _leave_out(
     kept: Ints,
 ) -> int:
     """Sum up the events that count to first order alone, and list all others; see `sort`."""
-    linear, n_rows = far.linear[rows[dataset] :], rows[dataset + 1] - rows[dataset]
+    linear, n_rows = far.linear[rows[detector] :], rows[detector + 1] - rows[detector]
     total = 0.0
     for r in range(n_rows):
         linear[r] = 0.0
     for i in range(len(bins)):
         total += weights[i]
-    far.events[dataset] = 0.0
+    far.events[detector] = 0.0
     largest = 0.0
     if rate > 0.0 and change <= _FIRST_CHANGE:
         largest = rate * sqrt(2.0 * _SQUARES / total)
@@ -357,94 +359,94 @@ def _leave_out(
         # Without a branch: the next takes the place of one that goes elsewhere.
         b, w = bins[i], weights[i]
         first = spans.bins[b, FIRST] < largest
-        far.bins[dataset, out], far.out[dataset, out] = b, w
+        far.bins[detector, out], far.out[detector, out] = b, w
         out += first
         kept[n] = i
         n += not first
     for i in range(out):
         # The reference is the base alone: there is no rest.
-        share, ratios = far.out[dataset, i] / rate, spans.ratios[far.bins[dataset, i]]
+        share, ratios = far.out[detector, i] / rate, spans.ratios[far.bins[detector, i]]
         for r in range(n_rows):
             linear[r] += share * ratios[r]
-        far.events[dataset] += far.out[dataset, i]
+        far.events[detector] += far.out[detector, i]
     return n
 
 
 @inner_kernel(_nrt=False)
-def within(terms: Terms, dataset: int, theta: Floats) -> bool:
-    """Whether the far events of a dataset may be taken as series; else all have their density."""
-    if terms.counts[dataset, 1] == terms.counts[dataset, 0]:
+def within(terms: Terms, detector: int, theta: Floats) -> bool:
+    """Whether the far events of a detector may be taken as series; else all have their density."""
+    if terms.counts[detector, 1] == terms.counts[detector, 0]:
         return False
     inside, box = True, terms.far.box
     for p in range(box.shape[1]):
-        inside = inside and box[dataset, p, 0] <= theta[p] <= box[dataset, p, 1]
-    if not inside and not terms.far.whole[dataset]:
-        _complete(terms, dataset)
+        inside = inside and box[detector, p, 0] <= theta[p] <= box[detector, p, 1]
+    if not inside and not terms.far.whole[detector]:
+        _complete(terms, detector)
     return inside
 
 
 @inner_kernel(_nrt=False)
-def _complete(terms: Terms, dataset: int) -> None:
+def _complete(terms: Terms, detector: int) -> None:
     """Fill densities and weights of the events of first order, which are left out as a rule."""
     far, first = terms.far, len(terms.expected)
     for s in range(len(terms.sources)):
-        if terms.sources[s, 0] == dataset:
+        if terms.sources[s, 0] == detector:
             first = min(first, terms.sources[s, 2])
     rows = len(terms.expected) - first
     for s in range(len(terms.sources)):
-        if terms.sources[s, 0] > dataset:
+        if terms.sources[s, 0] > detector:
             rows = min(rows, terms.sources[s, 2] - first)
-    kept = terms.counts[dataset, 2]
-    for i in range(terms.counts[dataset, 0] - kept):
-        terms.roots[dataset, kept + i] = sqrt(far.out[dataset, i])
+    kept = terms.counts[detector, 2]
+    for i in range(terms.counts[detector, 0] - kept):
+        terms.roots[detector, kept + i] = sqrt(far.out[detector, i])
         for r in range(rows):
-            density = far.ratios[far.bins[dataset, i], r] / far.rate[dataset]
+            density = far.ratios[far.bins[detector, i], r] / far.rate[detector]
             terms.density[first + r, kept + i] = density
-    far.whole[dataset] = True
+    far.whole[detector] = True
 
 
 @inner_kernel(_nrt=False)
-def _sum_up(terms: Terms, dataset: int, n_rows: int, number: int, work: Floats) -> None:
-    """Fill a cell's sums over the far events of a dataset, from the rows in its mixture."""
+def _sum_up(terms: Terms, detector: int, n_rows: int, number: int, work: Floats) -> None:
+    """Fill a cell's sums over the far events of a detector, from the rows in its mixture."""
     far, density, mixture = terms.far, terms.density, terms.mixture
-    begin, end = terms.counts[dataset, 1], terms.counts[dataset, 2]
-    sums = far.sums[dataset, number]
+    begin, end = terms.counts[detector, 1], terms.counts[detector, 2]
+    sums = far.sums[detector, number]
     rest = len(sums) - 1
     for k in range(n_rows + 1):
-        x, at, mine = far.rest, dataset, rest
+        x, at, mine = far.rest, detector, rest
         if k < n_rows:
             x, at, mine = density, mixture.rows[k], k
-            if mixture.sources[k] == far.base[dataset]:
+            if mixture.sources[k] == far.base[detector]:
                 for j in range(rest + 2):
                     sums[k, j] = 0.0
                 for j in range(k):
                     sums[j, k] = 0.0
                 continue
         linear = 0.0 if mine == rest else far.linear[at]
-        sums[mine, rest + 1] = linear + dot(x, at, far.weights, dataset, begin, end)
+        sums[mine, rest + 1] = linear + dot(x, at, far.weights, detector, begin, end)
         for i in range(begin, end):
-            work[0, i] = far.weights[dataset, i] * x[at, i]
+            work[0, i] = far.weights[detector, i] * x[at, i]
         for j in range(min(k + 1, n_rows)):
-            found = 0.0
-            if mixture.sources[j] != far.base[dataset]:
-                found = dot(work, 0, density, mixture.rows[j], begin, end)
-            sums[mine, j] = sums[j, mine] = found
-    sums[rest, rest] = dot(work, 0, far.rest, dataset, begin, end)
-    far.known[dataset, number] = True
+            product = 0.0
+            if mixture.sources[j] != far.base[detector]:
+                product = dot(work, 0, density, mixture.rows[j], begin, end)
+            sums[mine, j] = sums[j, mine] = product
+    sums[rest, rest] = dot(work, 0, far.rest, detector, begin, end)
+    far.known[detector, number] = True
 
 
 @inner_kernel(inline="always")
-def _scale(terms: Terms, dataset: int, theta: Floats) -> tuple[float, float, int]:
+def _scale(terms: Terms, detector: int, theta: Floats) -> tuple[float, float, int]:
     """Give the base's rate, by what the weights of other rows are scaled, and its parameter."""
-    free = terms.sources[terms.far.base[dataset], 1]
+    free = terms.sources[terms.far.base[detector], 1]
     base = theta[free] if free >= 0 else 1.0
-    return base, terms.far.rate[dataset] / base, free
+    return base, terms.far.rate[detector] / base, free
 
 
 @inner_kernel(_nrt=False)
 def add_far(
     terms: Terms,
-    dataset: int,
+    detector: int,
     n_rows: int,
     cell: Ints,
     theta: Floats,
@@ -461,10 +463,10 @@ def add_far(
     """
     far, mixture, size = terms.far, terms.mixture, len(theta)
     number = cell_number(terms.cells, cell)
-    if not far.known[dataset, number]:
-        _sum_up(terms, dataset, n_rows, number, work)
-    base, scale, free = _scale(terms, dataset, theta)
-    sums, events = far.sums[dataset, number], far.events[dataset]
+    if not far.known[detector, number]:
+        _sum_up(terms, detector, n_rows, number, work)
+    base, scale, free = _scale(terms, detector, theta)
+    sums, events = far.sums[detector, number], far.events[detector]
     rest = len(sums) - 1
     # The rows' weights in z, and derivatives: those of Σ w (z − z²/2), and half those of its square
     # without the rest.
@@ -472,7 +474,7 @@ def add_far(
     its_own = rest
     for k in range(n_rows):
         weights[k] = scale * mixture.weights[k]
-        if mixture.sources[k] == far.base[dataset]:
+        if mixture.sources[k] == far.base[detector]:
             its_own, weights[k] = k, 0.0
     value, along, curved = 0.0, 0.0, 0.0
     slope = sums[rest, rest + 1] + sums[rest, rest]
@@ -486,7 +488,7 @@ def add_far(
         along += weights[k] * slopes[k]
         curved += weights[k] * squares[k]
         mixture.pulls[k] += scale * slopes[k]
-    value += events * log(base / far.rate[dataset]) - 0.5 * (sums[rest, rest + 1] + slope)
+    value += events * log(base / far.rate[detector]) - 0.5 * (sums[rest, rest + 1] + slope)
     for p in range(size):
         products = far.scratch[3 + p]
         for k in range(n_rows):
@@ -494,10 +496,10 @@ def add_far(
             for j in range(n_rows):
                 products[k] += sums[k, j] * mixture.slopes[p, j]
         for q in range(p + 1):
-            found = 0.0
+            curvature = 0.0
             for k in range(n_rows):
-                found += products[k] * mixture.slopes[q, k]
-            hessian[p, q] -= scale * scale * found
+                curvature += products[k] * mixture.slopes[q, k]
+            hessian[p, q] -= scale * scale * curvature
     if free >= 0:
         mixture.pulls[its_own] += (events - along) / base
         hessian[free, free] -= (events - 2.0 * along + curved) / (base * base)
@@ -511,7 +513,7 @@ def add_far(
 
 @inner_kernel(_nrt=False)
 def far_pulls(
-    terms: Terms, dataset: int, n_rows: int, theta: Floats, work: Floats
+    terms: Terms, detector: int, n_rows: int, theta: Floats, work: Floats
 ) -> tuple[float, float]:
     """What the far events say at a point, see `zeptobarn.inference.likelihood.tangents`.
 
@@ -523,20 +525,20 @@ def far_pulls(
     Σ w ln of the inverse of that, over w, or a little more; and ρ / r.
     """
     far, density, mixture, total = terms.far, terms.density, terms.mixture, len(theta)
-    begin, end = terms.counts[dataset, 1], terms.counts[dataset, 2]
-    base, scale, _ = _scale(terms, dataset, theta)
+    begin, end = terms.counts[detector, 1], terms.counts[detector, 2]
+    base, scale, _ = _scale(terms, detector, theta)
     for i in range(begin, end):
-        work[total, i] = -far.rest[dataset, i]
+        work[total, i] = -far.rest[detector, i]
     for k in range(n_rows):
         weight, row = scale * mixture.weights[k], mixture.rows[k]
-        if mixture.sources[k] != far.base[dataset] and weight != 0.0:
+        if mixture.sources[k] != far.base[detector] and weight != 0.0:
             for i in range(begin, end):
                 work[total, i] += weight * density[row, i]
-    found, second = 0.0, 0.0
+    logarithms, second = 0.0, 0.0
     for i in range(begin, end):
-        z, w = work[total, i], far.weights[dataset, i]
-        found += w * z
+        z, w = work[total, i], far.weights[detector, i]
+        logarithms += w * z
         second += w * z * z
         work[total, i] = scale * w * (1.0 - z)
-    found += 0.5 * second + far.events[dataset] * log(base / far.rate[dataset])
-    return found + far.error[dataset], scale
+    logarithms += 0.5 * second + far.events[detector] * log(base / far.rate[detector])
+    return logarithms + far.error[detector], scale

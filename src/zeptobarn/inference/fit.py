@@ -92,24 +92,24 @@ def maximise(terms: Terms, signal: float, theta: Floats, cell: Ints, scratch: Sc
             s.theta[rates + p] = theta[rates + p]
             if s.cell[p] != cell[p]:
                 s.theta[rates + p] = 0.0 if s.cell[p] > cell[p] else 1.0
-        found = evaluate(terms, s.cell, s.theta, s.gradient, s.hessian, s.work)
+        value_there = evaluate(terms, s.cell, s.theta, s.gradient, s.hessian, s.work)
         s.evaluations[0] += 1
         ceiling = inf
-        if found > -inf:
+        if value_there > -inf:
             decrement = _decrement(s.theta, rates, held, s)
             if decrement < 0.99:
-                ceiling = found - decrement - log1p(-decrement)
+                ceiling = value_there - decrement - log1p(-decrement)
         s.signal[there], s.value[there] = s.theta[0] + s.step[0], ceiling
         if ceiling > value:
-            if found == -inf:
-                found = maximise_anyhow(terms, signal, s.theta, s.cell, s)
+            if value_there == -inf:
+                value_there = maximise_anyhow(terms, signal, s.theta, s.cell, s)
             else:
-                found = maximise_cell(terms, s.cell, signal, s.theta, s)
-            if np.isnan(found):
+                value_there = maximise_cell(terms, s.cell, signal, s.theta, s)
+            if np.isnan(value_there):
                 return nan
-            s.signal[there], s.value[there] = s.theta[0], found
-            if found > value:
-                value, better = found, True
+            s.signal[there], s.value[there] = s.theta[0], value_there
+            if value_there > value:
+                value, better = value_there, True
                 copy_point(s.theta, s.cell, theta, cell)
                 keep_best(s)
     return value if value > -inf else nan

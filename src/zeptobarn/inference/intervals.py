@@ -87,7 +87,7 @@ def select(results: Results, chosen: Any) -> Results:
 
 
 @inner_kernel()
-def interval(
+def set_interval(
     terms: Terms,
     scratch: Scratch,
     critical: Floats,
@@ -170,18 +170,20 @@ def _keep_fit(
     shapes = len(cell)
     rates = len(best) - shapes
     results.best_fit[table, number] = best[0]
-    found = results.nuisances[table, number]
+    nuisances = results.nuisances[table, number]
     for p in range(1, rates):
-        found[p - 1] = best[p]
+        nuisances[p - 1] = best[p]
     for p in range(shapes):
-        found[rates - 1 + p] = shape_value(terms, p, cell[p], best[rates + p])
+        nuisances[rates - 1 + p] = shape_value(terms, p, cell[p], best[rates + p])
 
 
 @inner_kernel()
-def scan_one(terms: Terms, s: Scratch, signals: Floats, found: Floats, curves: Floats) -> float:
+def statistics_of_one(
+    terms: Terms, s: Scratch, signals: Floats, fits: Floats, curves: Floats
+) -> float:
     """t̃ of one dataset at several signal rates, and the parameters that are best there.
 
-    ``found`` is filled: shape (signals, 1 + F + P); NaN where a fit failed; and ``curves``, the
+    ``fits`` is filled: shape (signals, 1 + F + P); NaN where a fit failed; and ``curves``, the
     first two derivatives of t̃ in the signal rate, shape (2, signals). Gives the best-fit signal
     rate, NaN where its fit failed.
     """
@@ -201,29 +203,29 @@ def scan_one(terms: Terms, s: Scratch, signals: Floats, found: Floats, curves: F
         for k in range(len(signals)):
             # From the last signal's fit, along its response.
             carry(theta, rates, signals[k], s)
-            found[k, 0] = statistic_at(terms, signals[k], top, theta, cell, s)
-            lowest = min(lowest, found[k, 0])
+            fits[k, 0] = statistic_at(terms, signals[k], top, theta, cell, s)
+            lowest = min(lowest, fits[k, 0])
             if lowest < -SLACK:
                 break
-            found[k, 0] = max(found[k, 0], 0.0)
+            fits[k, 0] = max(fits[k, 0], 0.0)
             gain, slope, curvature = follow(theta, rates, s)
             curves[0, k] = -2.0 * (slope if gain < inf else s.gradient[0])
             curves[1, k] = 2.0 * curvature
             for p in range(size):
-                found[k, 1 + p] = theta[p]
+                fits[k, 1 + p] = theta[p]
                 if p >= rates:
-                    found[k, 1 + p] = shape_value(terms, p - rates, cell[p - rates], theta[p])
+                    fits[k, 1 + p] = shape_value(terms, p - rates, cell[p - rates], theta[p])
         if lowest >= -SLACK:
             return float(best[0])
         # A better maximum came up: fit again from there.
         copy_point(theta, cell, best, best_cell)
     for k in range(len(signals)):
-        found[k, 0] = nan
+        fits[k, 0] = nan
     return nan
 
 
 @kernel()
-def intervals(
+def set_intervals(
     structure: Structure,
     bins: Ints,
     weights: Floats,
@@ -243,7 +245,7 @@ def intervals(
     bins, weights, first, exposure, centres
         See `zeptobarn.inference.structure.gather`; the last three with a row per likelihood.
     critical, tables, two_sided, bound
-        See `interval`.
+        See `set_interval`.
     results
         From `no_results`; filled.
     """
@@ -252,7 +254,7 @@ def intervals(
     for d in range(len(first)):
         missing = gather(structure, room, bins, weights, first[d], exposure[d], centres[d])
         if missing == -1:
-            interval(room.terms, scratch, critical, tables, two_sided, bound, results, d)
+            set_interval(room.terms, scratch, critical, tables, two_sided, bound, results, d)
         elif missing >= 0:
             for t in range(len(tables) - 1):
                 results.status[t, d] = _ZERO_DENSITY_EVENT
@@ -260,7 +262,7 @@ def intervals(
 
 
 @kernel()
-def scans(
+def statistics_at(
     structure: Structure,
     bins: Ints,
     weights: Floats,
@@ -269,7 +271,7 @@ def scans(
     centres: Floats,
     signals: Floats,
     best: Floats,
-    found: Floats,
+    fits: Floats,
     curves: Floats,
 ) -> None:
     """t̃ of many likelihoods at the same signal rates.
@@ -282,7 +284,7 @@ def scans(
         Signal rates, shape (n,).
     best
         Filled: the best-fit signal rates, shape (likelihoods,).
-    found
+    fits
         Filled: t̃, and the free rates and shape parameters that are best at that signal; shape
         (likelihoods, n, 1 + F + P). NaN where a fit failed or an event has no density.
     curves
@@ -293,7 +295,7 @@ def scans(
     for d in range(len(first)):
         missing = gather(structure, room, bins, weights, first[d], exposure[d], centres[d])
         for k in range(len(signals)):
-            found[d, k, 0] = nan
+            fits[d, k, 0] = nan
         best[d] = nan
         if missing == -1:
-            best[d] = scan_one(room.terms, scratch, signals, found[d], curves[d])
+            best[d] = statistics_of_one(room.terms, scratch, signals, fits[d], curves[d])

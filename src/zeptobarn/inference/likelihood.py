@@ -2,7 +2,7 @@
 
 ln L = Σ_d [−e_d Σ_s r_s μ_s(t) + Σ_i w_i ln Σ_s r_s f_s(x_i | t)] + constraints
 
-over datasets d (one, or several that share parameters), with exposures e, rates r, expected
+over detectors d (one, or several that share parameters), with exposures e, rates r, expected
 counts μ, differential rates f, and weights w: 1 for an event, the number of events where several
 share a bin, expected events in an Asimov dataset, counts where bins take the place of events.
 Inside a cell of the shape parameters t (see `zeptobarn.inference.terms`) all is smooth, and at a
@@ -54,11 +54,11 @@ def evaluate(
         for q in range(size):
             hessian[p, q] = 0.0
     value, first = 0.0, 0
-    for dataset in range(len(terms.exposure)):
+    for detector in range(len(terms.exposure)):
         last = first
-        while last < len(terms.sources) and terms.sources[last, 0] == dataset:
+        while last < len(terms.sources) and terms.sources[last, 0] == detector:
             last += 1
-        value += _dataset(terms, dataset, first, last, cell, theta, gradient, hessian, work)
+        value += _add_detector(terms, detector, first, last, cell, theta, gradient, hessian, work)
         if not value > -inf:
             return -inf
         first = last
@@ -70,9 +70,9 @@ def evaluate(
 
 
 @inner_kernel(inline="always")
-def _dataset(
+def _add_detector(
     terms: Terms,
-    dataset: int,
+    detector: int,
     first: int,
     last: int,
     cell: Ints,
@@ -81,27 +81,27 @@ def _dataset(
     hessian: Floats,
     work: Floats,
 ) -> float:
-    """Add a dataset's part of gradient and Hessian (its lower triangle); gives that of ln L."""
+    """Add a detector's part of gradient and Hessian (its lower triangle); gives that of ln L."""
     sources, density, roots, mixture = terms.sources, terms.density, terms.roots, terms.mixture
     size, shapes = len(theta), len(cell)
     rates = size - shapes
     n_rows = mix(terms, first, last, cell, theta, True)
     value = 0.0
     for k in range(n_rows):
-        mean = terms.exposure[dataset] * terms.expected[mixture.rows[k]]
+        mean = terms.exposure[detector] * terms.expected[mixture.rows[k]]
         mixture.pulls[k] = -mean
         value -= mixture.weights[k] * mean
-    series = within(terms, dataset, theta)
+    series = within(terms, detector, theta)
     if series:
-        value += add_far(terms, dataset, n_rows, cell, theta, hessian, work)
+        value += add_far(terms, detector, n_rows, cell, theta, hessian, work)
     # Rows of work: the derivative of each near event's density in each parameter; last: the
     # density.
-    n = terms.counts[dataset, 1 if series else 0]
+    n = terms.counts[detector, 1 if series else 0]
     for p in range(size + 1):
         factors = mixture.slopes[p] if p < size else mixture.weights
         _combine(density, mixture.rows, factors, n_rows, work, p, n)
 
-    value += _logarithms(work, size, roots, dataset, n)
+    value += _logarithms(work, size, roots, detector, n)
     if not value > -inf:
         return -inf
 
@@ -111,7 +111,7 @@ def _dataset(
             gradient[p] += mixture.slopes[p, k] * mixture.pulls[k]
         for i in range(n):
             work[p, i] *= work[size, i]
-        gradient[p] += dot(work, p, roots, dataset, 0, n)
+        gradient[p] += dot(work, p, roots, detector, 0, n)
         for q in range(p + 1):
             hessian[p, q] -= dot(work, p, work, q, 0, n)
     if shapes == 0:
@@ -119,7 +119,7 @@ def _dataset(
 
     # Second derivatives of the densities: a rate times a shape, or two shapes.
     for i in range(n):
-        work[size, i] *= roots[dataset, i]
+        work[size, i] *= roots[detector, i]
     for k in range(n_rows):
         s, corner = mixture.sources[k], mixture.corners[k]
         free = sources[s, 1]
@@ -151,7 +151,7 @@ def tangents(
     cell, theta, work
         See `evaluate`.
     pulls
-        Filled: Σ w f / D of each row f of the densities, over the events of its dataset, with D
+        Filled: Σ w f / D of each row f of the densities, over the events of its detector, with D
         the density of all sources at the point; shape (rows,).
 
     Returns
@@ -161,25 +161,25 @@ def tangents(
     sources, density, roots = terms.sources, terms.density, terms.roots
     total = len(theta)
     value, events, first, row = 0.0, 0.0, 0, 0
-    for dataset in range(len(terms.exposure)):
+    for detector in range(len(terms.exposure)):
         last = first
-        while last < len(sources) and sources[last, 0] == dataset:
+        while last < len(sources) and sources[last, 0] == detector:
             last += 1
         n_rows = mix(terms, first, last, cell, theta, False)
-        series = within(terms, dataset, theta)
-        n = terms.counts[dataset, 1 if series else 0]
-        events += dot(roots, dataset, roots, dataset, 0, n)
+        series = within(terms, detector, theta)
+        n = terms.counts[detector, 1 if series else 0]
+        events += dot(roots, detector, roots, detector, 0, n)
         _combine(density, terms.mixture.rows, terms.mixture.weights, n_rows, work, total, n)
-        value += _logarithms(work, total, roots, dataset, n)
+        value += _logarithms(work, total, roots, detector, n)
         for i in range(n):
-            work[total, i] *= roots[dataset, i]
+            work[total, i] *= roots[detector, i]
         end, scale = n, 0.0
         if series:
-            logarithms, scale = far_pulls(terms, dataset, n_rows, theta, work)
+            logarithms, scale = far_pulls(terms, detector, n_rows, theta, work)
             value += logarithms
-            events += terms.far.events[dataset]
-            end = terms.counts[dataset, 2]
-        # A dataset's rows end where those of the next begin.
+            events += terms.far.events[detector]
+            end = terms.counts[detector, 2]
+        # A detector's rows end where those of the next begin.
         last_row = sources[last, 2] if last < len(sources) else len(terms.expected)
         while row < last_row:
             pulls[row] = dot(density, row, work, total, 0, end)
@@ -232,7 +232,7 @@ def _is_shaped(sources: Ints, s: int) -> bool:
 
 
 @inner_kernel(_nrt=False)
-def _logarithms(work: Floats, total: int, roots: Floats, dataset: int, n: int) -> float:
+def _logarithms(work: Floats, total: int, roots: Floats, detector: int, n: int) -> float:
     """Σ w ln(density) over the row ``total`` of work, where √w / density takes its place.
 
     One logarithm and one division serve four events of equal weight: 1/a = bcd / abcd. Densities
@@ -240,9 +240,9 @@ def _logarithms(work: Floats, total: int, roots: Floats, dataset: int, n: int) -
     """
     value, i = 0.0, 0
     while i < n:
-        root, alike = roots[dataset, i], i + 3 < n
+        root, alike = roots[detector, i], i + 3 < n
         for k in range(1, 4):
-            alike = alike and roots[dataset, i + k] == root
+            alike = alike and roots[detector, i + k] == root
         if alike:
             a, b, c, d = work[total, i], work[total, i + 1], work[total, i + 2], work[total, i + 3]
             left, right = a * b, c * d

@@ -58,13 +58,13 @@ def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "S
     ValueError
         The study has no such detector, mass or interaction.
     """
-    for key, found, allowed in (
+    for key, given, allowed in (
         ("detector", target, list(study.targets)),
         ("mass_GeV", mass_GeV, list(study.masses_GeV)),
         ("interaction", interaction, list(study.interactions)),
     ):
-        if found not in allowed:
-            raise ValueError(f"{key}: found {found!r}; the study has {allowed}")
+        if given not in allowed:
+            raise ValueError(f"{key}: found {given!r}; the study has {allowed}")
     templates = {}
     for detector in study.targets[target]:
         sources = [
@@ -128,20 +128,20 @@ def load_templates(study: Study, detector: str, sources: list[str]) -> dict[str,
         return {s: read_template(study, detector, s, files[s]) for s in sources}
     except ResultError as error:
         _mention(error)
-    found, place = {}, (study, detector)
+    loaded, place = {}, (study, detector)
     files = {s: _kept("template", template_slice(*place, s), templates.__file__) for s in sources}
     for source in sources:
         try:
-            found[source] = read_template(study, detector, source, files[source])
+            loaded[source] = read_template(study, detector, source, files[source])
         except ResultError:
             continue
-    missing = [source for source in sources if source not in found]
+    missing = [source for source in sources if source not in loaded]
     recoils = {study.recoil(detector, source) for source in missing} - {None}
     responses = _kept_responses(study, detector, sorted(r for r in recoils if r is not None))
     for source, template in _templates(study, detector, missing, responses).items():
         _keep(write_template, study, detector, source, template, files[source])
-        found[source] = template
-    return {source: found[source] for source in sources}
+        loaded[source] = template
+    return {source: loaded[source] for source in sources}
 
 
 def build_templates(study: Study, detector: str, sources: list[str]) -> dict[str, Template]:
@@ -184,13 +184,13 @@ def _templates(
     sources: Sequence[str],
     responses: Mapping[Recoil, Mapping[str, Response]],
 ) -> dict[str, Template]:
-    found = {}
+    built = {}
     for source in sources:
         recoil = study.recoil(detector, source)
         mine = {} if recoil is None else responses[recoil]
         spectrum = source_spectrum(study, detector, source)
-        found[source] = build(study, detector, source, spectrum, mine)
-    return found
+        built[source] = build(study, detector, source, spectrum, mine)
+    return built
 
 
 def _kept_responses(
@@ -198,23 +198,23 @@ def _kept_responses(
 ) -> dict[Recoil, dict[str, Response]]:
     """Responses at all anchors of some recoil types, from the cache, or computed and kept."""
     threads = os.cpu_count() or 1
-    found: dict[Recoil, dict[str, Response]] = {recoil: {} for recoil in recoils}
+    responses: dict[Recoil, dict[str, Response]] = {recoil: {} for recoil in recoils}
     missing = []
     for recoil in recoils:
         for anchor in study.anchors(detector, recoil):
             place = study, detector, recoil, anchor
             file = _kept("response", response_slice(*place), response.__file__)
             try:
-                found[recoil][anchor] = read_response(*place, file)
+                responses[recoil][anchor] = read_response(*place, file)
             except ResultError:
                 missing.append((place, file))
     with _progress() as progress:
         for place, file in progress.track(missing, description=f"response of {detector}"):
             *_, recoil, anchor = place
-            found[recoil][anchor] = compute_response(*place, threads)
-            _keep(write_response, *place, found[recoil][anchor], file)
+            responses[recoil][anchor] = compute_response(*place, threads)
+            _keep(write_response, *place, responses[recoil][anchor], file)
     return {
-        recoil: {anchor: found[recoil][anchor] for anchor in study.anchors(detector, recoil)}
+        recoil: {anchor: responses[recoil][anchor] for anchor in study.anchors(detector, recoil)}
         for recoil in recoils
     }
 

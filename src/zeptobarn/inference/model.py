@@ -15,7 +15,7 @@ from zeptobarn.inference.calibration import calibrate, covered
 from zeptobarn.inference.construction import acceptance
 from zeptobarn.inference.events import Events, sort_observed, sort_toys
 from zeptobarn.inference.intervals import no_results
-from zeptobarn.inference.problem import Data, Problem, asimov, assemble, scan, solve
+from zeptobarn.inference.problem import Data, Problem, asimov, assemble, find_limits, fits_at
 from zeptobarn.inference.results import CALIBRATION_UNITS, COVERAGE_UNITS, limit_rows
 from zeptobarn.inference.status import Status
 from zeptobarn.study import labels
@@ -80,11 +80,11 @@ class Model:
 
         Of a combination: one for each detector, by name.
         """
-        found = {
+        events = {
             name: throw(self.study, name, templates, [seed]).events.drop(columns="trial")
             for name, templates in self.templates.items()
         }
-        return found if len(found) > 1 else found[self.target]
+        return events if len(events) > 1 else events[self.target]
 
     def limit(
         self,
@@ -159,8 +159,8 @@ class Model:
         """
         problem = self.problem(self.interval(interval))
         dataset, inside, outside = self._observed(data, livetime_day)
-        best, found = scan(problem, dataset, np.zeros(1))
-        q0 = found[0, 0, 0] if best[0] > 0 else 0 * best[0]
+        best, fits = fits_at(problem, dataset, np.zeros(1))
+        q0 = fits[0, 0, 0] if best[0] > 0 else 0 * best[0]
         if problem.fault or np.isnan(q0):
             raise ValueError(problem.fault or self.limit(data, interval, livetime_day).message)
         significance = float(q0) ** 0.5
@@ -281,7 +281,7 @@ class Model:
             )
         }
         statistic = {"upper": "q_tilde", "unified": "t_tilde"}
-        found = [
+        labelled = [
             table.assign(
                 interval=interval.name,
                 confidence_level=self.study.confidence_level,
@@ -291,7 +291,7 @@ class Model:
             for interval in self.study.intervals
             if (table := tables.get(interval.name)) is not None
         ]
-        return _joined(found, CALIBRATION_UNITS)
+        return _joined(labelled, CALIBRATION_UNITS)
 
     def coverage(self, threads: int = 1) -> pd.DataFrame:
         """How often the study's intervals hold the truth, at the study's coverage signals.
@@ -301,7 +301,7 @@ class Model:
         A row per interval, kind of critical value and true signal: ``interval, calibration,
         expected_events, true_rate_multiplier, n_trials, n_covered, n_failed``.
         """
-        found = []
+        tables = []
         kinds = ["asymptotic"] + (["toys"] if self.critical_values is not None else [])
         for interval in self.study.intervals:
             problem = self.problem(interval)
@@ -310,14 +310,14 @@ class Model:
             critical = {kind: self.critical(interval, problem, kind) for kind in kinds}
             address = [self.target, self.signal, interval.name]
             table = covered(self.study, problem, interval, critical, address, threads)
-            found.append(
+            tables.append(
                 table.assign(
                     interval=interval.name,
                     expected_events=table["signal"] * problem.signal_efficiency,
                     true_rate_multiplier=table["signal"] / self.signal_events,
                 )
             )
-        return _joined(found, COVERAGE_UNITS)
+        return _joined(tables, COVERAGE_UNITS)
 
     def critical(
         self,
@@ -399,7 +399,7 @@ class Model:
         if self._answers(interval, problem):
             calibrated = self.study.critical_values == "toys" and interval.kind != "central"
             columns = _CRITICAL_VALUES if calibrated else _CRITICAL_VALUES[:1]
-            found = solve(
+            limits = find_limits(
                 problem,
                 data,
                 [self.critical(interval, problem, None, data.exposure[0], c) for c in columns]
@@ -408,9 +408,9 @@ class Model:
                 self.study.search_bound_rate_multiplier * self.signal_events,
                 threads,
             )
-            results, simple = found[0], found[-1]
+            results, simple = limits[0], limits[-1]
             if calibrated:
-                error = 0.5 * (found[2].limit - found[1].limit)
+                error = 0.5 * (limits[2].limit - limits[1].limit)
                 error[~np.isnan(results.limit) & np.isnan(error)] = np.inf
         else:
             results = simple = no_results((len(trials),), len(problem.parameters))

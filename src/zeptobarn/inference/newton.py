@@ -228,15 +228,15 @@ def activate(theta: Floats, rates: int, gradient: Floats, held: bool, active: Bo
 @inner_kernel(inline="always")
 def _hold_outward(theta: Floats, rates: int, step: Floats, active: Bools) -> bool:
     """Hold the parameters on a bound that the step would carry across it; whether there are any."""
-    found = False
+    held_any = False
     for p in range(len(theta)):
         outward = (theta[p] <= 0.0 and step[p] < 0.0) or (
             p >= rates and theta[p] >= 1.0 and step[p] > 0.0
         )
         if active[p] and outward:
             active[p] = False
-            found = True
-    return found
+            held_any = True
+    return held_any
 
 
 @inner_kernel(inline="always")
@@ -296,17 +296,17 @@ def factorise(hessian: Floats, active: Bools, damping: float, factor: Floats) ->
     """Factor −H + damping, with unit rows for inactive parameters; False where not positive."""
     for p in range(len(active)):
         for q in range(p + 1):
-            found = -hessian[p, q] if active[p] and active[q] else 0.0
+            entry = -hessian[p, q] if active[p] and active[q] else 0.0
             if p == q:
-                found = found + damping if active[p] else 1.0
-            diagonal = found
+                entry = entry + damping if active[p] else 1.0
+            diagonal = entry
             for r in range(q):
-                found -= factor[p, r] * factor[q, r]
+                entry -= factor[p, r] * factor[q, r]
             if p != q:
-                factor[p, q] = found / factor[q, q]
-            elif found > 1e-13 * diagonal and found > 0.0:
-                factor[p, p] = sqrt(found)
-            elif np.isnan(found):
+                factor[p, q] = entry / factor[q, q]
+            elif entry > 1e-13 * diagonal and entry > 0.0:
+                factor[p, p] = sqrt(entry)
+            elif np.isnan(entry):
                 factor[p, p] = nan
             else:
                 return False

@@ -69,12 +69,12 @@ class Data:
 
     def centres_of(self, problem: Problem) -> NDArray[np.float64]:
         """Centres of a problem's parameters, shape (datasets, F + P); nominal where unknown."""
-        found = np.tile(problem.nominal, (len(self.offsets), 1))
+        centres = np.tile(problem.nominal, (len(self.offsets), 1))
         for p, name in enumerate(problem.parameters, start=1):
             if name in self.centres:
                 known = self.centres[name]
-                found[:, p] = np.where(np.isnan(known), problem.nominal[p], known)
-        return found
+                centres[:, p] = np.where(np.isnan(known), problem.nominal[p], known)
+        return centres
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def predict(problem: Problem, parameters: NDArray[np.float64]) -> list[NDArray[n
     for p, value in enumerate(shapes):
         anchors = s.anchors[p, : s.cells[p] + 1]
         cell[p], position[p] = cell_of(anchors, value)
-    found = [
+    expected = [
         np.zeros(last - first)
         for first, last in zip(problem.first_bin[:-1], problem.first_bin[1:], strict=True)
     ]
@@ -173,11 +173,11 @@ def predict(problem: Problem, parameters: NDArray[np.float64]) -> list[NDArray[n
             for p, up in zip(touched, ups, strict=True):
                 at += strides[p] * (cell[p] + up)
                 weight *= position[p] if up else 1 - position[p]
-            found[d] += weight * s.density[bins, at]
-    return found
+            expected[d] += weight * s.density[bins, at]
+    return expected
 
 
-def solve(
+def find_limits(
     problem: Problem,
     data: Data,
     critical: Sequence[NDArray[np.float64]],
@@ -191,7 +191,7 @@ def solve(
     ----------
     critical
         Tables of two columns, or three where the values are statistics of toys; see
-        `zeptobarn.inference.intervals.interval`, also for the other parameters.
+        `zeptobarn.inference.intervals.set_interval`, also for the other parameters.
 
     Returns
     -------
@@ -205,7 +205,7 @@ def solve(
     results = no_results((len(critical), n), len(problem.parameters))
 
     def part(chosen: slice) -> None:
-        intervals.intervals(
+        intervals.set_intervals(
             problem.structure,
             data.bins,
             data.weights,
@@ -225,13 +225,16 @@ def solve(
     return [select(results, t) for t in range(len(critical))]
 
 
-def scan(
+def fits_at(
     problem: Problem, data: Data, signals: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Best fits and t̃ at signals (expected events); see `zeptobarn.inference.intervals.scans`."""
+    """Best fits and t̃ at signals (expected events).
+
+    See `zeptobarn.inference.intervals.statistics_at`.
+    """
     best = np.empty(len(data.offsets))
-    found = np.empty((len(best), len(signals), 1 + len(problem.nominal)))
-    intervals.scans(
+    fits = np.empty((len(best), len(signals), 1 + len(problem.nominal)))
+    intervals.statistics_at(
         reaching(problem, float(np.max(signals, initial=0.0))),
         data.bins,
         data.weights,
@@ -240,10 +243,10 @@ def scan(
         data.centres_of(problem),
         np.asarray(signals, dtype=float),
         best,
-        found,
+        fits,
         np.empty((len(best), 2, len(signals))),
     )
-    return best, found
+    return best, fits
 
 
 def reaching(problem: Problem, signal: float) -> Structure:
@@ -268,8 +271,8 @@ def asimov(
         Factor on each detector's livetime, shape (detectors,).
     """
     factors = np.ones(len(problem.first_bin) - 1) if exposure is None else exposure
-    found = predict(problem, parameters)
-    weights = np.concatenate([f * bins for f, bins in zip(factors, found, strict=True)])
+    expected = predict(problem, parameters)
+    weights = np.concatenate([f * bins for f, bins in zip(factors, expected, strict=True)])
     filled = np.flatnonzero(weights > 0)
     first = np.searchsorted(filled, problem.first_bin)
     return Data(filled, weights[filled], first[np.newaxis], factors[np.newaxis], {})

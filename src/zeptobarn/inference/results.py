@@ -102,15 +102,15 @@ def _messages(
         d = int(np.searchsorted(data.offsets[i, 1:] - data.offsets[i, 0], event, side="right"))
         name = list(model.templates)[d]
         number = event - int(data.offsets[i, d] - data.offsets[i, 0])
-        found = model.study.detectors[name]
+        detector = model.study.detectors[name]
         at = int(data.bins[data.offsets[i, 0] + event] - problem.first_bin[d])
-        _, high = divmod(at, found.space.shape[1])
+        _, high = divmod(at, detector.space.shape[1])
         texts[i] = texts[i].format(event=number, detector=name)
-        texts[i] += f"; it lies at {bin_name(found, at)}"
-        smallest = smallest_anywhere(found.apparatus)[1]
-        if found.space.cs2_edges[high + 1] <= smallest:
+        texts[i] += f"; it lies at {bin_name(detector, at)}"
+        smallest = smallest_anywhere(detector.apparatus)[1]
+        if detector.space.cs2_edges[high + 1] <= smallest:
             texts[i] += (
-                f", and at no position does a cS2 below {smallest:.4g} {found.area_unit} pass "
+                f", and at no position does a cS2 below {smallest:.4g} {detector.area_unit} pass "
                 "the S2 threshold: its corrections differ from the detector's, or it should "
                 "have been cut"
             )

@@ -16,10 +16,10 @@ class Structure(NamedTuple):
     Attributes
     ----------
     density
-        Rates per bin: of each bin of each dataset of a likelihood, dataset after dataset, the
-        rows of its dataset; shape (bins, most rows of a dataset).
+        Rates per bin: of each bin of each detector of a likelihood, detector after detector, the
+        rows of its detector; shape (bins, most rows of a detector).
     rows
-        First row of each dataset and of what follows the last, shape (datasets + 1,).
+        First row of each detector and of what follows the last, shape (detectors + 1,).
     expected, sources, anchors, cells, constraints
         See `zeptobarn.inference.terms.Terms`.
     spans
@@ -43,18 +43,18 @@ class Room(NamedTuple):
     ----------
     terms
         What `gather` fills, but for exposure and centres.
-    found
-        0 in every bin.
+    bin_weights
+        Scratch: 0 in every bin, before and after `gather`.
     distinct, heads, masses
         Bins of the distinct events, the first event in each, and the weight, shape (events,).
     ends
-        Where those of each dataset end, shape (datasets + 1,).
+        Where those of each detector end, shape (detectors + 1,).
     kept, scales, place, classes, errors
         See `zeptobarn.inference.far.sort`.
     """
 
     terms: Terms
-    found: Floats
+    bin_weights: Floats
     distinct: Ints
     heads: Ints
     masses: Floats
@@ -68,16 +68,16 @@ class Room(NamedTuple):
 
 @inner_kernel()
 def make_room(structure: Structure, first: Ints) -> Room:
-    """Make room for likelihoods whose datasets begin at ``first``; see `gather`."""
-    datasets, rows, size = len(structure.rows) - 1, structure.rows, len(structure.constraints)
+    """Make room for likelihoods whose detectors' events begin at ``first``; see `gather`."""
+    detectors, rows, size = len(structure.rows) - 1, structure.rows, len(structure.constraints)
     events, most, far = 1, 1, False
     for t in range(len(first)):
-        events = max(events, first[t, datasets] - first[t, 0] + 1)
-        for d in range(datasets):
+        events = max(events, first[t, detectors] - first[t, 0] + 1)
+        for d in range(detectors):
             most = max(most, min(first[t, d + 1] - first[t, d], len(structure.density)))
-    for d in range(datasets):
+    for d in range(detectors):
         far = far or structure.spans.base[d] >= 0
-    mixture, parts = allocate_mixture(structure.sources, size), no_far(datasets)
+    mixture, parts = allocate_mixture(structure.sources, size), no_far(detectors)
     if far:
         n_rows = len(mixture.rows)
         parts = allocate_far(
@@ -85,15 +85,15 @@ def make_room(structure: Structure, first: Ints) -> Room:
             structure.cells,
             size,
             n_rows,
-            rows[datasets],
+            rows[detectors],
             most,
         )
     terms = Terms(
-        np.empty((rows[datasets], most)),
-        np.empty((datasets, most)),
-        np.empty((datasets, 3), dtype=np.int64),
+        np.empty((rows[detectors], most)),
+        np.empty((detectors, most)),
+        np.empty((detectors, 3), dtype=np.int64),
         structure.expected,
-        np.ones(datasets),
+        np.ones(detectors),
         structure.sources,
         structure.anchors,
         structure.cells,
@@ -108,7 +108,7 @@ def make_room(structure: Structure, first: Ints) -> Room:
         np.empty(events, dtype=np.int64),
         np.empty(events, dtype=np.int64),
         np.empty(events),
-        np.zeros(datasets + 1, dtype=np.int64),
+        np.zeros(detectors + 1, dtype=np.int64),
         np.empty(most, dtype=np.int64),
         np.empty(most),
         np.empty(most, dtype=np.int64),
@@ -134,9 +134,10 @@ def gather(
     room
         Its terms are filled.
     bins, weights
-        Bin and weight of each event, dataset after dataset.
+        Bin and weight of each event, detector after detector.
     first
-        Where each dataset begins in ``bins``, and the end of the last, shape (datasets + 1,).
+        Where each detector's events begin in ``bins``, and the end of the last, shape
+        (detectors + 1,).
     exposure, centres
         See `zeptobarn.inference.terms.Terms`.
 
@@ -187,23 +188,23 @@ def gather(
 
 
 @inner_kernel(_nrt=False)
-def _distinct(bins: Ints, weights: Floats, first: Ints, dataset: int, room: Room) -> None:
-    """Fill a dataset's distinct bins, in the order of their first events, those, and weights."""
-    begin = end = room.ends[dataset]
-    for i in range(first[dataset], first[dataset + 1]):
+def _distinct(bins: Ints, weights: Floats, first: Ints, detector: int, room: Room) -> None:
+    """Fill a detector's distinct bins, in the order of their first events, those, and weights."""
+    begin = end = room.ends[detector]
+    for i in range(first[detector], first[detector + 1]):
         b = bins[i]
         # Without a branch: where this bin is known, or of weight 0, the next takes the place.
         room.distinct[end], room.heads[end] = b, i
-        end += (room.found[b] == 0.0) & (weights[i] != 0.0)
-        room.found[b] += weights[i]
+        end += (room.bin_weights[b] == 0.0) & (weights[i] != 0.0)
+        room.bin_weights[b] += weights[i]
     for k in range(begin, end):
-        room.masses[k] = room.found[room.distinct[k]]
-        room.found[room.distinct[k]] = 0.0
-    room.ends[dataset + 1] = end
+        room.masses[k] = room.bin_weights[room.distinct[k]]
+        room.bin_weights[room.distinct[k]] = 0.0
+    room.ends[detector + 1] = end
 
 
 @inner_kernel(_nrt=False)
-def _fill(structure: Structure, dataset: int, n: int, room: Room) -> int:
+def _fill(structure: Structure, detector: int, n: int, room: Room) -> int:
     """Fill densities and weights of the n distinct events that are kept, each in its place.
 
     Returns
@@ -211,9 +212,9 @@ def _fill(structure: Structure, dataset: int, n: int, room: Room) -> int:
     The first event without density, −1 if all have some, −2 where one is not finite.
     """
     terms, lost = room.terms, -1
-    begin, rows = structure.rows[dataset], structure.rows[dataset + 1] - structure.rows[dataset]
+    begin, rows = structure.rows[detector], structure.rows[detector + 1] - structure.rows[detector]
     for k in range(n):
-        i = room.ends[dataset] + room.kept[k]
+        i = room.ends[detector] + room.kept[k]
         b, at, scale = room.distinct[i], room.place[k], room.scales[k]
         if scale == 0.0:
             largest, total = 0.0, 0.0
@@ -226,7 +227,7 @@ def _fill(structure: Structure, dataset: int, n: int, room: Room) -> int:
                 lost = room.kept[k]
             # About one per event, so that products of several neither overflow nor vanish.
             scale = 1.0 / largest
-        terms.roots[dataset, at] = sqrt(room.masses[i])
+        terms.roots[detector, at] = sqrt(room.masses[i])
         for r in range(rows):
             terms.density[begin + r, at] = scale * structure.density[b, r]
     return lost

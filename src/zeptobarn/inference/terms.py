@@ -18,38 +18,38 @@ UNCONSTRAINED, NORMAL, LOG_NORMAL = range(3)
 class Far(NamedTuple):
     """Events that only the base makes, all but; their logarithms are series, see `far`.
 
-    The base of a dataset is its largest background that no shape touches. K is the number of rows
+    The base of a detector is its largest background that no shape touches. K is the number of rows
     that a cell has at most.
 
     Attributes
     ----------
     base
-        The base of each dataset, a source; −1: all events are near. Shape (datasets,).
+        The base of each detector, a source; −1: all events are near. Shape (detectors,).
     rate
-        Rate of the base that the densities' unit is made with, shape (datasets,).
+        Rate of the base that the densities' unit is made with, shape (detectors,).
     box
-        Lowest and highest rates at which the series hold, shape (datasets, F, 2).
+        Lowest and highest rates at which the series hold, shape (detectors, F, 2).
     weights
-        Weight of each event, shape (datasets, n).
+        Weight of each event, shape (detectors, n).
     rest
-        Share of each event's unit that the base does not make, shape (datasets, n).
+        Share of each event's unit that the base does not make, shape (detectors, n).
     events
-        Weight of all far events, shape (datasets,).
+        Weight of all far events, shape (detectors,).
     linear
         Σ w y of each row over the events of first order alone, shape (all rows,).
     ratios
         See `zeptobarn.inference.far.Spans`.
     bins, out, whole
-        Bin and weight of each event of first order, shape (datasets, n); and whether their
-        densities stand in those of the likelihood too, shape (datasets,).
+        Bin and weight of each event of first order, shape (detectors, n); and whether their
+        densities stand in those of the likelihood too, shape (detectors,).
     error
-        Largest error of the series of ln L in the box, shape (datasets,).
+        Largest error of the series of ln L in the box, shape (detectors,).
     known
-        Whether the sums of a cell stand in ``sums``, shape (datasets, cells).
+        Whether the sums of a cell stand in ``sums``, shape (detectors, cells).
     sums
         For each row of a cell and, last, the rest: Σ w y y' with each other over the far events of
         second order, and, last, Σ w y over all; 0 for the base; shape
-        (datasets, cells, K + 1, K + 2).
+        (detectors, cells, K + 1, K + 2).
     scratch
         Shape (F + P + 3, K + 1).
     """
@@ -72,7 +72,7 @@ class Far(NamedTuple):
 
 
 class Mixture(NamedTuple):
-    """The rows that make a dataset's density at a point: scratch of a likelihood.
+    """The rows that make a detector's density at a point: scratch of a likelihood.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Mixture(NamedTuple):
     slopes
         Derivative of each weight in each parameter, shape (F + P, K).
     pulls
-        Derivative of a dataset's ln L in each weight, shape (K,).
+        Derivative of a detector's ln L in each weight, shape (K,).
     """
 
     rows: Ints
@@ -100,22 +100,22 @@ class Terms(NamedTuple):
     Attributes
     ----------
     density
-        Differential rate of each row at each distinct event of its dataset, in any unit that is
+        Differential rate of each row at each distinct event of its detector, in any unit that is
         the same for all rows of an event (where there are far events: their density at a
         reference); shape (rows, n).
     roots
-        Square root of each event's weight, shape (datasets, n).
+        Square root of each event's weight, shape (detectors, n).
     counts
-        Distinct events of each dataset; how many, the first ones, are near; and how many are not
-        of first order alone; shape (datasets, 3). Equal weights stand together.
+        Distinct events of each detector; how many, the first ones, are near; and how many are not
+        of first order alone; shape (detectors, 3). Equal weights stand together.
     expected
         Expected events of each row, shape (rows,).
     exposure
-        Factor on the expected events of each dataset, shape (datasets,).
+        Factor on the expected events of each detector, shape (detectors,).
     sources
-        Of each source: its dataset, the index of its free rate (−1: its rate is 1), its first
+        Of each source: its detector, the index of its free rate (−1: its rate is 1), its first
         row, and how many rows on the next anchor of each shape parameter is (0: the source does
-        not depend on it); shape (sources, 3 + P), sorted by dataset.
+        not depend on it); shape (sources, 3 + P), sorted by detector.
     anchors
         Values of the shape parameters at their anchors, padded; shape (P, K).
     cells
@@ -143,10 +143,10 @@ class Terms(NamedTuple):
 
 
 @kernel()
-def no_far(datasets: int) -> Far:
+def no_far(detectors: int) -> Far:
     """Give what `Terms` need where all events are near."""
     return Far(
-        np.full(datasets, -1),
+        np.full(detectors, -1),
         np.empty(0),
         np.empty((0, 0, 2)),
         np.empty((0, 0)),
@@ -156,7 +156,7 @@ def no_far(datasets: int) -> Far:
         np.empty((0, 0)),
         np.empty((0, 0), dtype=np.int64),
         np.empty((0, 0)),
-        np.ones(datasets, dtype=np.bool_),
+        np.ones(detectors, dtype=np.bool_),
         np.empty(0),
         np.empty((0, 0), dtype=np.bool_),
         np.empty((0, 0, 0, 0)),
@@ -166,7 +166,7 @@ def no_far(datasets: int) -> Far:
 
 @kernel()
 def allocate_mixture(sources: Ints, size: int) -> Mixture:
-    """Memory for the rows of a cell of any dataset.
+    """Memory for the rows of a cell of any detector.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def allocate_mixture(sources: Ints, size: int) -> Mixture:
 
 @inner_kernel(_nrt=False)
 def mix(terms: Terms, first: int, last: int, cell: Ints, theta: Floats, slopes: bool) -> int:
-    """Fill the rows of a dataset's sources, from the first to before the last, at a point.
+    """Fill the rows of a detector's sources, from the first to before the last, at a point.
 
     Returns
     -------

@@ -49,8 +49,8 @@ class LightYield:
             from scipy.interpolate import RegularGridInterpolator
 
             points = np.array(self.radius_cm), np.array(self.z_cm)
-            found = RegularGridInterpolator(points, np.array(self.relative_yield))
-            return np.asarray(found(np.stack([np.sqrt(r2), z], axis=-1)))
+            interpolator = RegularGridInterpolator(points, np.array(self.relative_yield))
+            return np.asarray(interpolator(np.stack([np.sqrt(r2), z], axis=-1)))
         u, w = r2 / self.radius_squared_scale_cm2, -z / self.depth_scale_cm
         coefficients = np.array(self.coefficients, dtype=float)
         return np.asarray(np.polynomial.polynomial.polyval2d(u, w, coefficients))

@@ -49,7 +49,7 @@ def cs1_matrices(
     kept = efficiency[np.minimum(detected, len(efficiency) - 1)]
     kept = np.where(detected < apparatus.s1_coincidence, 0.0, kept)
     coefficients = log_choose(photons[:, np.newaxis], detected)
-    found = np.empty((len(light_yields), len(photons), space.shape[0]))
+    probability = np.empty((len(light_yields), len(photons), space.shape[0]))
     for k, light_yield in enumerate(light_yields):
         edges = np.maximum(space.cs1_edges * light_yield, apparatus.s1_area_threshold)
         areas = np.diff(_area_below(edges * unit, pe, width), axis=1)
@@ -58,8 +58,8 @@ def cs1_matrices(
             p *= 1 + _bias(apparatus.s1_bias, photons * p)
         p = np.minimum(p, 1.0)[:, np.newaxis]
         binomial = np.exp(coefficients + log_powers(photons[:, np.newaxis], detected, p))
-        found[k] = binomial @ (kept[:, np.newaxis] * (doubled @ areas))
-    return found
+        probability[k] = binomial @ (kept[:, np.newaxis] * (doubled @ areas))
+    return probability
 
 
 def _most_needed(detected: int, apparatus: Apparatus, light_yield: Floats) -> int:
@@ -106,7 +106,7 @@ def cs2_matrices(
     )
     electrons = np.arange(most_electrons + 1)
     coefficients = log_choose(electrons[:, np.newaxis], extracted)
-    found = np.zeros((len(at), len(electrons), space.shape[1]))
+    probability = np.zeros((len(at), len(electrons), space.shape[1]))
     for i in range(len(z)):
         corrected = space.cs2_edges * np.exp(z[i] * us_per_cm / corrected_with)
         light_yields, shares = spaced_light_yields(s2[i], nodes)
@@ -126,8 +126,8 @@ def cs2_matrices(
             binomial += share * np.exp(coefficients + powers)
         by_light_yield = basis[:, i] @ shares
         for j, given in enumerate(given_extracted):
-            found += by_light_yield[:, j, np.newaxis, np.newaxis] * (binomial @ given)
-    return found
+            probability += by_light_yield[:, j, np.newaxis, np.newaxis] * (binomial @ given)
+    return probability
 
 
 def _lagrange(nodes: Floats, k: int, x: Floats) -> Floats:
@@ -185,15 +185,15 @@ def _area_distribution(
     j = place.astype(np.int64)
     u = place - j
     # Linear in the root, cubic through four points in the pull.
-    found = np.zeros(pull.shape)
+    probability = np.zeros(pull.shape)
     for row, along in ((i, 1 - v), (i + 1, v)):
-        found += along * (
+        probability += along * (
             -u * (u - 1) * (u - 2) / 6 * table[row, j - 1]
             + (u + 1) * (u - 1) * (u - 2) / 2 * table[row, j]
             - (u + 1) * u * (u - 2) / 2 * table[row, j + 1]
             + (u + 1) * u * (u - 1) / 6 * table[row, j + 2]
         )
-    return found
+    return probability
 
 
 def _pe_weights(pe: NDArray[np.int64], mean: float, fano: float) -> Floats:

@@ -176,11 +176,11 @@ def _check_light_yield(apparatus: Apparatus, key: str, place: str) -> None:
                     f"{place}: {name} reaches from {first:g} to {last:g}; "
                     f"needed: the fiducial volume, {low:g} to {high:g} (nothing is extrapolated)"
                 )
-    found = apparatus.everywhere(light_yield)
+    yields = apparatus.everywhere(light_yield)
     largest = 1 / apparatus.g1 if key.startswith("s1") else np.inf
-    if not (np.all(found > 0) and np.all(found <= largest)):
+    if not (np.all(yields > 0) and np.all(yields <= largest)):
         allowed = "> 0" + (f" and ≤ 1/g1 = {largest:.3g}" if np.isfinite(largest) else "")
         raise ConfigError(
-            f"{place}: found {found.min():.3g} to {found.max():.3g} in the fiducial volume; "
+            f"{place}: found {yields.min():.3g} to {yields.max():.3g} in the fiducial volume; "
             f"allowed: {allowed}"
         )

@@ -181,7 +181,7 @@ def _file(path: str | Path) -> Path:
 
 def _apparatus(settings: Mapping[str, Any], folders: Iterable[Path], origin: str) -> Apparatus:
     """Take the numbers of an apparatus from a detector file, and read the maps that it names."""
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         each.name: _frozen(settings[each.name])
         for each in fields(Apparatus)
         if each.name in settings
@@ -195,8 +195,8 @@ def _apparatus(settings: Mapping[str, Any], folders: Iterable[Path], origin: str
                 light_yield = _read_map(find_input(light_yield["map"], folders))
             except ConfigError as error:
                 raise ConfigError(f"{origin}: {key}: {error}") from None
-        found[key] = LightYield(**{name: _frozen(value) for name, value in light_yield.items()})
-    return Apparatus(**found)
+        values[key] = LightYield(**{name: _frozen(value) for name, value in light_yield.items()})
+    return Apparatus(**values)
 
 
 def _frozen(value: Any) -> Any:

@@ -53,45 +53,45 @@ def shares(formula: Mapping[str, Any], space: AnalysisSpace, apparatus: Apparatu
         return np.outer(along1, along2).ravel()
     if apparatus is None:
         raise TypeError("shares: needs the detector's numbers, unless reach is ignore")
-    found = np.zeros(space.shape)
+    contents = np.zeros(space.shape)
     for area1, area2, weight in zip(*smallest_areas(apparatus), strict=True):
         seen = weight[:, np.newaxis] * _above(formula["cs2"], space.cs2_edges, area2)
         if not area1.any():
-            found += np.outer(along1, seen.sum(axis=0))
+            contents += np.outer(along1, seen.sum(axis=0))
             continue
         # Not a matrix product, whose last digits depend on the threads that BLAS takes.
-        found += np.einsum("pi,pj->ij", _above(formula["cs1"], space.cs1_edges, area1), seen)
-    if not found.any():
+        contents += np.einsum("pi,pj->ij", _above(formula["cs1"], space.cs1_edges, area1), seen)
+    if not contents.any():
         cs1, cs2 = smallest_anywhere(apparatus)
         raise ValueError(
             "the density is zero wherever the area thresholds let events pass (from cS1 "
             f"{cs1:.4g} and cS2 {cs2:.4g} {apparatus.area_unit} on); reach: ignore takes it "
             "as it is"
         )
-    return np.asarray(found / found.sum()).ravel()
+    return np.asarray(contents / contents.sum()).ravel()
 
 
 def _along(density: Mapping[str, Any], edges: Floats) -> Floats:
     """Share of each bin along an axis."""
-    found = _integral(density, edges[:-1], edges[1:])
-    if not 0 < found.sum() < np.inf:
-        problem = "zero" if found.sum() == 0 else "not finite"
+    integrals = _integral(density, edges[:-1], edges[1:])
+    if not 0 < integrals.sum() < np.inf:
+        problem = "zero" if integrals.sum() == 0 else "not finite"
         raise ValueError(
             f"density {dict(density)}: {problem} between {edges[0]:g} and {edges[-1]:g}"
         )
-    return np.asarray(found / found.sum())
+    return np.asarray(integrals / integrals.sum())
 
 
 def _above(density: Mapping[str, Any], edges: Floats, smallest: Floats) -> Floats:
     """Integral over each bin from a smallest area on, shape (smallest areas, bins)."""
-    found = np.where(
+    integrals = np.where(
         edges[:-1] >= smallest[:, np.newaxis], _integral(density, edges[:-1], edges[1:]), 0.0
     )
     # The smallest area lies inside a bin, or at its upper edge.
     bins = np.searchsorted(edges, smallest) - 1
     inside = np.flatnonzero((bins >= 0) & (bins < len(edges) - 1))
-    found[inside, bins[inside]] = _integral(density, smallest[inside], edges[bins[inside] + 1])
-    return np.asarray(found)
+    integrals[inside, bins[inside]] = _integral(density, smallest[inside], edges[bins[inside] + 1])
+    return np.asarray(integrals)
 
 
 def _integral(density: Mapping[str, Any], low: Floats, high: Floats) -> Floats:

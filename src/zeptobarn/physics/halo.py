@@ -98,8 +98,8 @@ def mean_inverse_speed(slowest_km_s: ArrayLike, halo: Halo) -> NDArray[np.float6
     end = 2 / np.sqrt(np.pi) * np.exp(-(z**2))
     upper, lower = np.minimum(x + y, z), np.maximum(x - y, -z)
     inside = scipy.special.erf(upper) - scipy.special.erf(lower) - end * (upper - lower)
-    found = inside / (2 * y * (scipy.special.erf(z) - end * z) * halo.v0_km_s)
-    return np.where(x < z + y, np.maximum(found, 0.0), 0.0)
+    mean = inside / (2 * y * (scipy.special.erf(z) - end * z) * halo.v0_km_s)
+    return np.where(x < z + y, np.maximum(mean, 0.0), 0.0)
 
 
 def slowest_km_s(

@@ -65,8 +65,8 @@ def energy_nodes(edges_keV: Floats, nodes: Nodes) -> tuple[NDArray[np.int64], Fl
 
 def light_yield_nodes(apparatus: Apparatus, nodes: Nodes) -> Floats:
     """Relative light yields of the S1 between its extremes; one if it is uniform."""
-    found = apparatus.everywhere(apparatus.s1_relative_light_yield)
-    low, high = found.min(), found.max()
+    yields = apparatus.everywhere(apparatus.s1_relative_light_yield)
+    low, high = yields.min(), yields.max()
     if high - low < 1e-9 * high:
         return np.array([(low + high) / 2])
     # Narrow photoelectrons are peaks that move with the light yield.
@@ -94,8 +94,8 @@ def radius_nodes(apparatus: Apparatus, nodes: Nodes) -> tuple[Floats, Floats]:
     radius = apparatus.fiducial_radius_cm
     fields, changes = apparatus.light_yields, False
     for field in fields:
-        found = apparatus.everywhere(field)
-        changes = changes or bool(np.ptp(found, axis=1).max() > 1e-9 * found.max())
+        yields = apparatus.everywhere(field)
+        changes = changes or bool(np.ptp(yields, axis=1).max() > 1e-9 * yields.max())
     if not changes:
         return np.array([radius**2 / 2]), np.ones(1)
     inner = [r for field in fields for r in field.radius_cm if 0 < r < radius]
@@ -140,5 +140,5 @@ def _gauss_between(edges: Floats, n: int) -> tuple[Floats, Floats]:
     """Gauss nodes in every interval between edges, and weights that sum to 1."""
     at, weight = np.polynomial.legendre.leggauss(n)
     steps = np.diff(edges)[:, np.newaxis]
-    found = edges[:-1, np.newaxis] + steps * (at + 1) / 2
-    return found.ravel(), (steps * weight / 2).ravel() / (edges[-1] - edges[0])
+    points = edges[:-1, np.newaxis] + steps * (at + 1) / 2
+    return points.ravel(), (steps * weight / 2).ravel() / (edges[-1] - edges[0])

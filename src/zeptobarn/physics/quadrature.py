@@ -60,7 +60,7 @@ def response(
     """
     bins, energies, weight = energy_nodes(energy_edges_keV, nodes)
     yields = detector_yields(apparatus, recoil, energies, nuisances)
-    found = np.zeros((len(energy_edges_keV) - 1, *space.shape))
+    probability = np.zeros((len(energy_edges_keV) - 1, *space.shape))
     # The last digits of a matrix product depend on the threads that BLAS takes.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         x = cs1_matrices(apparatus, space, most_quanta(yields.photons, energies), nodes)
@@ -79,7 +79,7 @@ def response(
                 a = slice(photon, photon + joint.shape[0])
                 b = slice(electron, electron + joint.shape[1])
                 seen = (joint @ y_wide[b]).reshape(-1, n_light_yields, n2)
-                found[i] += weight[k] * np.einsum("dpi,pdj->ij", x[:, a], seen, optimize=True)
+                probability[i] += weight[k] * np.einsum("dpi,pdj->ij", x[:, a], seen, optimize=True)
 
-        list(pool.map(fill, range(len(found))))
-    return found.reshape(len(found), -1)
+        list(pool.map(fill, range(len(probability))))
+    return probability.reshape(len(probability), -1)

@@ -181,10 +181,10 @@ def _by_photons(
     if last < first:
         return None
     inside = (photons >= first) & (photons <= last)
-    found = np.zeros((last - first + 1, joint.shape[1]))
+    probability = np.zeros((last - first + 1, joint.shape[1]))
     column = np.broadcast_to(np.arange(joint.shape[1]), joint.shape)
-    found[photons[inside] - first, column[inside]] = joint[inside]
-    return found, first, first_electron
+    probability[photons[inside] - first, column[inside]] = joint[inside]
+    return probability, first, first_electron
 
 
 def _range(mean: float, sd: float, most: int) -> tuple[int, int]:

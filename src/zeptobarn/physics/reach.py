@@ -95,9 +95,9 @@ def _smallest(
 ) -> Floats:
     """Smallest corrected area of a signal that passes, at positions that broadcast."""
     if signal == "s1":
-        found = apparatus.s1_relative_light_yield.at(radius_squared_cm2, z_cm)
-        return np.asarray(apparatus.s1_area_threshold / found)
-    found = apparatus.s2_relative_light_yield.at(radius_squared_cm2, z_cm)
+        light_yield = apparatus.s1_relative_light_yield.at(radius_squared_cm2, z_cm)
+        return np.asarray(apparatus.s1_area_threshold / light_yield)
+    light_yield = apparatus.s2_relative_light_yield.at(radius_squared_cm2, z_cm)
     drift_us = -z_cm * apparatus.us_per_cm
     lost = np.exp(drift_us / apparatus.corrected_with_us)
-    return np.asarray(apparatus.s2_area_threshold * lost / found)
+    return np.asarray(apparatus.s2_area_threshold * lost / light_yield)

@@ -247,13 +247,13 @@ def _quanta_table(
     nuisances: Nuisances,
 ) -> Floats:
     """A row per energy: what `_SPLIT` or the models of recombination draw quanta from."""
-    found = detector_yields(apparatus, recoil, energies_keV, nuisances)
-    drawn = found.fluctuations
+    yields = detector_yields(apparatus, recoil, energies_keV, nuisances)
+    drawn = yields.fluctuations
     if isinstance(drawn, Recombination):
         columns = [drawn.ions, drawn.excitons, drawn.recombination]
         columns += [drawn.omega, drawn.skewness, drawn.fano]
     else:
-        columns = [QUANTA_PER_KEV * energies_keV, found.photons, found.electrons]
+        columns = [QUANTA_PER_KEV * energies_keV, yields.photons, yields.electrons]
         columns += 3 * [np.zeros(len(energies_keV))]
     return np.stack(columns, axis=1)
 
@@ -280,8 +280,8 @@ def _binomial_from(rng: np.random.Generator, n: int, p: float, least: int) -> tu
     left to chance instead: the probability is then 1, or 0 where it failed.
     """
     if n * p > 10.0 or least < 1 or p >= 1.0:
-        found = rng.binomial(n, p)
-        return found, (1.0 if found >= least else 0.0)
+        number = rng.binomial(n, p)
+        return number, (1.0 if number >= least else 0.0)
     if n < least:
         return 0, 0.0
     odds = p / (1.0 - p)

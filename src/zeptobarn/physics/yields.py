@@ -184,7 +184,7 @@ def detector_yields(
     energies_keV
         Recoil energies (keV).
     """
-    found = mean_yields(
+    yields = mean_yields(
         apparatus.yields[recoil],
         energies_keV,
         apparatus.drift_field_V_per_cm,
@@ -192,7 +192,7 @@ def detector_yields(
         apparatus.liquid_density_g_per_cm3,
     )
     factor = apparatus.er_recombination_width if recoil == "er" else 1.0
-    return found if factor == 1 else replace(found, fluctuations=_widened(found, factor))
+    return yields if factor == 1 else replace(yields, fluctuations=_widened(yields, factor))
 
 
 def _widened(yields: Yields, factor: float) -> Split | Recombination:
@@ -347,8 +347,8 @@ def _nest_means(model: str, field: float, density: float) -> NDArray[np.float64]
 
     calculator = nestpy.NESTcalc(nestpy.detectors.VDetector())
     species = getattr(nestpy.interactions, _NEST_SPECIES[model])
-    found = [calculator.GetYields(species, e, density, field) for e in _NEST_ENERGIES_KEV]
-    table = [(y.PhotonYield, y.ElectronYield, max(y.ExcitonRatio, 0.0)) for y in found]
+    yields = [calculator.GetYields(species, e, density, field) for e in _NEST_ENERGIES_KEV]
+    table = [(y.PhotonYield, y.ElectronYield, max(y.ExcitonRatio, 0.0)) for y in yields]
     return np.vstack([_NEST_ENERGIES_KEV, np.array(table).T])
 
 

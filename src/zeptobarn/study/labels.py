@@ -54,8 +54,8 @@ def treatment(interval: Interval) -> str:
         groups.setdefault(where, []).append(parameter(name))
     if interval.profiled:
         groups["profiled"] = [parameter(name) for name in interval.profiled]
-    found = ", ".join(f"{_listed(names)} {how}" for how, names in groups.items())
-    return found or "no shape parameters"
+    text = ", ".join(f"{_listed(names)} {how}" for how, names in groups.items())
+    return text or "no shape parameters"
 
 
 def parameter(name: str) -> str:
@@ -112,10 +112,10 @@ def level(confidence_level: float, origins: Iterable[str] = ("asymptotic",)) -> 
     >>> level(0.9), level(0.95, ["toys"])
     ('nominal 90 % CL, asymptotic', '95 % CL, calibrated with toys')
     """
-    number, found = f"{100 * confidence_level:g} % CL", set(origins)
-    if found == {"asymptotic"}:
+    number, kinds = f"{100 * confidence_level:g} % CL", set(origins)
+    if kinds == {"asymptotic"}:
         return f"nominal {number}, asymptotic"
-    mixed = " (central: nominal, asymptotic)" if "asymptotic" in found else ""
+    mixed = " (central: nominal, asymptotic)" if "asymptotic" in kinds else ""
     return f"{number}, calibrated with toys{mixed}"
 
 

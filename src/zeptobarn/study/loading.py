@@ -58,12 +58,12 @@ def merge_files(files: Sequence[str | Path]) -> dict[str, Any]:
     return merged
 
 
-def check_plan(planned: Any, found: Any) -> None:
+def check_plan(planned: Any, current: Any) -> None:
     """Compare what a job's result depends on with what the workflow planned.
 
     Parameters
     ----------
-    planned, found
+    planned, current
         A slice of the configuration, as the workflow read it when it began and as the job does.
 
     Raises
@@ -71,7 +71,7 @@ def check_plan(planned: Any, found: Any) -> None:
     ConfigError
         They differ: a file has been edited since.
     """
-    if digest(planned) != digest(found):
+    if digest(planned) != digest(current):
         raise ConfigError(
             "the configuration changed while the study ran (the study, a detector, or a file that "
             "one of them names): start it again"
@@ -148,13 +148,13 @@ def _check_selection(own: Mapping[str, Any], merged: Mapping[str, Any], file: st
     """
     coverage = own.get("coverage")
     masses = coverage.get("masses_GeV") if isinstance(coverage, Mapping) else None
-    for key, found, of_study in (
+    for key, asked, of_study in (
         ("coverage.masses_GeV", masses, merged.get("masses_GeV")),
         ("published", own.get("published"), merged.get("detectors")),
     ):
-        if not (isinstance(found, Mapping | list) and isinstance(of_study, list)):
+        if not (isinstance(asked, Mapping | list) and isinstance(of_study, list)):
             continue
-        if unknown := [value for value in found if value not in of_study]:
+        if unknown := [value for value in asked if value not in of_study]:
             raise ConfigError(
                 f"{file}: {key}: found {unknown[0]!r}, which the study does not have; allowed: "
                 f"{', '.join(map(str, of_study))}"[:1000]
@@ -175,16 +175,16 @@ def _detector_file(name: str, folder: Path, origin: str) -> Path:
 
 def _detector(path: Path, settings: Mapping[str, Any]) -> Detector:
     """Read a detector file; the study may take from its formulas where they end."""
-    found = load_detector(path)
+    detector = load_detector(path)
     if settings.get("formula_reach") != "ignore":
-        return found
+        return detector
     sources = tuple(
         replace(source, formula={**source.formula, "reach": "ignore"})
         if source.formula is not None
         else source
-        for source in found.sources
+        for source in detector.sources
     )
-    return replace(found, sources=sources)
+    return replace(detector, sources=sources)
 
 
 def _interval(settings: Mapping[str, Any]) -> Interval:

@@ -277,11 +277,11 @@ class Study:
 
         The mass and the interaction need not be among the study's own.
         """
-        found = _SIGNAL.fullmatch(source)
-        if found is None:
+        match = _SIGNAL.fullmatch(source)
+        if match is None:
             return None
-        mass = float(found["mass"])
-        return found["interaction"], int(mass) if mass.is_integer() else mass
+        mass = float(match["mass"])
+        return match["interaction"], int(mass) if mass.is_integer() else mass
 
     def recoil(self, detector: str, source: str) -> Recoil | None:
         """Recoil type of a source; None for a template from a formula."""

@@ -17,7 +17,7 @@ from zeptobarn.support.tables import digest
 RATE_MULTIPLIERS = (0, 1, 10)
 # Datasets with one limit each, beside one dataset with a signal.
 MEDIAN_DATASETS = 1000
-# Confidence levels of the scan; at and below 0.5 there is no one-sided limit.
+# Confidence levels that limits are set at; at and below 0.5 there is no one-sided limit.
 LEVELS = (
     0.45, 0.5, 0.505, 0.51, 0.52, 0.54, 0.56, 0.58, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92,
     0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99,
@@ -69,14 +69,17 @@ def changed(study: Study, detector: str, parameter: str, value: float) -> Study:
 
     A changed electron lifetime is known to the detector: cS2 is corrected with it.
     """
-    found = study.detectors[detector]
+    the_detector = study.detectors[detector]
     changes: dict[str, Any] = {parameter: value}
     if parameter == "electron_lifetime_us":
         changes["correction_lifetime_us"] = None
-    apparatus = dataclasses.replace(found.apparatus, **changes)
+    apparatus = dataclasses.replace(the_detector.apparatus, **changes)
     return dataclasses.replace(
         study,
-        detectors={**study.detectors, detector: dataclasses.replace(found, apparatus=apparatus)},
+        detectors={
+            **study.detectors,
+            detector: dataclasses.replace(the_detector, apparatus=apparatus),
+        },
     )
 
 
@@ -85,12 +88,12 @@ def variations(detector: Detector) -> list[tuple[str, float]]:
     apparatus = detector.apparatus
     largest = apparatus.everywhere(apparatus.s1_relative_light_yield).max()
     coincidence = apparatus.s1_coincidence
-    found = [("electron_lifetime_us", value) for value in LIFETIMES_US]
+    pairs = [("electron_lifetime_us", value) for value in LIFETIMES_US]
     for parameter, factors in FACTORS.items():
-        found += [(parameter, factor * getattr(apparatus, parameter)) for factor in factors]
-    found = [(p, min(value, 1 / largest) if p == "g1" else value) for p, value in found]
+        pairs += [(parameter, factor * getattr(apparatus, parameter)) for factor in factors]
+    pairs = [(p, min(value, 1 / largest) if p == "g1" else value) for p, value in pairs]
     return [
-        *found,
+        *pairs,
         ("s1_coincidence", max(coincidence - 1, 0)),
         ("s1_coincidence", coincidence + 1),
     ]

@@ -53,23 +53,23 @@ def first_dataset(
     events, truth
         Files of `zeptobarn.templates.toys.write_toys`, one of each detector.
     """
-    found: dict[str, Toys] = {}
+    dataset: dict[str, Toys] = {}
     for name, e, t in zip(study.targets[target], events, truth, strict=True):
         chunks = read_toys(study, name, Path(e), Path(t))
         first = next(chunks)
-        found |= one_trial({name: first}, int(first.trials[0]))
+        dataset |= one_trial({name: first}, int(first.trials[0]))
         deque(chunks, maxlen=0)  # to the end, where the files are known to be in order
-    return found
+    return dataset
 
 
 def one_trial(toys: Mapping[str, Toys], trial: int) -> dict[str, Toys]:
     """Pick a trial's dataset of each detector."""
     return {
         name: Toys(
-            found.events[found.events["trial"] == trial].reset_index(drop=True),
-            found.truth[found.truth["trial"] == trial].reset_index(drop=True),
+            thrown.events[thrown.events["trial"] == trial].reset_index(drop=True),
+            thrown.truth[thrown.truth["trial"] == trial].reset_index(drop=True),
         )
-        for name, found in toys.items()
+        for name, thrown in toys.items()
     }
 
 

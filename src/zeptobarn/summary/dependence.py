@@ -14,7 +14,7 @@ import pandas as pd
 from zeptobarn.inference.asymptotics import one_sided
 from zeptobarn.inference.load import make_model, read_model
 from zeptobarn.inference.model import Model
-from zeptobarn.inference.problem import asimov, solve
+from zeptobarn.inference.problem import asimov, find_limits
 from zeptobarn.inference.status import Status
 from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.study.study import Study
@@ -104,9 +104,9 @@ def limit(model: Model, exposure: float = 1.0) -> tuple[float, Status]:
         return np.nan, Status.critical_value_zero
     factors = np.full(len(model.templates), exposure)
     data = asimov(problem, problem.background, factors)
-    (found,) = solve(problem, data, [np.array([[0.0, critical]])], False, 1e300)
+    (results,) = find_limits(problem, data, [np.array([[0.0, critical]])], False, 1e300)
     per_event = model.study.reference_cross_section_cm2 / model.signal_events
-    return float(found.limit[0] * per_event), Status(int(found.status[0]))
+    return float(results.limit[0] * per_event), Status(int(results.status[0]))
 
 
 def interaction_limits(
@@ -128,8 +128,8 @@ def interaction_limits(
     rows = []
     for (interaction, mass), templates in files.items():
         model = read_model(study, detector, mass, interaction, templates)
-        found = asimov_limits(model, nominal_interval(study))["asimov_cm2"]
-        rows.append((detector, interaction, float(mass), found, model.signal_events))
+        asimov_cm2 = asimov_limits(model, nominal_interval(study))["asimov_cm2"]
+        rows.append((detector, interaction, float(mass), asimov_cm2, model.signal_events))
     return pd.DataFrame(
         rows, columns=["detector", "interaction", "mass_GeV", "asimov_cm2", "signal_events"]
     )
@@ -162,7 +162,7 @@ def _at_level(model: Model, level: float) -> Model:
 def _row(
     parameter: str, value: float, model: Model, exposure: float = 1.0
 ) -> tuple[str, float, str, float, float, float, float, str]:
-    found, status = limit(model, exposure)
+    limit_cm2, status = limit(model, exposure)
     backgrounds = sum(
         float(template.nominal.sum())
         for templates in model.templates.values()
@@ -176,6 +176,6 @@ def _row(
         float(model.mass_GeV),
         exposure * model.signal_events,
         exposure * backgrounds,
-        found,
+        limit_cm2,
         status.name,
     )

@@ -5,9 +5,9 @@ import pandas as pd
 import scipy
 from numpy.typing import NDArray
 
-from zeptobarn.inference.calibration import BLOCK, best_nuisances, throw_and_scan
+from zeptobarn.inference.calibration import BLOCK, best_nuisances, throw_statistics
 from zeptobarn.inference.model import Model
-from zeptobarn.inference.problem import Problem, asimov, predict, scan
+from zeptobarn.inference.problem import Problem, asimov, fits_at, predict
 from zeptobarn.inference.terms import UNCONSTRAINED
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.support.streams import stream
@@ -92,13 +92,13 @@ def measured_and_fitted(
         Truths of the datasets, see `zeptobarn.templates.toys.Toys`.
     """
     rows = limits[limits["interval"] == interval.name].set_index("trial")
-    found = {}
+    fits = {}
     for name in interval.profiled:
         centres = truth[truth["parameter"] == name].drop_duplicates("trial").set_index("trial")
         centre = centres["constraint_centre"].reindex(rows.index)
         if centre.notna().any():
-            found[name] = (centre, rows[f"best_fit_{name}"])
-    return found
+            fits[name] = (centre, rows[f"best_fit_{name}"])
+    return fits
 
 
 def statistics(
@@ -124,11 +124,11 @@ def statistics(
     signals = np.asarray(expected_events, dtype=float) / problem.signal_efficiency
     truths = best_nuisances(problem, signals)
     data = asimov(problem, problem.background)
-    x = np.sqrt(scan(problem, data, signals)[1][0, :, 0])
+    x = np.sqrt(fits_at(problem, data, signals)[1][0, :, 0])
     tables = []
     for k, events in enumerate(np.asarray(expected_events, dtype=float)):
         address = ("asymptotics", model.target, model.signal, interval.name, k)
-        best, found = throw_and_scan(
+        best, t_values = throw_statistics(
             problem,
             truths[k],
             model.study.constraint_centres,
@@ -137,7 +137,7 @@ def statistics(
             [stream(model.study.seed, *address, b) for b in range(-(-n_toys // BLOCK))],
             threads,
         )
-        t = found[:, 0]
+        t = t_values[:, 0]
         q = np.where(best > signals[k], 0.0 * t, t)
         tables.append(
             pd.DataFrame({"expected_events": events, "x": x[k], "q_tilde": q, "t_tilde": t})

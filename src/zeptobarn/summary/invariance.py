@@ -30,17 +30,17 @@ def limits_by_generator(models: Sequence[Model], trials: Sequence[int]) -> pd.Da
     A row per generating mass, limit's mass and trial: ``generating_mass_GeV, mass_GeV, trial,
     limit_cm2``.
     """
-    found = []
+    tables = []
     for generator in models:
         toys = throw_with(generator, trials)
         for model in models:
             limits = model.interval_limits(toys, model.study.intervals[-1].name)
-            found.append(
+            tables.append(
                 limits[["mass_GeV", "trial", "limit_cm2"]].assign(
                     generating_mass_GeV=float(generator.mass_GeV)
                 )
             )
-    return pd.concat(found, ignore_index=True)[
+    return pd.concat(tables, ignore_index=True)[
         ["generating_mass_GeV", "mass_GeV", "trial", "limit_cm2"]
     ]
 

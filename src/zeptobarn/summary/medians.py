@@ -13,7 +13,7 @@ import scipy
 from numpy.typing import NDArray
 
 from zeptobarn.inference.model import Model
-from zeptobarn.inference.problem import Data, asimov, scan
+from zeptobarn.inference.problem import Data, asimov, fits_at
 from zeptobarn.study.study import Interval
 from zeptobarn.study.variation import RATE_MULTIPLIERS
 from zeptobarn.summary.dataset import one_trial, throw_signal
@@ -98,7 +98,7 @@ def with_signal(model: Model, toys: Toys, rate_multiplier: float) -> Toys:
         for trial in toys.trials
     ]
     columns = list(toys.events.columns)
-    events = pd.concat([toys.events, *(found for found in signals if len(found))])[columns]
+    events = pd.concat([toys.events, *(thrown for thrown in signals if len(thrown))])[columns]
     events = events.sort_values("trial", kind="stable", ignore_index=True)
     counts = events.groupby("trial").size()
     truth = toys.truth.assign(n_events=toys.truth["trial"].map(counts).fillna(0).astype(int))
@@ -121,8 +121,8 @@ def p_values(
     Shape (signals,).
     """
     problem = model.problem(model.study.intervals[0])
-    best, found = scan(problem, data, rate_multipliers * model.signal_events)
-    statistic = np.where(rate_multipliers * model.signal_events > best[0], found[0, :, 0], np.nan)
+    best, fits = fits_at(problem, data, rate_multipliers * model.signal_events)
+    statistic = np.where(rate_multipliers * model.signal_events > best[0], fits[0, :, 0], np.nan)
     return np.asarray(scipy.special.ndtr(-np.sqrt(statistic)))
 
 

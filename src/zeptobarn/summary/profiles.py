@@ -8,7 +8,7 @@ import scipy
 from numpy.typing import NDArray
 
 from zeptobarn.inference.model import Model
-from zeptobarn.inference.problem import Data, Problem, predict, scan
+from zeptobarn.inference.problem import Data, Problem, fits_at, predict
 from zeptobarn.inference.terms import LOG_NORMAL, UNCONSTRAINED
 from zeptobarn.study.study import Interval, Shape, Study
 from zeptobarn.templates.toys import Toys
@@ -88,11 +88,11 @@ def curve(model: Model, dataset: Mapping[str, Toys], interval: Interval) -> Curv
         return None
     problem = model.problem(interval)
     multipliers = np.union1d(np.geomspace(limit / 300, 10 * limit, 400), [limit])
-    best, found = scan(problem, model.data(dataset), multipliers * model.signal_events)
+    best, fits = fits_at(problem, model.data(dataset), multipliers * model.signal_events)
     return Curve(
         model.mass_GeV,
         multipliers,
-        found[0, :, 0],
+        fits[0, :, 0],
         model.critical(interval, problem)[:, :2] / [model.signal_events, 1],
         float(best[0]) / model.signal_events,
         float(row["limit_low_rate_multiplier"]),
@@ -117,8 +117,8 @@ def likelihood_map(model: Model, dataset: Mapping[str, Toys]) -> Map | None:
     signals = _reach(full, data)
     if full.fault or not full.signal_efficiency > 0 or not len(signals):
         return None
-    best, found = scan(full, data, signals)
-    at_best = scan(full, data, best)[1][0, 0, 1:]
+    best, fits = fits_at(full, data, signals)
+    at_best = fits_at(full, data, best)[1][0, 0, 1:]
     shape = chosen_shape(model.study, model.target)
     values, statistic = np.empty(0), np.empty((0, len(signals)))
     conditional, at = statistic, 0
@@ -140,8 +140,8 @@ def likelihood_map(model: Model, dataset: Mapping[str, Toys]) -> Map | None:
         signals / model.signal_events,
         statistic,
         conditional,
-        found[0, :, 0],
-        found[0, :, 1 + at],
+        fits[0, :, 0],
+        fits[0, :, 1 + at],
         float(best[0]) / model.signal_events,
         float(at_best[at]),
     )
@@ -173,9 +173,9 @@ def _at_value(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """−2 ln L at signals, with a shape fixed; and t̃, relative to the maximum there."""
     problem = model.problem(interval)
-    _, found = scan(problem, data, signals)
-    relative = found[0, :, 0]
-    value = deviance(problem, data, found[0, -1, 1:])
+    _, fits = fits_at(problem, data, signals)
+    relative = fits[0, :, 0]
+    value = deviance(problem, data, fits[0, -1, 1:])
     if shape.constrained:
         centre = float(data.centres.get(shape.name, np.zeros(1))[0])
         value += (interval.fixed[shape.name] - centre) ** 2
@@ -185,6 +185,6 @@ def _at_value(
 def _reach(problem: Problem, data: Data) -> NDArray[np.float64]:
     """Signals from 0 to where the profiled statistic is `HIGHEST`; none where a fit fails."""
     tried = np.geomspace(0.1, 1e6, 141)
-    best, found = scan(problem, data, tried)
-    above = np.flatnonzero((found[0, :, 0] >= HIGHEST) & (tried > best[0]))
+    best, fits = fits_at(problem, data, tried)
+    above = np.flatnonzero((fits[0, :, 0] >= HIGHEST) & (tried > best[0]))
     return np.linspace(0, tried[above[0]], 81) if len(above) else np.empty(0)

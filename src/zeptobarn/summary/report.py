@@ -137,8 +137,8 @@ def count_outcomes(limits: Iterable[pd.DataFrame]) -> pd.DataFrame:
         for chunk in limits
     ]
     groups = pd.concat(counts).groupby(keys, sort=False)
-    found = {"n_trials": groups["n_trials"].sum(), "message": groups["message"].first()}
-    return pd.DataFrame(found).reset_index()[list(_OUTCOME_UNITS)]
+    columns = {"n_trials": groups["n_trials"].sum(), "message": groups["message"].first()}
+    return pd.DataFrame(columns).reset_index()[list(_OUTCOME_UNITS)]
 
 
 def outcomes_slice(study: Study) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from zeptobarn.inference.asymptotics import cls, one_sided, two_sided, unified
 from zeptobarn.inference.load import make_model, read_model
 from zeptobarn.inference.model import Model
-from zeptobarn.inference.problem import Data, Problem, asimov, solve
+from zeptobarn.inference.problem import Data, Problem, asimov, find_limits
 from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.study.slices.summary import sensitivity_slice
 from zeptobarn.study.study import Interval, Study
@@ -55,8 +55,8 @@ def asimov_limits(model: Model, interval: Interval) -> dict[str, float]:
     if problem.fault or not problem.signal_efficiency > 0 or _critical(interval, level, 1.0) <= 0:
         return dict.fromkeys(BANDS, np.nan)
     if model.study.critical_values == "toys":
-        found = _limit(problem, data, model.critical(interval, problem))
-        return dict.fromkeys(BANDS, np.nan) | {"asimov_cm2": found * per_event}
+        asimov_limit = _limit(problem, data, model.critical(interval, problem))
+        return dict.fromkeys(BANDS, np.nan) | {"asimov_cm2": asimov_limit * per_event}
     return {
         name: per_event
         * _limit(problem, data, np.array([[0.0, _reach(interval, level, best) ** 2]]))
@@ -109,7 +109,7 @@ def replica_templates(
     for recoil, anchors in responses.items():
         rng = stream(study.seed, "replica", detector, recoil, number)
         normal = rng.standard_normal(next(iter(anchors.values())).probability.shape)
-        varied[recoil] = {name: replica(found, normal) for name, found in anchors.items()}
+        varied[recoil] = {name: replica(response, normal) for name, response in anchors.items()}
     return {
         source: build(
             study,
@@ -166,9 +166,9 @@ def template_bias(
             source: smoothed(template, model.study.detectors[name].space, widths[name][source])
             if source in widths[name]
             else template
-            for source, template in found.items()
+            for source, template in by_source.items()
         }
-        for name, found in model.templates.items()
+        for name, by_source in model.templates.items()
     }
     again = _replica_limit(dataclasses.replace(model, templates=templates), interval)
     shift = again - _replica_limit(model, interval)
@@ -190,11 +190,14 @@ def sensitivity(study: Study, target: str) -> pd.DataFrame:
     n = study.replicas
     exact = 0.0 if study.response_method == "quadrature" else np.nan
     inputs = {name: _inputs(study, name) for name in study.targets[target]} if n else {}
-    widths = {name: source_widths(study, name, *found) for name, found in inputs.items()}
+    widths = {
+        name: source_widths(study, name, spectra, responses)
+        for name, (spectra, responses) in inputs.items()
+    }
     replicas = [
         {
-            name: replica_templates(study, name, *found, i, widths[name])
-            for name, found in inputs.items()
+            name: replica_templates(study, name, spectra, responses, i, widths[name])
+            for name, (spectra, responses) in inputs.items()
         }
         for i in range(n)
     ]
@@ -203,8 +206,8 @@ def sensitivity(study: Study, target: str) -> pd.DataFrame:
         model = _read_model(study, target, mass, interaction)
         varied = [make_model(study, target, mass, interaction, each) for each in replicas]
         for interval in study.intervals:
-            found = asimov_limits(model, interval)
-            answered = not np.isnan(found["asimov_cm2"])
+            limits = asimov_limits(model, interval)
+            answered = not np.isnan(limits["asimov_cm2"])
             others = [_replica_limit(other, interval) for other in varied if answered]
             error = float(np.std(others, ddof=1)) if len(others) > 1 else exact
             bias = template_bias(model, interval, widths) if widths and answered else exact
@@ -213,7 +216,7 @@ def sensitivity(study: Study, target: str) -> pd.DataFrame:
                     "interaction": interaction,
                     "mass_GeV": float(mass),
                     "interval": interval.name,
-                    **found,
+                    **limits,
                     "template_error_cm2": error if answered else np.nan,
                     "template_bias_cm2": bias if answered else np.nan,
                 }
@@ -276,8 +279,8 @@ def _replica_limit(model: Model, interval: Interval) -> float:
     if not problem.signal_efficiency > 0:
         return np.nan
     reach = _reach(interval, model.study.confidence_level, 0.0)
-    found = _limit(problem, _asimov(model, problem), np.array([[0.0, reach**2]]))
-    return found / model.signal_events * model.study.reference_cross_section_cm2
+    limit = _limit(problem, _asimov(model, problem), np.array([[0.0, reach**2]]))
+    return limit / model.signal_events * model.study.reference_cross_section_cm2
 
 
 def _asimov(model: Model, problem: Problem) -> Data:
@@ -296,8 +299,8 @@ def _asimov(model: Model, problem: Problem) -> Data:
 
 
 def _limit(problem: Problem, data: Data, critical: NDArray[np.float64]) -> float:
-    (found,) = solve(problem, data, [critical], False, 1e300)
-    return float(found.limit[0])
+    (results,) = find_limits(problem, data, [critical], False, 1e300)
+    return float(results.limit[0])
 
 
 def _critical(interval: Interval, level: float, x: float) -> float:

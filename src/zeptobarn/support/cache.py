@@ -33,9 +33,9 @@ def cache_folder(part: str = "") -> Path:
         whole = _place()
         return _writable(whole / part)
     except (OSError, RuntimeError) as error:  # the latter: the user has no home
-        found, why = _temporary_folder(), getattr(error, "strerror", error)
-        warn_once(f"what is kept for later goes to {found}, for {whole}: {why}")
-        return _writable(found / part)
+        folder, why = _temporary_folder(), getattr(error, "strerror", error)
+        warn_once(f"what is kept for later goes to {folder}, for {whole}: {why}")
+        return _writable(folder / part)
 
 
 def kept(kind: str, name: str) -> Path:
@@ -79,11 +79,11 @@ def _writable(folder: Path) -> Path:
 @cache
 def _temporary_folder() -> Path:
     """One for all processes of the user, unless somebody else made it: code is loaded from it."""
-    found = Path(tempfile.gettempdir()) / f"zeptobarn-{os.getuid()}"
-    found.mkdir(mode=0o700, exist_ok=True)
-    status = found.lstat()
+    folder = Path(tempfile.gettempdir()) / f"zeptobarn-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
     mine = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
-    return found if mine and not status.st_mode & 0o022 else Path(tempfile.mkdtemp())
+    return folder if mine and not status.st_mode & 0o022 else Path(tempfile.mkdtemp())
 
 
 @cache

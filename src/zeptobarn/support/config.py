@@ -96,8 +96,8 @@ def allowed(value: Any, schema: str, key: str) -> str:
 
 
 def _schema(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = read_yaml(shipped() / f"config/schemas/{name}.schema.yaml")
-    return found
+    schema: dict[str, Any] = read_yaml(shipped() / f"config/schemas/{name}.schema.yaml")
+    return schema
 
 
 def _errors(content: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
@@ -109,8 +109,8 @@ def _errors(content: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     )
     strict: Any = extend(Draft202012Validator, type_checker=checker)  # type: ignore[no-untyped-call]
-    found: Iterator[Any] = strict(schema).iter_errors(content)
-    return found
+    errors: Iterator[Any] = strict(schema).iter_errors(content)
+    return errors
 
 
 def _path(error: Any) -> list[str | int]:
@@ -168,50 +168,50 @@ def find_input(path: str | Path, folders: Iterable[Path]) -> Path:
     if len(os.fsencode(Path(path).name)) > LONGEST_NAME:
         raise ConfigError(f"no file {shortened(str(path))}: the name is too long")
     for place in places:
-        found = place / path
-        if found.is_dir():
+        candidate = place / path
+        if candidate.is_dir():
             raise ConfigError(
-                f"no file {path}: found the folder {os.path.relpath(found)}; needed: a file"
+                f"no file {path}: found the folder {os.path.relpath(candidate)}; needed: a file"
             )
-        if found.is_file():
+        if candidate.is_file():
             here = Path.cwd()
-            return found.relative_to(here) if found.is_relative_to(here) else found
+            return candidate.relative_to(here) if candidate.is_relative_to(here) else candidate
     looked = ", ".join(os.path.relpath(place) for place in places)
     raise ConfigError(f"no file {path}; looked for below: {looked}")
 
 
 def _explain(error: Any) -> str:
     key = _key(error.absolute_path) or "top level"
-    found = error.instance
+    value = error.instance
     description = error.schema.get("description", "") if isinstance(error.schema, Mapping) else ""
     meaning = f" ({description.rstrip('.')})" if description else ""
     match error.validator:
         case "additionalProperties":
             known = sorted(error.schema.get("properties", {}))
-            unknown = sorted(set(found) - set(known), key=str)
+            unknown = sorted(set(value) - set(known), key=str)
             return (
                 f"{key}: unknown key {', '.join(map(repr, unknown))}; allowed: {', '.join(known)}"
             )
         case "required":
-            missing = [name for name in error.validator_value if name not in found]
+            missing = [name for name in error.validator_value if name not in value]
             return f"{key}: missing key {', '.join(map(repr, missing))}"
         case "enum":
-            return f"{key}: found {_shown(found)}; allowed: {_allowed(error)}"
-        case "type" if isinstance(found, str) and _looks_like_number(found):
+            return f"{key}: found {_shown(value)}; allowed: {_allowed(error)}"
+        case "type" if isinstance(value, str) and _looks_like_number(value):
             why = (
                 "YAML reads a number with an exponent only when it has a point and a sign, e.g. "
                 "1.0e-45"
-                if "e" in found.lower()
+                if "e" in value.lower()
                 else "a number has no quotes and no leading 0"
             )
-            return f"{key}: found the text {_shown(found)}: {why}{meaning}"
+            return f"{key}: found the text {_shown(value)}: {why}{meaning}"
         case "maxItems" | "maxProperties" | "maxLength":
             of = "letters" if error.validator == "maxLength" else "values"
-            return f"{key}: found {len(found)} {of}; allowed: {_allowed(error)}{meaning}"
+            return f"{key}: found {len(value)} {of}; allowed: {_allowed(error)}{meaning}"
         case "uniqueItems":
-            return f"{key}: found {_shown(found)}; allowed: each once{meaning}"
+            return f"{key}: found {_shown(value)}; allowed: each once{meaning}"
         case _ if error.validator in _SIGNS or error.validator == "type":
-            return f"{key}: found {_shown(found)}; allowed: {_allowed(error)}{meaning}"
+            return f"{key}: found {_shown(value)}; allowed: {_allowed(error)}{meaning}"
         case _:
             return f"{key}: {shortened(error.message, 300)}{meaning}"
 

@@ -48,8 +48,8 @@ class Contents:
         for name, column in zip(chunk.column_names, chunk.columns, strict=True):
             kind, *parts = _parts(column)
             fresh = [hashlib.sha256(kind), *(hashlib.sha256() for _ in parts)]
-            for found, part in zip(self._hashes.setdefault(name, fresh)[1:], parts, strict=True):
-                found.update(part)
+            for hasher, part in zip(self._hashes.setdefault(name, fresh)[1:], parts, strict=True):
+                hasher.update(part)
 
     def columns(self) -> dict[str, str]:
         """Give the hash of each column: its type, which values are missing, and the others."""
@@ -70,15 +70,15 @@ class Contents:
         whole
             Whether all columns were read.
         """
-        found, expected = self.columns(), known["columns"]
-        if lost := set(expected) - set(found) if whole else ():
+        hashes, expected = self.columns(), known["columns"]
+        if lost := set(expected) - set(hashes) if whole else ():
             return f"it lacks the column {min(lost)}"
-        if added := set(found) - set(expected):
+        if added := set(hashes) - set(expected):
             return f"it has the column {min(added)[:100]}, which was not written"
         if self.rows != known["rows"]:
             return f"it has {self.rows} rows, not {known['rows']}"
-        for name in found:
-            if found[name] != expected.get(name):
+        for name in hashes:
+            if hashes[name] != expected.get(name):
                 return f"the values of {name} are not those that were written"
         return ""
 

@@ -80,10 +80,10 @@ def check_columns(
     ConfigError
         The message names the columns that there are.
     """
-    found = list(table.columns)
-    if any(found.count(name) != 1 for name in needed) or (not others and len(found) > len(needed)):
+    names = list(table.columns)
+    if any(names.count(name) != 1 for name in needed) or (not others and len(names) > len(needed)):
         raise ConfigError(
-            f"{origin}: found columns {_quoted(found)}; needed: {_quoted(needed)}, once each"
+            f"{origin}: found columns {_quoted(names)}; needed: {_quoted(needed)}, once each"
             + ("" if others else ", and no others")
         )
 
@@ -125,12 +125,12 @@ def numbers(table: pd.DataFrame, columns: Sequence[str], origin: str) -> pd.Data
         kind = table[name].dtype
         if getattr(kind, "kind", "O") not in "iufO":
             raise ConfigError(f"{origin}: column {name!r}: found {kind}; allowed: finite numbers")
-    found = pd.DataFrame(
+    values = pd.DataFrame(
         {name: pd.to_numeric(table[name], errors="coerce") for name in columns}, dtype=float
     )
-    bad = ~np.isfinite(found.to_numpy()).all(axis=1)
+    bad = ~np.isfinite(values.to_numpy()).all(axis=1)
     refuse_rows(table[list(columns)], bad, origin, "finite numbers")
-    return found
+    return values
 
 
 def refuse_rows(table: pd.DataFrame, bad: NDArray[np.bool_], origin: str, allowed: str) -> None:
@@ -144,8 +144,8 @@ def refuse_rows(table: pd.DataFrame, bad: NDArray[np.bool_], origin: str, allowe
     if bad.any():
         row = int(np.argmax(bad))
         values = ((name, _short(str(table[name].iloc[row]))) for name in table.columns)
-        found = ", ".join(f"{name}={value or '(empty)'}" for name, value in values)
-        raise ConfigError(f"{origin}: row {table.index[row]}: found {found}; allowed: {allowed}")
+        content = ", ".join(f"{name}={value or '(empty)'}" for name, value in values)
+        raise ConfigError(f"{origin}: row {table.index[row]}: found {content}; allowed: {allowed}")
 
 
 def _read(path: str | Path) -> bytes:

@@ -37,10 +37,10 @@ def kernel(**options: Any) -> Callable[[F], F]:
     """
 
     def compiled(function: F) -> F:
-        found = numba.njit(nogil=True, error_model="numpy", **options)(function)
-        if found is not function:  # it is with NUMBA_DISABLE_JIT
-            found._cache = _Later(function)
-        return found  # type: ignore[no-any-return]
+        dispatcher = numba.njit(nogil=True, error_model="numpy", **options)(function)
+        if dispatcher is not function:  # it is with NUMBA_DISABLE_JIT
+            dispatcher._cache = _Later(function)
+        return dispatcher  # type: ignore[no-any-return]
 
     return compiled
 

@@ -45,10 +45,10 @@ def code_of(file: str | Path) -> str:
     ImportError
         An import cannot be followed, because its name is not written there.
     """
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     for name, code in sorted(_closure(Path(file).resolve()).items()):
-        found.update(f"{name}\n{code}\n".encode())
-    return found.hexdigest()[:16]
+        hasher.update(f"{name}\n{code}\n".encode())
+    return hasher.hexdigest()[:16]
 
 
 def reached(file: str | Path) -> list[str]:
@@ -64,16 +64,16 @@ def reached(file: str | Path) -> list[str]:
 
 def _closure(file: Path) -> dict[str, str]:
     """Hash of its code by module name; a file outside the package has an empty name."""
-    found: dict[str, str] = {}
+    hashes: dict[str, str] = {}
     left = {_name(file): file} | {name: _path(name) for name in _packages(_name(file))}
     known = len(_memory())
     while left:
         name, path = left.popitem()
-        found[name], modules = _read(path, name, path.stat().st_mtime_ns)
-        left |= {module: _path(module) for module in modules if module not in found}
+        hashes[name], modules = _read(path, name, path.stat().st_mtime_ns)
+        left |= {module: _path(module) for module in modules if module not in hashes}
     if len(_memory()) > known:
         _keep(_memory())
-    return found
+    return hashes
 
 
 def _name(file: Path) -> str:
@@ -101,18 +101,18 @@ def _read(path: Path, name: str, _modified: int) -> tuple[str, tuple[str, ...]]:
             code = hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
             _memory()[key] = code, list(_imports(tree, package))
         code, imports = _memory()[key]
-        found = [m for place in imports for m in _modules(*place)]
+        modules = [m for place in imports for m in _modules(*place)]
     except ImportError as error:
         raise ImportError(f"{path}: {error}") from None
-    return code, tuple(dict.fromkeys(found))
+    return code, tuple(dict.fromkeys(modules))
 
 
 @cache
 def _memory() -> dict[str, tuple[str, list[tuple[str, str]]]]:
     """Hash of the code and imports of every file that was read, by a hash of its text."""
     try:
-        found = json.loads(_file().read_text(encoding="utf-8"))
-        return dict(found["files"]) if found["sum"] == _sum(found["files"]) else {}
+        kept = json.loads(_file().read_text(encoding="utf-8"))
+        return dict(kept["files"]) if kept["sum"] == _sum(kept["files"]) else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
@@ -141,19 +141,19 @@ def _file() -> Path:
 
 def _running(body: list[Any]) -> list[Any]:
     """Statements without strings that stand alone, and without what only type checkers read."""
-    found = []
+    statements = []
     for node in body:
         match node:
             case ast.Expr(ast.Constant(str())):
                 continue
             case ast.If(ast.Name("TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")):
-                found += _running(node.orelse)
+                statements += _running(node.orelse)
                 continue
         for block in ("body", "orelse", "finalbody", "handlers", "cases"):
             if isinstance(inner := getattr(node, block, None), list):
                 setattr(node, block, _running(inner))
-        found.append(node)
-    return found
+        statements.append(node)
+    return statements
 
 
 def _imports(tree: ast.Module, package: str) -> Iterator[tuple[str, str]]:

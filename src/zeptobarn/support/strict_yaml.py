@@ -78,14 +78,14 @@ def line_of(text: str, path: list[str | int]) -> tuple[int, int]:
     node, line = _SafeLoader(text).get_single_node(), 1
     for depth, part in enumerate(path):
         if isinstance(node, yaml.MappingNode):
-            found = [(key, value) for key, value in node.value if key.value == part]
+            matches = [(key, value) for key, value in node.value if key.value == part]
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            found = [(value, value) for value in node.value[part : part + 1]]
+            matches = [(value, value) for value in node.value[part : part + 1]]
         else:
-            found = []
-        if not found:
+            matches = []
+        if not matches:
             return depth, line
-        at, node = found[0]
+        at, node = matches[0]
         line = _line(at)
     return len(path), line
 

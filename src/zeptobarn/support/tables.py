@@ -196,9 +196,9 @@ def _opened(
             names = file.schema_arrow.names
         if not isinstance(metadata, dict) or "versions" not in metadata:
             raise DamagedResultError(f"{path}: not a result file of zeptobarn (no metadata)")
-        if (found := metadata.get("format", 1)) != FORMAT:
+        if (file_format := metadata.get("format", 1)) != FORMAT:
             raise ResultError(
-                f"{path}: a result of format {found}, written by zeptobarn "
+                f"{path}: a result of format {file_format}, written by zeptobarn "
                 f"{metadata['versions']['zeptobarn']}, which can read it; this version reads "
                 f"format {FORMAT}: delete it and run again"
             )

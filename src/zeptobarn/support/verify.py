@@ -33,7 +33,7 @@ def set_aside(results: Path, rename: bool) -> list[str]:
     """
     memory = results / _MEMORY
     known = _recall(memory)
-    found, messages = {}, []
+    in_order, messages = {}, []
     for folder in _FOLDERS:
         for file in sorted((results / folder).rglob("*.parquet")):
             name, state = str(file.relative_to(results)), _state(file)
@@ -49,10 +49,10 @@ def set_aside(results: Path, rename: bool) -> list[str]:
                     continue
                 except ResultError:
                     continue  # of another version, or not readable: what needs it says so
-            found[name] = state
-    if rename and found != known:
+            in_order[name] = state
+    if rename and in_order != known:
         try:
-            write_text(json.dumps(found), memory)
+            write_text(json.dumps(in_order), memory)
         except ResultError as error:  # costs a second look next time
             messages.append(str(error))
     return messages

@@ -37,20 +37,20 @@ def bin_index(space: AnalysisSpace, cs1: Floats, cs2: Floats) -> Ints:
     >>> bin_index(space, np.array([1.0, 2.5, 3.0]), np.array([20.0, 1.0, 1.0]))
     array([ 1,  2, -1])
     """
-    found = np.empty(len(cs1), dtype=np.int64)
-    _bin_index(space.cs1_edges, space.cs2_edges, _read_only(cs1), _read_only(cs2), found)
-    return found
+    bins = np.empty(len(cs1), dtype=np.int64)
+    _bin_index(space.cs1_edges, space.cs2_edges, _read_only(cs1), _read_only(cs2), bins)
+    return bins
 
 
 def _read_only(values: Floats) -> Floats:
     """Give the same numbers, which nobody may change: tables give theirs so, without a copy."""
-    found = np.ascontiguousarray(values, dtype=np.float64).view()
-    found.flags.writeable = False
-    return found
+    view = np.ascontiguousarray(values, dtype=np.float64).view()
+    view.flags.writeable = False
+    return view
 
 
 @kernel()
-def _bin_index(edges1: Floats, edges2: Floats, cs1: Floats, cs2: Floats, found: Ints) -> None:
+def _bin_index(edges1: Floats, edges2: Floats, cs1: Floats, cs2: Floats, bins: Ints) -> None:
     n1, n2 = len(edges1) - 1, len(edges2) - 1
     low1, per1 = edges1[0], n1 / (edges1[n1] - edges1[0])
     # Bin of the smallest number with the leading bits that a cS2 has: quicker than its logarithm.
@@ -62,7 +62,7 @@ def _bin_index(edges1: Floats, edges2: Floats, cs1: Floats, cs2: Floats, found: 
         while begins[k] < n2 - 1 and smallest >= edges2[begins[k] + 1]:
             begins[k] += 1
     for e in range(len(cs1)):
-        found[e] = -1
+        bins[e] = -1
         x, y = cs1[e], cs2[e]
         if edges1[0] <= x < edges1[n1] and edges2[0] <= y < edges2[n2]:
             # Rounding may put a value at an edge one bin off; the edges decide.
@@ -71,7 +71,7 @@ def _bin_index(edges1: Floats, edges2: Floats, cs1: Floats, cs2: Floats, found: 
             j = begins[_leading(y) - lowest]
             while y >= edges2[j + 1]:
                 j += 1
-            found[e] = i * n2 + j
+            bins[e] = i * n2 + j
 
 
 @inner_kernel(inline="always")
@@ -116,7 +116,7 @@ def smooth(
     if not any(widths):
         return contents, variance
     along = _kernels(space.shape, [w / step for w, step in zip(widths, _steps(space), strict=True)])
-    found = _corrected(along, contents.reshape(space.shape))
+    estimate = _corrected(along, contents.reshape(space.shape))
     twice = [k @ k for k in along]
     noise = variance.reshape(space.shape)
     spread = (
@@ -124,7 +124,7 @@ def smooth(
         - 4 * _apply([k * kk for k, kk in zip(along, twice, strict=True)], noise)
         + _apply([kk**2 for kk in twice], noise)
     )
-    return found.ravel() * (contents.sum() / found.sum()), spread.ravel()
+    return estimate.ravel() * (contents.sum() / estimate.sum()), spread.ravel()
 
 
 def bandwidths(contents: Floats, variance: Floats, space: AnalysisSpace) -> tuple[float, float]:
@@ -149,9 +149,9 @@ def bandwidths(contents: Floats, variance: Floats, space: AnalysisSpace) -> tupl
 
     def loss(log_widths: Floats) -> float:
         along = _kernels(space.shape, np.exp(log_widths))
-        found = _left_out(along, values, np.minimum(weight, values))[filled]
+        predicted = _left_out(along, values, np.minimum(weight, values))[filled]
         total = _corrected(along, values).sum()
-        return -float(share @ np.log(np.maximum(found / total, np.finfo(float).tiny)))
+        return -float(share @ np.log(np.maximum(predicted / total, np.finfo(float).tiny)))
 
     start = np.zeros((3, 2))
     start[[1, 2], [0, 1]] = 1.0
@@ -251,12 +251,12 @@ def _spread(n: int, width: float) -> Floats:
     distance = np.arange(-(2 * images + 1) * n, (2 * images + 1) * n + 1)
     moved = scipy.special.ive(np.abs(distance), width**2)
     to, start = np.arange(n)[:, np.newaxis], np.arange(n)
-    found = np.zeros((n, n))
+    shares = np.zeros((n, n))
     for image in range(-images, images + 1):
         # Every second image is turned around.
         place = image * n + (start if image % 2 == 0 else n - 1 - start)
-        found += moved[to - place - distance[0]]
-    return np.asarray(found / found.sum(axis=0))
+        shares += moved[to - place - distance[0]]
+    return np.asarray(shares / shares.sum(axis=0))
 
 
 # Least and largest width of a kernel, in bins. The least moves half a percent of a bin's events.

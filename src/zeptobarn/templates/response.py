@@ -146,17 +146,19 @@ def compute_response(
         Recoils at the upper end of the energy range are still accepted, or see `check_light`.
     """
     check_light(study)
-    found = study.detectors[detector]
+    the_detector = study.detectors[detector]
     edges = energy_edges(
-        found.apparatus.response_cutoff_keV[recoil],
-        found.apparatus.response_max_keV[recoil],
+        the_detector.apparatus.response_cutoff_keV[recoil],
+        the_detector.apparatus.response_max_keV[recoil],
         study.energy_bin_width_log,
     )
     apparatus, nuisances = apparatus_at(study, detector, study.anchors(detector, recoil)[anchor])
     if study.response_method == "quadrature":
         from zeptobarn.physics import quadrature
 
-        probability = quadrature.response(apparatus, recoil, found.space, edges, nuisances, threads)
+        probability = quadrature.response(
+            apparatus, recoil, the_detector.space, edges, nuisances, threads
+        )
         probability[probability < _NEGLIGIBLE] = 0.0
         variance = np.zeros_like(probability)
     else:
@@ -165,7 +167,7 @@ def compute_response(
         probability, variance, _ = histogram(
             apparatus,
             recoil,
-            found.space,
+            the_detector.space,
             edges,
             study.events_per_energy_bin,
             [stream(study.seed, "response", detector, recoil, i) for i in range(len(edges) - 1)],

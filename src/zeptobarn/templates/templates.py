@@ -71,12 +71,12 @@ def build(
     widths
         Of the kernel, if the study asks for one, see `smoothed`.
     """
-    found = study.detectors[detector]
+    the_detector = study.detectors[detector]
     if spectrum is None:
-        return _from_formula(study, found, found.source(source))
+        return _from_formula(study, the_detector, the_detector.source(source))
     anchors = study.anchors(detector, study.recoil(detector, source))
     template = fold(spectrum, responses, anchors, events_per_rate(study, detector, source))
-    return smoothed(template, found.space, widths) if study.smoothed else template
+    return smoothed(template, the_detector.space, widths) if study.smoothed else template
 
 
 def smoothed(template: Template, space: AnalysisSpace, widths: Widths | None = None) -> Template:
@@ -89,7 +89,7 @@ def smoothed(template: Template, space: AnalysisSpace, widths: Widths | None = N
     """
     from zeptobarn.templates.density import smooth
 
-    found = [
+    estimates = [
         smooth(expected, variance, space, chosen)
         for expected, variance, chosen in zip(
             template.expected,
@@ -98,7 +98,7 @@ def smoothed(template: Template, space: AnalysisSpace, widths: Widths | None = N
             strict=True,
         )
     ]
-    return Template(template.shape_values, *map(np.array, zip(*found, strict=True)))
+    return Template(template.shape_values, *map(np.array, zip(*estimates, strict=True)))
 
 
 def kernel_widths(template: Template, space: AnalysisSpace) -> Widths:
@@ -218,9 +218,9 @@ def recoils_per_bin(spectrum: pd.DataFrame, edges_keV: NDArray[np.float64]) -> N
     other = np.clip(bins + np.sign(offset).astype(int), 0, len(total) - 1)
     distance = middle[other] - middle
     moved = total * np.where(distance != 0, offset / np.where(distance != 0, distance, 1.0), 0.0)
-    found = total - moved
-    np.add.at(found, other, moved)
-    return np.asarray(found)
+    recoils = total - moved
+    np.add.at(recoils, other, moved)
+    return np.asarray(recoils)
 
 
 # Parts of an energy bin that tell how a spectrum changes inside it.
@@ -229,10 +229,10 @@ _PARTS = 8
 
 def events_per_rate(study: Study, detector: str, source: str) -> float:
     """Exposure (kg day) times what multiplies a source's spectrum in this study."""
-    found = study.detectors[detector]
+    the_detector = study.detectors[detector]
     if study.signal(source):
-        return found.exposure_kg_day * study.reference_cross_section_cm2 / CROSS_SECTION_CM2
-    return found.exposure_kg_day * found.source(source).rate_multiplier
+        return the_detector.exposure_kg_day * study.reference_cross_section_cm2 / CROSS_SECTION_CM2
+    return the_detector.exposure_kg_day * the_detector.source(source).rate_multiplier
 
 
 def sample(
@@ -252,13 +252,18 @@ def sample(
     n_events
         Number of recoils simulated; when not given, the source's ``n_events`` of the detector file.
     """
-    found, recoil = study.detectors[detector], study.recoil(detector, source)
+    the_detector, recoil = study.detectors[detector], study.recoil(detector, source)
     if recoil is None:
         raise ValueError(f"{source}: no recoils, nothing to sample")
-    n = n_events or (found.signal if study.signal(source) else found.source(source)).n_events
-    bins = sample_bins(found.apparatus, recoil, found.space, spectrum, n, rng)
-    counts = np.bincount(bins[bins >= 0], minlength=int(np.prod(found.space.shape))).astype(float)
-    weight = rate_above_cutoff(found.apparatus, recoil, spectrum) / n
+    n = (
+        n_events
+        or (the_detector.signal if study.signal(source) else the_detector.source(source)).n_events
+    )
+    bins = sample_bins(the_detector.apparatus, recoil, the_detector.space, spectrum, n, rng)
+    counts = np.bincount(bins[bins >= 0], minlength=int(np.prod(the_detector.space.shape))).astype(
+        float
+    )
+    weight = rate_above_cutoff(the_detector.apparatus, recoil, spectrum) / n
     weight *= events_per_rate(study, detector, source)
     return Template(
         ({},),
@@ -334,14 +339,14 @@ def lint(study: Study, detector: str, source: str, template: Template) -> pd.Dat
         return pd.DataFrame(rows, columns=_LINT_COLUMNS)
     from zeptobarn.templates.density import holes
 
-    found = study.detectors[detector]
+    the_detector = study.detectors[detector]
     for values, expected, variance in zip(
         template.shape_values, template.expected, template.variance, strict=True
     ):
-        empty, share = holes(expected, variance, found.space)
+        empty, share = holes(expected, variance, the_detector.space)
         if not len(empty):
             continue
-        named = "; ".join(bin_name(found, number) for number in empty[:3])
+        named = "; ".join(bin_name(the_detector, number) for number in empty[:3])
         names = {"detector": detector, "source": source, "anchor": anchor_name(values)}
         rows.append({**names, "empty_bins": len(empty), "share_of_events": share, "bins": named})
     return pd.DataFrame(rows, columns=_LINT_COLUMNS)

@@ -221,8 +221,8 @@ def read_toys(
     events = read_chunks(events_path, config_slice=expected, columns=columns)
     truth = read_chunks(truth_path, config_slice=expected)
     tables = zip(parts, _split(events, parts), _split(truth, parts), strict=True)
-    for trials, *found in tables:
-        toys = Toys(*found)
+    for trials, *rows in tables:
+        toys = Toys(*rows)
         inside = toys.events["trial"].between(trials[0], trials[-1]).all()
         if not inside or not np.array_equal(toys.trials, trials):
             raise ResultError(
@@ -247,9 +247,9 @@ def read_datasets(
         read_toys(study, detector, Path(e), Path(t), study.truths[name], ["trial", "cs1", "cs2"])
         for (name, detector), e, t in zip(places, events, truth, strict=True)
     ]
-    for found in zip(*streams, strict=True):
+    for chunk in zip(*streams, strict=True):
         datasets: dict[str, dict[str, Toys]] = {name: {} for name in study.truths}
-        for (name, detector), toys in zip(places, found, strict=True):
+        for (name, detector), toys in zip(places, chunk, strict=True):
             datasets[name][detector] = toys
         yield datasets
 

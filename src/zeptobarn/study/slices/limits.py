@@ -49,13 +49,15 @@ def calibration_slice(
 
 def limits_slice(study: Study, target: str, interaction: str, mass_GeV: float) -> dict[str, Any]:
     """Give the configuration that a mass's limits depend on (not how many they are)."""
-    found: dict[str, Any] = {
+    configuration: dict[str, Any] = {
         "model": digest(model_slice(study, target, interaction, mass_GeV)),
         "datasets": study.datasets,
     }
     if study.critical_values == "toys":
-        found["calibration"] = digest(calibration_slice(study, target, interaction, mass_GeV))
-    return found
+        configuration["calibration"] = digest(
+            calibration_slice(study, target, interaction, mass_GeV)
+        )
+    return configuration
 
 
 def coverage_slice(study: Study, target: str, interaction: str, mass_GeV: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from zeptobarn.study.study import Study
 
 def response_slice(study: Study, detector: str, recoil: Recoil, anchor: str) -> dict[str, Any]:
     """Give the configuration that a response depends on."""
-    found: dict[str, Any] = {
+    configuration: dict[str, Any] = {
         "detector": _detector_slice(study.detectors[detector], recoil),
         "recoil": recoil,
         "shapes": {
@@ -24,12 +24,12 @@ def response_slice(study: Study, detector: str, recoil: Recoil, anchor: str) -> 
         "energy_bin_width_log": study.energy_bin_width_log,
     }
     if study.response_method == "simulation":
-        found |= {
+        configuration |= {
             "name": detector,
             "seed": study.seed,
             "events_per_energy_bin": study.events_per_energy_bin,
         }
-    return found
+    return configuration
 
 
 def space_slice(space: AnalysisSpace) -> dict[str, Any]:

@@ -12,18 +12,18 @@ from zeptobarn.support.tables import digest
 def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
     """Give the configuration that a template depends on."""
     recoil, name = study.recoil(detector, source), study.spectrum_name(detector, source)
-    found = study.detectors[detector]
+    the_detector = study.detectors[detector]
     kept: dict[str, Any] = {
-        "exposure_kg_day": found.exposure_kg_day,
+        "exposure_kg_day": the_detector.exposure_kg_day,
         "rate": study.reference_cross_section_cm2
         if study.signal(source)
-        else found.source(source).rate_multiplier,
+        else the_detector.source(source).rate_multiplier,
     }
     if recoil is None or name is None:
-        numbers = found.apparatus.by_name
+        numbers = the_detector.apparatus.by_name
         return kept | {
-            "formula": found.source(source).formula,
-            "space": space_slice(found.space),
+            "formula": the_detector.source(source).formula,
+            "space": space_slice(the_detector.space),
             "reach": {key: numbers[key] for key in reach.KEYS},
             "shapes": [
                 [shape.name, shape.parameter, shape.relative_width, shape.anchors]
