@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+import os
 import re
 import shutil
 import subprocess
+import time
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -378,3 +380,22 @@ def test_a_notebooks_backend_is_not_the_jobs(workflow, monkeypatch):
     done = workflow.run("results/figures/yields_xenon1t.png")
     assert done.returncode == 0, done.stderr
     assert (workflow.folder / "results/figures/yields_xenon1t.png").is_file()
+
+
+@GROUP
+def test_a_clock_set_back(finished, tmp_path):
+    """Results from tomorrow are neither made again nor taken for newer than what is made now."""
+    workflow = finished[0].copy_to(tmp_path)
+    tomorrow = time.time() + 86_400
+    results = [path for path in (tmp_path / "results").rglob("*") if path.is_file()]
+    for path in results:
+        os.utime(path, (tomorrow, tomorrow))
+    assert workflow.planned() == {}
+    first = (tmp_path / "results" / LIMITS / "1-20.parquet").read_bytes()
+    done = workflow.run(trials=40)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "results" / LIMITS / "1-20.parquet").read_bytes() == first
+    assert limits(tmp_path / "results")["trial"].nunique() == 40
+    summary = pd.read_csv(tmp_path / "results/summary/limits.csv")
+    assert (summary["n_trials"] == 40).all()
+    assert workflow.planned(trials=40) == {}
