@@ -29,13 +29,13 @@ class Reference:
         """Rates at the events and totals at values of leff: signal, free and fixed."""
         low = np.floor(leff - self.anchors[0]).astype(int).clip(0, len(self.anchors) - 2)
         weight = leff - self.anchors[low]
-        found = []
+        mixtures = []
         for table in (self.signal / self.scale, self.fixed):
             at_events, total = table[:, self.bins], table.sum(axis=1)
             mixed = at_events[low] * (1 - weight[:, np.newaxis])
             mixed += at_events[low + 1] * weight[:, np.newaxis]
-            found.append((mixed, total[low] * (1 - weight) + total[low + 1] * weight))
-        return found[0], (self.free[self.bins], self.free.sum()), found[1]
+            mixtures.append((mixed, total[low] * (1 - weight) + total[low + 1] * weight))
+        return mixtures[0], (self.free[self.bins], self.free.sum()), mixtures[1]
 
     def minus2lnl(self, signal_events, rate, leff):
         """−2 ln L at values of all three, which numpy broadcasts."""

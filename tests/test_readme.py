@@ -25,9 +25,9 @@ def commands(*programs):
     """Words of the command lines of some programs in order, without what is a comment."""
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     words = [shlex.split(line, comments=True) for line in lines]
-    found = [line for line in words if line and line[0] in programs]
-    assert {line[0] for line in found} == set(programs)
-    return found
+    chosen = [line for line in words if line and line[0] in programs]
+    assert {line[0] for line in chosen} == set(programs)
+    return chosen
 
 
 def zeptobarn(words):

@@ -55,8 +55,8 @@ def coherent(energy_keV, mass_GeV):
     """
     wr, nu = wimprates()
     km_s, mass = nu.km / nu.s, mass_GeV * nu.GeV / nu.c0**2
-    found = wr.sigma_erec(energy_keV * nu.keV, 1 * km_s, mass, nu.cm**2, "SI")
-    return found * nu.keV / nu.cm**2 * nucleon_factor(mass_GeV)
+    cross_section = wr.sigma_erec(energy_keV * nu.keV, 1 * km_s, mass, nu.cm**2, "SI")
+    return cross_section * nu.keV / nu.cm**2 * nucleon_factor(mass_GeV)
 
 
 def nucleon_factor(mass_GeV):

@@ -65,16 +65,16 @@ def explained(model, toys, interval="leff_nominal"):
 
 
 def test_a_limit_of_a_file(study, file, limits):
-    found = explain(study, file, 3)
+    explanation = explain(study, file, 3)
     row = limits[(limits["trial"] == 3) & (limits["interval"] == "profiled")].iloc[0]
-    assert found.status == "ok"
-    assert found.limit == row["limit_rate_multiplier"]
-    assert len(found.crossings) == 1
-    assert found.crossings[0] == pytest.approx(row["limit_rate_multiplier"], rel=1e-3)
-    assert found.numbers["limit"].endswith(f"{row['limit_cm2']:.4g} cm²")
-    assert found.numbers["critical value"] == "1.642"
-    assert "trial 3" in str(found)
-    assert explain(study, file, 3, "leff_low").limit > found.limit
+    assert explanation.status == "ok"
+    assert explanation.limit == row["limit_rate_multiplier"]
+    assert len(explanation.crossings) == 1
+    assert explanation.crossings[0] == pytest.approx(row["limit_rate_multiplier"], rel=1e-3)
+    assert explanation.numbers["limit"].endswith(f"{row['limit_cm2']:.4g} cm²")
+    assert explanation.numbers["critical value"] == "1.642"
+    assert "trial 3" in str(explanation)
+    assert explain(study, file, 3, "leff_low").limit > explanation.limit
 
 
 @pytest.mark.parametrize(
@@ -128,11 +128,11 @@ def nan(expected):
     ],
 )
 def test_injected_faults_are_labelled(model, toys, tmp_path, change, interval, status):
-    found = explained(change(model), toys, interval)
-    assert found.status == status
-    assert found.cause == Status[status].cause
-    assert np.isnan(found.limit)
-    draw_page(found, [tmp_path / "page.png"])
+    explanation = explained(change(model), toys, interval)
+    assert explanation.status == status
+    assert explanation.cause == Status[status].cause
+    assert np.isnan(explanation.limit)
+    draw_page(explanation, [tmp_path / "page.png"])
     assert (tmp_path / "page.png").stat().st_size > 20_000
 
 
@@ -143,9 +143,9 @@ def test_a_likelihood_that_cannot_converge(model, toys):
             toys.truth["parameter"] != "leff", np.inf
         )
     )
-    found = explained(model, Toys(toys.events, truth), "profiled")
-    assert found.status == "not_converged"
-    assert np.isnan(found.limit)
+    explanation = explained(model, Toys(toys.events, truth), "profiled")
+    assert explanation.status == "not_converged"
+    assert np.isnan(explanation.limit)
 
 
 def test_two_crossings(model, toys, study):
@@ -164,22 +164,22 @@ def test_two_crossings(model, toys, study):
         }
     )
     one = toys.truth[toys.truth["trial"] == 1].assign(constraint_centre=0.9)
-    found = explained(
+    explanation = explained(
         changed(model, model.signal, lambda expected: rows), Toys(events, one), "profiled"
     )
-    assert found.status == "multiple_crossings"
-    assert len(found.crossings) == 2
-    assert found.crossings[1] == pytest.approx(found.limit, rel=1e-2)
-    assert found.cause.startswith("The statistic crosses the critical value more than once")
+    assert explanation.status == "multiple_crossings"
+    assert len(explanation.crossings) == 2
+    assert explanation.crossings[1] == pytest.approx(explanation.limit, rel=1e-2)
+    assert explanation.cause.startswith("The statistic crosses the critical value more than once")
 
 
 def test_an_event_outside_every_template(model, toys):
     emptied = model
     for source in model.templates["xenon1t"]:
         emptied = changed(emptied, source, lambda e: np.where(np.arange(e.shape[1]) < 300, e, 0.0))
-    found = explained(emptied, toys)
-    assert found.status == "zero_density_event"
-    assert "xenon1t cS1" in found.numbers["events without density"]
+    explanation = explained(emptied, toys)
+    assert explanation.status == "zero_density_event"
+    assert "xenon1t cS1" in explanation.numbers["events without density"]
 
 
 def test_a_trial_of_the_failure_study(study, small_templates):
@@ -191,13 +191,15 @@ def test_a_trial_of_the_failure_study(study, small_templates):
     path = study.results / "bound.parquet"
     write_trials(study, "xenon1t", "bound", table, path)
     failed = table[(table["status"] == "no_crossing") & (table["bound"] == 10)]
-    found = explain(study, path, int(failed["trial"].iloc[0]))
-    assert found.status == "no_crossing"
-    assert found.bracket[1] == 10
-    assert found.statistic[found.signals < 10].max() < found.critical[0]
+    explanation = explain(study, path, int(failed["trial"].iloc[0]))
+    assert explanation.status == "no_crossing"
+    assert explanation.bracket[1] == 10
+    assert explanation.statistic[explanation.signals < 10].max() < explanation.critical[0]
     ours = table[(table["trial"] == failed["trial"].iloc[0]) & (table["finder"] == "robust")]
-    assert found.crossings[0] == pytest.approx(ours["limit_rate_multiplier"].iloc[0], rel=1e-2)
-    assert found.numbers["zeptobarn's limit"].endswith("ok")
+    assert explanation.crossings[0] == pytest.approx(
+        ours["limit_rate_multiplier"].iloc[0], rel=1e-2
+    )
+    assert explanation.numbers["zeptobarn's limit"].endswith("ok")
 
 
 def test_the_command(study, file, tmp_path, capsys, monkeypatch):

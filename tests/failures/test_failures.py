@@ -135,9 +135,9 @@ def test_raising_the_bound_removes_no_crossing_alone(tables, summary):
 def test_confidence_levels_of_one_half_and_below(tables, summary):
     conventional, robust = by_finder(tables["confidence_level"])
     half = conventional[(conventional["confidence_level"] == 0.5)]
-    found = half[half["filled_bins"] > 0]
-    assert (found["status"] == "ok").all()
-    assert found["limit_rate_multiplier"].equals(found["best_fit_rate_multiplier"])
+    filled = half[half["filled_bins"] > 0]
+    assert (filled["status"] == "ok").all()
+    assert filled["limit_rate_multiplier"].equals(filled["best_fit_rate_multiplier"])
     below = robust[(robust["confidence_level"] <= 0.5) & (robust["filled_bins"] > 0)]
     assert (below["status"] == "critical_value_zero").all()
     mirrored = [
@@ -153,11 +153,13 @@ def test_confidence_levels_of_one_half_and_below(tables, summary):
 
 def test_the_original_bound_leaves_a_window_of_levels(tables, summary):
     """Its edges are predicted from the statistic at the bound, without a scan."""
-    found = counts.answers(summary)
-    assert set(found["bound"]) == {10, 1e5}
-    error = np.sqrt(found["predicted_share"] * (1 - found["predicted_share"]) / found["n_trials"])
-    assert (abs(found["share"] - found["predicted_share"]) < 4 * error + 0.01).all()
-    rows = found[(found["mass_GeV"] == 7) & (found["bound"] == 10)]
+    answers = counts.answers(summary)
+    assert set(answers["bound"]) == {10, 1e5}
+    error = np.sqrt(
+        answers["predicted_share"] * (1 - answers["predicted_share"]) / answers["n_trials"]
+    )
+    assert (abs(answers["share"] - answers["predicted_share"]) < 4 * error + 0.01).all()
+    rows = answers[(answers["mass_GeV"] == 7) & (answers["bound"] == 10)]
     low, high = counts.window(*rows[["confidence_level", "share"]].to_numpy().T)
     predicted = counts.window(*rows[["confidence_level", "predicted_share"]].to_numpy().T)
     assert (low, high) == pytest.approx(predicted, abs=0.04)
@@ -167,7 +169,7 @@ def test_the_original_bound_leaves_a_window_of_levels(tables, summary):
     assert shares[[0.51, 0.55, 0.6]].min() > 0.8
     assert shares[[0.05, 0.9, 0.95]].max() < 0.05
     # At the usual bound only empty templates fail, at every level alike.
-    assert found[found["bound"] == 1e5].groupby("mass_GeV")["share"].nunique().eq(1).all()
+    assert answers[answers["bound"] == 1e5].groupby("mass_GeV")["share"].nunique().eq(1).all()
     # The statistic at the bound of each trial decides at all levels.
     conventional, _ = by_finder(tables["confidence_level"])
     filled = conventional[conventional["filled_bins"] > 0]
@@ -254,9 +256,9 @@ def test_templates_by_quadrature_never_fail(tables, summary, study, inputs):
     toys = throw(study, DETECTOR, inputs[0], range(1, study.trials + 1))
     for shapes, interval in (("none", "leff_nominal"), ("leff", "profiled")):
         rows = precise[(precise["mass_GeV"] == 10) & (precise["shape_parameters"] == shapes)]
-        found = rows.groupby("dataset")["limit_rate_multiplier"].first()
+        limits = rows.groupby("dataset")["limit_rate_multiplier"].first()
         expected = model.interval_limits(toys, interval)["limit_rate_multiplier"]
-        np.testing.assert_allclose(found, expected, rtol=1e-9)
+        np.testing.assert_allclose(limits, expected, rtol=1e-9)
     rows = summary[(summary["scan"] == "n_events") & (summary["finder"] == "precise")]
     assert (rows["n_failed"] == 0).all()
     assert (rows[["n_spurious", "n_different"]] == 0).all(axis=None)
@@ -294,8 +296,8 @@ def test_a_trial_can_be_rebuilt(study, inputs, tables):
         assert model.signal_events == pytest.approx(row["expected_events"], rel=1e-9, abs=0)
         problem = model.problem(setting.interval)
         signal = row["limit_rate_multiplier"] * model.signal_events
-        _, found = fits_at(problem, model.data(toys), np.array([signal]))
-        assert found[0, 0, 0] == pytest.approx(row["critical_value"], rel=1e-3)
+        _, fits = fits_at(problem, model.data(toys), np.array([signal]))
+        assert fits[0, 0, 0] == pytest.approx(row["critical_value"], rel=1e-3)
 
 
 def test_a_study_without_shapes_has_five_scans(study):

@@ -53,8 +53,8 @@ def words_of(artist):
 
 def line_of(axis, label):
     """The only line of a label, as x and y."""
-    (found,) = [line for line in axis.lines if line.get_label() == label]
-    return np.asarray(found.get_data(), dtype=float)
+    (only,) = [line for line in axis.lines if line.get_label() == label]
+    return np.asarray(only.get_data(), dtype=float)
 
 
 def look_of(axis, **look):

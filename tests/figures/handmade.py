@@ -106,14 +106,14 @@ def template(space, events, cs1, log_cs2):
 def templates(study, detector, signal="wimp_SI_50GeV"):
     """Every background of a detector and a signal: electronic recoils above nuclear ones."""
     space, sources = study.detectors[detector].space, study.detectors[detector].sources
-    found = {
+    backgrounds = {
         source.name: template(
             space, 1000.0 if source.recoil == "er" else 2.0 + k, 20 + 3 * k,
             3.6 if source.recoil == "er" else 3.1,
         )
         for k, source in enumerate(sources)
     }  # fmt: skip
-    return found | {signal: template(space, 12.0, 15, 3.1)}
+    return backgrounds | {signal: template(space, 12.0, 15, 3.1)}
 
 
 def dataset():

@@ -25,5 +25,7 @@ def test_every_picture_has_a_baseline(drawn_by_name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_figure_looks_like_its_baseline(tmp_path, drawn_by_name, name):
     draw(drawn_by_name[name], tmp_path / f"{name}.png")
-    found = compare_images(str(FOLDER / f"{name}.png"), str(tmp_path / f"{name}.png"), TOLERANCE)
-    assert found is None, found
+    difference = compare_images(
+        str(FOLDER / f"{name}.png"), str(tmp_path / f"{name}.png"), TOLERANCE
+    )
+    assert difference is None, difference

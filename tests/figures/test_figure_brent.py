@@ -58,12 +58,12 @@ def test_each_trial_shows_its_bracket_and_what_was_evaluated():
 @pytest.mark.xdist_group("failure_figures")
 def test_examples_of_brent(failure_trials):
     rows = failure_trials("bound")
-    found = examples(rows)
-    assert set(found) == {"ok", "no_crossing", "empty_template"}
+    chosen = examples(rows)
+    assert set(chosen) == {"ok", "no_crossing", "empty_template"}
     trials = rows[rows["finder"] == "conventional"].set_index("trial")
-    for status, trial in found.items():
+    for status, trial in chosen.items():
         assert trials["status"][trial] == status
-    same = trials.loc[[found["ok"], found["no_crossing"]]]
+    same = trials.loc[[chosen["ok"], chosen["no_crossing"]]]
     assert same["draw"].nunique() == same["mass_GeV"].nunique() == 1
     assert same["bound"].is_monotonic_decreasing
     assert examples(rows[rows["status"] == "ok"]).keys() == {"ok"}

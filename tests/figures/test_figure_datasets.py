@@ -75,8 +75,8 @@ def test_files_are_the_same_twice(tmp_path, shown):
 def test_events_lie_over_the_backgrounds(shown):
     study, _, _, templates, dataset, signals = shown
     figure = draw_and_keep(lambda files: figures.draw(*shown, files))
-    found, space = study.detectors["lz"], study.detectors["lz"].space
-    background = sum(templates[source.name].nominal for source in found.sources)
+    detector, space = study.detectors["lz"], study.detectors["lz"].space
+    background = sum(templates[source.name].nominal for source in detector.sources)
     upper, lower = figure.subfigs
     for axis, (multiplier, events) in zip(upper.axes, signals.items(), strict=True):
         (mesh,) = [each for each in axis.collections if isinstance(each, QuadMesh)]
@@ -109,9 +109,11 @@ def test_events_lie_over_the_backgrounds(shown):
 
 def test_signal_has_the_colour_of_the_detector_file(shown):
     study, *rest = shown
-    found = study.detectors["lz"]
-    assert found.signal.colour == "#D55E00"
-    changed = dataclasses.replace(found, signal=dataclasses.replace(found.signal, colour="#123456"))
+    detector = study.detectors["lz"]
+    assert detector.signal.colour == "#D55E00"
+    changed = dataclasses.replace(
+        detector, signal=dataclasses.replace(detector.signal, colour="#123456")
+    )
     study = dataclasses.replace(study, detectors={"lz": changed})
     figure = draw_and_keep(lambda files: figures.draw(study, *rest, files))
     axis = figure.subfigs[0].axes[-1]

@@ -16,7 +16,7 @@ from zeptobarn.summary.summary import summarise
 
 
 @pytest.fixture(scope="module")
-def found(small_study, models, limits, toys):
+def pulls_and_fits(small_study, models, limits, toys):
     """Pulls and fits of the small study at 50 GeV/c²."""
     interval = fullest_interval(small_study)
     rows = limits[limits["mass_GeV"] == 50]
@@ -116,8 +116,8 @@ def test_limits_say_what_they_are(small_study, limits):
 
 
 @pytest.mark.parametrize("some", [True, False])
-def test_files_of_pulls_are_the_same_twice(tmp_path, small_study, found, some):
-    interval, shown, fits = found
+def test_files_of_pulls_are_the_same_twice(tmp_path, small_study, pulls_and_fits, some):
+    interval, shown, fits = pulls_and_fits
     shown, fits = (shown, fits) if some else (shown.iloc[:, :0], {})
     draw_twice(
         tmp_path,
@@ -125,8 +125,8 @@ def test_files_of_pulls_are_the_same_twice(tmp_path, small_study, found, some):
     )
 
 
-def test_pulls_and_fits_of_every_nuisance(small_study, found):
-    interval, shown, fits = found
+def test_pulls_and_fits_of_every_nuisance(small_study, pulls_and_fits):
+    interval, shown, fits = pulls_and_fits
     figure = draw_and_keep(
         lambda files: figures.draw_pulls(small_study, "lz", interval, shown, fits, 50, files)
     )

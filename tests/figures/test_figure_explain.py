@@ -14,7 +14,7 @@ SIGNALS = np.geomspace(0.1, 1000, 200)
 
 
 @pytest.fixture
-def found():
+def explanation():
     return Explanation(
         title="LZ, 50 GeV/c²: upper limit (q̃)", status="ok", message="", cause="It rained. " * 20,
         cure="An umbrella.", numbers={"events": "43", "many": "word " * 30}, signals=SIGNALS,
@@ -23,19 +23,19 @@ def found():
     )  # fmt: skip
 
 
-def test_files_are_the_same_twice(tmp_path, found):
-    draw_twice(tmp_path, lambda files: draw_page(found, files))
+def test_files_are_the_same_twice(tmp_path, explanation):
+    draw_twice(tmp_path, lambda files: draw_page(explanation, files))
 
 
-def test_the_curve_is_that_of_the_trial(found):
-    axis = draw_and_keep(lambda files: draw_page(found, files)).axes[0]
-    np.testing.assert_array_equal(line_of(axis, "statistic"), [SIGNALS, found.statistic])
-    np.testing.assert_array_equal(line_of(axis, "critical value"), [SIGNALS, found.critical])
+def test_the_curve_is_that_of_the_trial(explanation):
+    axis = draw_and_keep(lambda files: draw_page(explanation, files)).axes[0]
+    np.testing.assert_array_equal(line_of(axis, "statistic"), [SIGNALS, explanation.statistic])
+    np.testing.assert_array_equal(line_of(axis, "critical value"), [SIGNALS, explanation.critical])
     assert line_of(axis, "best fit")[0].tolist() == [0.7, 0.7]
     assert line_of(axis, "limit")[0].tolist() == [14, 14]
     assert line_of(axis, "bracket")[0].tolist() == [2, 500]
     crossings = np.concatenate([line.get_xydata() for line in look_of(axis, marker="o")])
-    expected = [[at, np.interp(at, SIGNALS, found.critical)] for at in found.crossings]
+    expected = [[at, np.interp(at, SIGNALS, explanation.critical)] for at in explanation.crossings]
     np.testing.assert_array_equal(crossings, expected)
     assert axis.get_xlabel() == "rate multiplier"
     assert axis.get_ylabel() == r"$\tilde{t}(\mu)$"
@@ -44,8 +44,8 @@ def test_the_curve_is_that_of_the_trial(found):
     assert words_of(axis.get_legend()) == names
 
 
-def test_the_page_holds_the_words(found):
-    figure = draw_and_keep(lambda files: draw_page(found, files))
+def test_the_page_holds_the_words(explanation):
+    figure = draw_and_keep(lambda files: draw_page(explanation, files))
     assert figure.get_suptitle() == r"LZ, 50 GeV/c²: upper limit ($\tilde{q}$)"
     words = words_of(figure.axes[1])
     assert f"events 43 many {' '.join(['word'] * 30)} Cause {'It rained. ' * 20}Cure" in words
@@ -59,9 +59,9 @@ def test_the_page_holds_the_words(found):
     assert heights == sorted(heights, reverse=True)
 
 
-def test_a_trial_without_a_limit_shows_none(found):
+def test_a_trial_without_a_limit_shows_none(explanation):
     bare = dataclasses.replace(
-        found, limit=np.nan, best_fit=0.0, crossings=(), bracket=(np.nan, np.nan),
+        explanation, limit=np.nan, best_fit=0.0, crossings=(), bracket=(np.nan, np.nan),
         statistic=np.full(200, np.nan),
     )  # fmt: skip
     axis = draw_and_keep(lambda files: draw_page(bare, files)).axes[0]

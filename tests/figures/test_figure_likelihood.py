@@ -32,26 +32,26 @@ def test_files_are_the_same_twice(tmp_path, study):
 def test_the_map_and_its_slices_are_drawn(study):
     figure = draw_and_keep(lambda files: figures.draw(study, "lz", MAPS, files))
     (*maps, slices, others), bar = figure.axes[:4], figure.axes[4]
-    for axis, found in zip(maps, MAPS, strict=True):
+    for axis, expected in zip(maps, MAPS, strict=True):
         mesh = axis.collections[0]
-        np.testing.assert_array_equal(np.reshape(mesh.get_array(), (41, 50)), found.statistic)
+        np.testing.assert_array_equal(np.reshape(mesh.get_array(), (41, 50)), expected.statistic)
         corners = mesh.get_coordinates()
-        np.testing.assert_array_equal(corners[0, :, 0], found.rate_multiplier)
-        np.testing.assert_array_equal(corners[:, 0, 1], found.values)
+        np.testing.assert_array_equal(corners[0, :, 0], expected.rate_multiplier)
+        np.testing.assert_array_equal(corners[:, 0, 1], expected.values)
         (best,) = look_of(axis, marker="D")
         np.testing.assert_array_equal(best.get_data(), [[3.0], [0.4]])
         np.testing.assert_array_equal(
-            line_of(axis, "best at this signal"), [found.rate_multiplier, found.best_values]
+            line_of(axis, "best at this signal"), [expected.rate_multiplier, expected.best_values]
         )
-        assert axis.get_title() == f"{found.mass_GeV:g} GeV/c²"
-    for axis, found in zip((slices, others), MAPS, strict=True):
+        assert axis.get_title() == f"{expected.mass_GeV:g} GeV/c²"
+    for axis, expected in zip((slices, others), MAPS, strict=True):
         for at, words in ((0, "−2σ"), (20, "0"), (40, "+2σ")):
             np.testing.assert_array_equal(
                 line_of(axis, rf"$L_\mathrm{{eff}}$ = {words}"),
-                [found.rate_multiplier, found.conditional[at]],
+                [expected.rate_multiplier, expected.conditional[at]],
             )
         np.testing.assert_array_equal(
-            line_of(axis, "profiled"), [found.rate_multiplier, found.profiled]
+            line_of(axis, "profiled"), [expected.rate_multiplier, expected.profiled]
         )
         assert axis.get_xlabel() == "rate multiplier (1: $10^{-45}$ cm²)"
     assert maps[0].get_ylabel() == r"$L_\mathrm{eff}$ [σ]"
@@ -67,11 +67,11 @@ def test_the_map_and_its_slices_are_drawn(study):
 def test_a_study_without_shapes_has_no_map(models, toys):
     dataset = one_trial({"lz": toys}, 1)
     bare = nominal_model(models[0])
-    found = likelihood_map(bare, dataset)
-    figure = draw_and_keep(lambda files: figures.draw(bare.study, "lz", [found], files))
+    unshaped = likelihood_map(bare, dataset)
+    figure = draw_and_keep(lambda files: figures.draw(bare.study, "lz", [unshaped], files))
     (axis,) = figure.axes
     np.testing.assert_array_equal(
-        line_of(axis, "profiled"), [found.rate_multiplier, found.profiled]
+        line_of(axis, "profiled"), [unshaped.rate_multiplier, unshaped.profiled]
     )
     assert not axis.collections
     shaped = likelihood_map(models[2], dataset)

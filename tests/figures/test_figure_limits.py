@@ -186,11 +186,11 @@ def test_limits_mark_masses_and_show_the_asymptotic_median(study, asymptotic, su
     def lines(study):
         return [line for axis in drawn(study, summary, together).axes for line in axis.lines]
 
-    found = lines(study)
-    marks = [line for line in found if line.get_marker() == "o"]
+    every_line = lines(study)
+    marks = [line for line in every_line if line.get_marker() == "o"]
     assert len(marks) == (len(study.detectors) if together else len(study.intervals))
     assert {tuple(line.get_xdata()) for line in marks} == {(10.0,)}
-    thin = [line for line in found if line.get_linewidth() == 0.7]
+    thin = [line for line in every_line if line.get_linewidth() == 0.7]
     assert len(thin) == len(marks)
     for line, name in zip(thin, study.detectors, strict=False):
         name, interval = (name, study.intervals[-1]) if together else ("lz", study.intervals[0])
@@ -206,16 +206,16 @@ def test_limits_say_what_they_are(asymptotic, other_study, summary, published, t
     def words(study):
         return words_of(drawn(study, summary, together, published, "xenon1t"))
 
-    found = words(asymptotic)
+    said = words(asymptotic)
     halo = HALOS[asymptotic.halo].v0_km_s
-    assert r"upper limit ($\tilde{q}$), nominal 90 % CL, asymptotic" in found
-    assert f"$v_0$ = {halo} km/s" in found
-    assert r"XENON1T 2017: limit, $\tilde{q}$ asymptotic, $v_0$ = 220 km/s" in found
-    found = words(other_study)
-    assert "90 % CL, calibrated with toys; $v_0$ = 220 km/s" in found
-    assert "nominal" not in found
-    assert r"CLs upper limit ($\tilde{q}$), $L_\mathrm{eff}$ at +1σ" in found
-    assert r"unified interval ($\tilde{t}$), g1 profiled" in found
+    assert r"upper limit ($\tilde{q}$), nominal 90 % CL, asymptotic" in said
+    assert f"$v_0$ = {halo} km/s" in said
+    assert r"XENON1T 2017: limit, $\tilde{q}$ asymptotic, $v_0$ = 220 km/s" in said
+    said = words(other_study)
+    assert "90 % CL, calibrated with toys; $v_0$ = 220 km/s" in said
+    assert "nominal" not in said
+    assert r"CLs upper limit ($\tilde{q}$), $L_\mathrm{eff}$ at +1σ" in said
+    assert r"unified interval ($\tilde{t}$), g1 profiled" in said
 
 
 @pytest.mark.parametrize("excluded", [0, 1])
@@ -227,8 +227,8 @@ def test_a_band_that_ends_at_the_smallest_signal_says_so(study, summary, exclude
     assert ("all signals excluded" in texts) is bool(excluded)
     if excluded:
         rows = rows_of(summary, "lz", study.intervals[0])
-        found = line_of(axis, "all signals excluded")
-        np.testing.assert_array_equal(found, [rows["mass_GeV"], rows["minus2sigma_cm2"]])
+        edge = line_of(axis, "all signals excluded")
+        np.testing.assert_array_equal(edge, [rows["mass_GeV"], rows["minus2sigma_cm2"]])
 
 
 @BOTH

@@ -11,8 +11,8 @@ from zeptobarn.summary.medians import read_off, two_ways
 
 
 def test_files_are_the_same_twice(tmp_path, study):
-    found = handmade.two_ways()
-    draw_twice(tmp_path, lambda files: figures.draw(study, "lz", 50, *found, files))
+    curves_and_limits = handmade.two_ways()
+    draw_twice(tmp_path, lambda files: figures.draw(study, "lz", 50, *curves_and_limits, files))
 
 
 def test_p_values_and_what_is_read_off(study):

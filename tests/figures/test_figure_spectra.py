@@ -95,9 +95,9 @@ def test_rate_above_an_energy(small_study):
     middle = np.sqrt(fine[1:] * fine[:-1])
     rate = np.interp(middle, table["recoil_energy_keV"], table["rate_per_kg_day_keV"])
     sums = [(rate * np.diff(fine))[middle > energy].sum() * 365250 for energy in energies]
-    found = figures.rate_above(table, energies)
-    assert found == pytest.approx(sums, rel=2e-3)
-    assert found[3] == 0
+    signal_above = figures.rate_above(table, energies)
+    assert signal_above == pytest.approx(sums, rel=2e-3)
+    assert signal_above[3] == 0
     flat = spectrum(small_study, "er_lz")
     above = figures.rate_above(flat, np.array([0.0, 10.0]))
     assert above == pytest.approx(4.04e-5 * 365250 * np.array([30, 20]))

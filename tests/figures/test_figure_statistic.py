@@ -28,15 +28,15 @@ def test_files_are_the_same_twice(tmp_path, study):
 def test_curves_are_drawn_against_the_cross_section(study):
     figure = draw_and_keep(lambda files: figures.draw(study, "lz", CURVES, 2983, files))
     axis = figure.axes[0]
-    for found in CURVES:
-        x, rising = 1e-45 * found.rate_multiplier, found.rate_multiplier >= found.best_fit
-        label = f"{found.mass_GeV:g} GeV/c²"
-        np.testing.assert_array_equal(line_of(axis, label), [x[rising], found.statistic[rising]])
+    for expected in CURVES:
+        x, rising = 1e-45 * expected.rate_multiplier, expected.rate_multiplier >= expected.best_fit
+        label = f"{expected.mass_GeV:g} GeV/c²"
+        np.testing.assert_array_equal(line_of(axis, label), [x[rising], expected.statistic[rising]])
         (line,) = look_of(axis, label=label)
         falling, *_ = look_of(axis, color=line.get_color(), linestyle=":")
-        np.testing.assert_array_equal(falling.get_data(), [x[~rising], found.statistic[~rising]])
+        np.testing.assert_array_equal(falling.get_data(), [x[~rising], expected.statistic[~rising]])
         ends = [each.get_xdata()[0] for each in look_of(axis, color=line.get_color(), marker="o")]
-        assert ends == pytest.approx([1e-45 * end for end in (4.0, found.low) if end > 0], abs=0)
+        assert ends == pytest.approx([1e-45 * end for end in (4.0, expected.low) if end > 0], abs=0)
     (best,) = look_of(axis, marker="D")
     np.testing.assert_array_equal(best.get_data(), [[2e-45], [0]])
     (critical,) = look_of(axis, linewidth=0.7)
@@ -54,10 +54,10 @@ def test_thresholds_are_those_of_the_confidence_level(study):
     study = dataclasses.replace(study, confidence_level=0.95)
     figure = draw_and_keep(lambda files: figures.draw(study, "lz", CURVES, 2983, files))
     for sides, level, line in (("one-sided", 0.95, "--"), ("two-sided", 0.975, ":")):
-        (found,) = [e for e in figure.axes[0].lines if sides in e.get_label()]
-        assert found.get_ydata() == pytest.approx([norm.ppf(level) ** 2] * 2)
-        assert found.get_linestyle() == line
-        assert found.get_label().startswith("95 %, asymptotic")
+        (threshold,) = [e for e in figure.axes[0].lines if sides in e.get_label()]
+        assert threshold.get_ydata() == pytest.approx([norm.ppf(level) ** 2] * 2)
+        assert threshold.get_linestyle() == line
+        assert threshold.get_label().startswith("95 %, asymptotic")
     words = words_of(figure.legends[0])
     assert "end of the interval best fit critical value" in words
     upper = dataclasses.replace(study, intervals=study.intervals[:1])
@@ -67,11 +67,11 @@ def test_thresholds_are_those_of_the_confidence_level(study):
 
 def test_a_limit_lies_on_its_curve(small_study, models, toys):
     dataset = one_trial({"lz": toys}, 1)
-    found = [curve(model, dataset, small_study.intervals[-1]) for model in models[1:3]]
-    figure = draw_and_keep(lambda files: figures.draw(small_study, "lz", found, 2983, files))
+    curves = [curve(model, dataset, small_study.intervals[-1]) for model in models[1:3]]
+    figure = draw_and_keep(lambda files: figures.draw(small_study, "lz", curves, 2983, files))
     axis = figure.axes[0]
     marks = look_of(axis, marker="o")
-    for mark, each in zip(marks, found, strict=True):
+    for mark, each in zip(marks, curves, strict=True):
         assert mark.get_xdata() == pytest.approx([1e-45 * each.limit], abs=0)
         one_sided = norm.ppf(0.9) ** 2
         assert mark.get_ydata() == pytest.approx([one_sided], rel=0.01)

@@ -36,8 +36,8 @@ def test_every_template_is_drawn_relative_to_its_maximum(study, templates, datas
     figure = draw_and_keep(
         lambda files: figures.draw_templates(study, "lz", templates, dataset, files)
     )
-    found, space = study.detectors["lz"], study.detectors["lz"].space
-    labels = {source.name: source.label for source in found.sources}
+    detector, space = study.detectors["lz"], study.detectors["lz"].space
+    labels = {source.name: source.label for source in detector.sources}
     labels[SIGNAL] = "WIMP SI 50 GeV/c²"
     for axis, (name, template) in zip(figure.axes, templates.items(), strict=False):
         mesh, points = axis.collections
@@ -57,23 +57,23 @@ def test_every_template_is_drawn_relative_to_its_maximum(study, templates, datas
 
 def test_bands_and_events_are_those_of_the_sources(study, templates, dataset):
     figure = draw_and_keep(lambda files: figures.draw_bands(study, "lz", templates, dataset, files))
-    (axis,), found = figure.axes, study.detectors["lz"]
+    (axis,), detector = figure.axes, study.detectors["lz"]
     er, nr, *scattered = axis.collections
     # The nuclear recoils that reach the highest cS1 are the last of the sources.
     for shown, line, name, colour in zip(
         (er, nr), axis.lines, ("er", "cevns_dsnb"), (BLUE, RED), strict=True
     ):
-        centres, low, middle, high = figures.band(found.space, templates[name].nominal)
+        centres, low, middle, high = figures.band(detector.space, templates[name].nominal)
         np.testing.assert_array_equal(edges_of(shown), [centres, low, high])
         np.testing.assert_array_equal(line.get_data(), [centres, middle])
         assert line.get_color() == colour
-        label = {source.name: source.label for source in found.sources}[name]
+        label = {source.name: source.label for source in detector.sources}[name]
         kind = {"er": "ER"}.get(name, "NR")
         assert line.get_label() == f"{kind} band: {label}"
     for points, name in zip(scattered, ("er", "neutrons"), strict=True):
         events = dataset[dataset["source"] == name]
         np.testing.assert_array_equal(points.get_offsets(), events[["cs1", "cs2"]])
-        source = next(source for source in found.sources if source.name == name)
+        source = next(source for source in detector.sources if source.name == name)
         assert points.get_label() == f"{source.label} ({len(events)})"
         colour = BLACK if name == "er" else source.colour
         assert to_hex(points.get_facecolor()[0]) == colour.lower()
@@ -99,8 +99,8 @@ def test_axes_have_the_unit_of_the_detector(study, dataset):
 def test_a_band_holds_the_central_eighty_percent(study):
     """Of a normal density in log(cS2), which is 0.12 wide, at cS1 = 20."""
     space = study.detectors["lz"].space
-    found = figures.band(space, handmade.template(space, 7.0, 20, 3.5).nominal)
-    centres, *quantiles = found
+    band = figures.band(space, handmade.template(space, 7.0, 20, 3.5).nominal)
+    centres, *quantiles = band
     at = np.argmin(np.abs(centres - 20))
     middle = 3.5 + 0.004 * centres[at]
     expected = middle + 0.12 * np.array([-1.2816, 0, 1.2816])

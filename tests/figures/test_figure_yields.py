@@ -42,7 +42,7 @@ def test_yields_are_those_of_the_models(study, figure):
 
 def test_the_band_is_leff_one_sigma_up_and_down(study, figure):
     apparatus = study.detectors["xenon1t"].apparatus
-    (band,) = [found for axis in figure.axes for found in axis.collections]
+    (band,) = [collection for axis in figure.axes for collection in axis.collections]
     assert band.axes is figure.axes[0]
     assert band.get_label() == r"$L_\mathrm{eff}$ ±1σ"
     x, *ends = edges_of(band)

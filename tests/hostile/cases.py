@@ -183,9 +183,9 @@ def _damaged(case: tuple[Path, bytes | pa.Table], folder: Path, outcomes: Outcom
         pq.write_table(content, copy)
 
     def call() -> None:
-        found, metadata = read_parquet(copy)
+        damaged, metadata = read_parquet(copy)
         table, known = read_parquet(file)
-        if metadata != known or not found.equals(table):
+        if metadata != known or not damaged.equals(table):
             raise AssertionError("used silently")
 
     outcomes.add(f"{file}: {type(content).__name__}", call, file.name)

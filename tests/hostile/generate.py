@@ -41,9 +41,9 @@ def changed(document: Any) -> st.SearchStrategy[Any]:
 
     @st.composite
     def draw_one(draw: st.DrawFn) -> Any:
-        found = copy.deepcopy(document)
+        variant = copy.deepcopy(document)
         for _ in range(draw(st.integers(1, 2))):
-            places = list(_places(found))
+            places = list(_places(variant))
             holder, key = draw(st.sampled_from(places))
             match draw(st.sampled_from(("replace", "scale", "drop", "add", "repeat"))):
                 case "replace":
@@ -58,7 +58,7 @@ def changed(document: Any) -> st.SearchStrategy[Any]:
                 case _:
                     if isinstance(holder, list):
                         holder.append(copy.deepcopy(holder[key]))
-        return found
+        return variant
 
     return draw_one()
 
@@ -142,29 +142,29 @@ def damages(content: bytes) -> st.SearchStrategy[bytes]:
 
     @st.composite
     def draw_one(draw: st.DrawFn) -> bytes:
-        found = bytearray(content)
-        at = draw(st.integers(0, len(found) - 1))
-        end = min(len(found), at + draw(st.sampled_from((1, 4, 100, 10_000))))
+        damaged = bytearray(content)
+        at = draw(st.integers(0, len(damaged) - 1))
+        end = min(len(damaged), at + draw(st.sampled_from((1, 4, 100, 10_000))))
         match draw(
             st.sampled_from(("flip", "cut", "zero", "double", "swap", "head", "empty", "add"))
         ):
             case "flip":
-                found[at] ^= 1 << draw(st.integers(0, 7))
+                damaged[at] ^= 1 << draw(st.integers(0, 7))
             case "cut":
-                del found[at:]
+                del damaged[at:]
             case "zero":
-                found[at:end] = bytes(end - at)
+                damaged[at:end] = bytes(end - at)
             case "double":
-                found[at:at] = found[at:end]
+                damaged[at:at] = damaged[at:end]
             case "swap":
-                found[at:end] = found[at:end][::-1]
+                damaged[at:end] = damaged[at:end][::-1]
             case "head":
-                del found[:at]
+                del damaged[:at]
             case "empty":
-                found.clear()
+                damaged.clear()
             case _:
-                found += b"\0" * (1 + at % 7)
-        return bytes(found)
+                damaged += b"\0" * (1 + at % 7)
+        return bytes(damaged)
 
     return draw_one()
 

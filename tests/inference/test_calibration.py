@@ -28,9 +28,9 @@ UNIFIED = Interval("unified", {}, (), "unified")
 def test_alias_table():
     weights = np.random.default_rng(3).exponential(size=500) * (np.arange(500) % 3 > 0)
     share, other = alias_table(weights)
-    found = share.copy()
-    np.add.at(found, other, 1 - share)
-    np.testing.assert_allclose(found / 500, weights / weights.sum(), atol=1e-12)
+    total = share.copy()
+    np.add.at(total, other, 1 - share)
+    np.testing.assert_allclose(total / 500, weights / weights.sum(), atol=1e-12)
 
 
 @pytest.mark.parametrize("b", [0.5, 3.0])
@@ -177,8 +177,8 @@ def test_coverage_is_at_the_expected_events_asked_for(toy_study):
     problem = dataclasses.replace(counting_problem(2.0), signal_efficiency=0.5)
     table = {"asymptotic": np.array([[0.0, one_sided(0.9)]])}
     study = dataclasses.replace(toy_study, coverage=Coverage(1000, (), (0.7, 3.0)))
-    found = covered(study, problem, UNIFIED, table, ["coverage"])
-    np.testing.assert_allclose(found["signal"], [1.4, 6.0])
+    coverage = covered(study, problem, UNIFIED, table, ["coverage"])
+    np.testing.assert_allclose(coverage["signal"], [1.4, 6.0])
 
 
 @pytest.mark.parametrize("kind", ["upper", "unified"])
@@ -192,11 +192,11 @@ def test_coverage_of_calibrated_intervals(toy_study, kind):
         "toys": np.column_stack([signals, exact]),
         "asymptotic": np.array([[0.0, one_sided(0.9)], [100.0, one_sided(0.9)]]),
     }
-    found = covered(toy_study, problem, interval, tables, ["coverage", kind])
-    share = (found["n_covered"] / found["n_trials"]).to_numpy()
-    toys = (found["calibration"] == "toys").to_numpy()
+    coverage = covered(toy_study, problem, interval, tables, ["coverage", kind])
+    share = (coverage["n_covered"] / coverage["n_trials"]).to_numpy()
+    toys = (coverage["calibration"] == "toys").to_numpy()
     assert (share[toys] > 0.9 - 4 * 0.3 / np.sqrt(20_000)).all()
-    for row in found[toys].itertuples():
+    for row in coverage[toys].itertuples():
         k = np.arange(100)
         t = poisson_t(k, row.signal, 2.0)
         t = np.where(k - 2.0 > row.signal, 0.0, t) if kind == "upper" else t

@@ -70,10 +70,10 @@ def unified_tables():
 )
 def test_intervals_of_feldman_and_cousins(unified_tables, b, n, low, high):
     """PRD 57 (1998) 3873, and exact sums: not only at the signals where toys were thrown."""
-    ((found_low, found_high, status),) = limits_of(unified_tables[b], [n], b, two_sided=True)
+    ((low_end, high_end, status),) = limits_of(unified_tables[b], [n], b, two_sided=True)
     assert status == Status.ok
-    assert found_low == pytest.approx(low, abs=0.03)
-    assert found_high == pytest.approx(high, rel=0.03)
+    assert low_end == pytest.approx(low, abs=0.03)
+    assert high_end == pytest.approx(high, rel=0.03)
 
 
 @pytest.mark.parametrize("b", [1e-9, 0.36])
@@ -146,11 +146,11 @@ def test_between_nodes_statistics_are_as_good_as_fitted(profiled):
         return critical_values(ensemble, signals, level, False, False)
 
     # The weights come from nodes too: they may exchange two toys that are next to each other.
-    found, low, high = (values(fitted, level)[:, 0] for level in (0.9, 0.8997, 0.9003))
+    middle, low, high = (values(fitted, level)[:, 0] for level in (0.9, 0.8997, 0.9003))
     between = values(toys, 0.9)
     assert (low - TIES < between[:, 0]).all()
     assert (between[:, 0] < high + TIES).all()
-    assert np.median(np.abs(between[:, 0] - found)) < 0.01 * TIES
+    assert np.median(np.abs(between[:, 0] - middle)) < 0.01 * TIES
     np.testing.assert_allclose(between[:, 3], values(fitted, 0.9)[:, 3], rtol=1e-3)
 
 
@@ -226,9 +226,9 @@ def test_coverage_of_every_signal(b):
         table = np.column_stack([tabulated, values])[upper:]
         effective = table[(table[:, 0] >= 0.02) & (table[:, 0] <= 15), 4].min()
         assert effective > 20_000
-        found = limits_of(table, numbers, b, two_sided=not upper)
+        limits = limits_of(table, numbers, b, two_sided=not upper)
         # Of an upper limit, the lower end is NaN; beyond the last signal, both.
-        ends = [(0.0 if upper else low, high) for low, high, _ in found if not np.isnan(high)]
+        ends = [(0.0 if upper else low, high) for low, high, _ in limits if not np.isnan(high)]
         covered = coverage(ends, b, signals)
         error = 4 * np.sqrt(0.09 / effective)
         assert covered.min() > 0.9 - error
@@ -251,13 +251,13 @@ def test_coverage_of_every_signal(b):
 )
 def test_cls_is_the_ratio_of_p_values_at_every_limit(b, known):
     numbers = np.arange(0, 13)
-    found = limits_of(table_of(counting_problem(b), 5000, kind="cls"), numbers, b)
-    for n, (_, limit, status) in zip(numbers, found, strict=True):
+    limits = limits_of(table_of(counting_problem(b), 5000, kind="cls"), numbers, b)
+    for n, (_, limit, status) in zip(numbers, limits, strict=True):
         assert status == Status.ok
         ratio = stats.poisson.cdf(n, limit + b) / stats.poisson.cdf(n, b)
         assert 0.092 < ratio < 0.108
     for n, limit in known.items():
-        assert found[n][1] == pytest.approx(limit, rel=0.03)
+        assert limits[n][1] == pytest.approx(limit, rel=0.03)
 
 
 @pytest.mark.slow
@@ -277,21 +277,21 @@ def test_known_intervals_with_many_toys_and_a_coarse_grid(coarse_tables, b, n, l
     """Upper ends within 1 %, lower ends within 0.02, whatever the grid."""
     table = coarse_tables(b)
     assert table[table[:, 0] < 12, 4].min() > 20_000
-    ((found_low, found_high, _),) = limits_of(table, [n], b, two_sided=True)
-    assert found_low == pytest.approx(low, abs=0.02)
-    assert found_high == pytest.approx(high, rel=0.01)
+    ((low_end, high_end, _),) = limits_of(table, [n], b, two_sided=True)
+    assert low_end == pytest.approx(low, abs=0.02)
+    assert high_end == pytest.approx(high, rel=0.01)
 
 
 @pytest.fixture(scope="module")
 def coarse_tables():
     """Tables of toys thrown at a third of the signals, three times as many at each."""
-    found = {}
+    tables = {}
 
     def table(b):
-        if b not in found:
-            found[b] = table_of(
+        if b not in tables:
+            tables[b] = table_of(
                 counting_problem(b), 40_000, THROWN[[0, 2, 5, 8, 11, 14]], threads=2
             )
-        return found[b]
+        return tables[b]
 
     return table

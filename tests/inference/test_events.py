@@ -32,7 +32,7 @@ def test_every_form_of_the_same_events(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("events", "found"),
+    ("events", "given"),
     [
         (ROWS, r"an array of shape \(3, 2\)"),
         (ROWS.T, r"an array of shape \(2, 3\)"),
@@ -43,10 +43,10 @@ def test_every_form_of_the_same_events(tmp_path):
         (np.array([[(1.0, 2.0)]], dtype=[("cs1", float), ("cs2", float)]), r"an array of sh.*"),
     ],
 )
-def test_which_column_is_which_is_not_guessed(events, found):
+def test_which_column_is_which_is_not_guessed(events, given):
     """The other order would be another limit; the message holds the line to write."""
     line = r"pandas\.DataFrame\(\{'cs1': \.\.\., 'cs2': \.\.\.\}\)"
-    with pytest.raises(ConfigError, match=rf"^data: found {found}, whose columns .*{line}"):
+    with pytest.raises(ConfigError, match=rf"^data: found {given}, whose columns .*{line}"):
         sort(events)
 
 

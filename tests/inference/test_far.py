@@ -89,15 +89,15 @@ def throw(structure, first_bin, signal, n_toys, seed=2):
                 if at == d:
                     middle = (row + end) // 2 - structure.rows[d]
                     mean += (signal if rate == 0 else 1.0) * structure.density[here, middle]
-            found = np.repeat(np.arange(N_BINS), rng.poisson(mean))
-            rng.shuffle(found)
-            bins.append(first_bin[d] + found)
-            first[toy, d + 1] = first[toy, d] + len(found)
+            thrown = np.repeat(np.arange(N_BINS), rng.poisson(mean))
+            rng.shuffle(thrown)
+            bins.append(first_bin[d] + thrown)
+            first[toy, d + 1] = first[toy, d] + len(thrown)
     return np.concatenate(bins), first
 
 
 @kernel()
-def evaluations(structure, bins, first, exposure, centres, cells, thetas, found, counts):
+def evaluations(structure, bins, first, exposure, centres, cells, thetas, results, counts):
     room = make_room(structure, first)
     scratch = allocate(room.terms)
     gather(structure, room, bins, np.ones(len(bins)), first[0], exposure, centres)
@@ -107,20 +107,20 @@ def evaluations(structure, bins, first, exposure, centres, cells, thetas, found,
         value = evaluate(
             room.terms, cells[k], thetas[k], scratch.gradient, scratch.hessian, scratch.work
         )
-        found[k, 0] = value
-        found[k, 1 : 1 + size] = scratch.gradient
+        results[k, 0] = value
+        results[k, 1 : 1 + size] = scratch.gradient
         for p in range(size):
             for q in range(size):
-                found[k, 1 + size + p * size + q] = scratch.hessian[p, q]
+                results[k, 1 + size + p * size + q] = scratch.hessian[p, q]
 
 
 def evaluated(structure, bins, first, cells, thetas):
     size = thetas.shape[1]
-    found = np.empty((len(thetas), 1 + size + size * size))
+    results = np.empty((len(thetas), 1 + size + size * size))
     counts = np.empty((len(structure.rows) - 1, 3), dtype=np.int64)
     ones = np.ones(len(structure.rows) - 1)
-    evaluations(structure, bins, first, ones, np.ones(size), cells, thetas, found, counts)
-    return found, counts
+    evaluations(structure, bins, first, ones, np.ones(size), cells, thetas, results, counts)
+    return results, counts
 
 
 CASES = {
@@ -168,7 +168,7 @@ def test_statistics_at_any_signal(case, signal):
     centres = np.ones((n, size))
     centres[:, -len(structure.cells) :] = np.linspace(-3.2, 3.2, n)[:, np.newaxis]
     signals = np.array([0.0, 0.01, 1.0, 4.0, 15.0, 100.0, 1000.0])
-    found = []
+    t_values = []
     for which in (structure, one_by_one(structure)):
         best, table = np.empty(n), np.empty((n, len(signals), 1 + size))
         ones = np.ones((n, len(first[0]) - 1))
@@ -176,10 +176,10 @@ def test_statistics_at_any_signal(case, signal):
         statistics_at(
             which, bins, np.ones(len(bins)), first, ones, centres, signals, best, table, curves
         )
-        found.append(table[:, :, 0])
-    assert np.isfinite(found[1]).all()
+        t_values.append(table[:, :, 0])
+    assert np.isfinite(t_values[1]).all()
     # What a fit leaves to its last step differs by the step: see `zeptobarn.inference.fit`.
-    np.testing.assert_allclose(found[0], found[1], rtol=1e-7, atol=3 * ALLOWED)
+    np.testing.assert_allclose(t_values[0], t_values[1], rtol=1e-7, atol=3 * ALLOWED)
 
 
 def test_an_exposure_moves_the_reference():
@@ -187,7 +187,7 @@ def test_an_exposure_moves_the_reference():
     bins, first = throw(structure, first_bin, 2.0, 20)
     size, results = len(structure.constraints), []
     for which in (structure, one_by_one(structure)):
-        found = no_results((1, len(first)), size - 1)
+        intervals = no_results((1, len(first)), size - 1)
         set_intervals(
             which,
             bins,
@@ -199,9 +199,9 @@ def test_an_exposure_moves_the_reference():
             np.array([0, 1]),
             True,
             1e9,
-            found,
+            intervals,
         )
-        columns = found.low[0], found.limit[0], found.status[0], found.best_fit[0]
+        columns = intervals.low[0], intervals.limit[0], intervals.status[0], intervals.best_fit[0]
         results.append(np.column_stack(columns))
     assert results[0][:, 1].min() > 0
     np.testing.assert_allclose(results[0], results[1], rtol=2e-6, atol=1e-6)
@@ -219,7 +219,7 @@ def test_a_base_that_shapes_change_is_none():
 def test_densities_that_are_not_finite_leave_nothing_far():
     structure, first_bin = make_structure()
     structure.density[7, 0] = np.nan
-    found = spans(
+    reach = spans(
         structure.density, first_bin, structure.rows, structure.sources, structure.constraints
     )
-    assert found.base.tolist() == [-1]
+    assert reach.base.tolist() == [-1]

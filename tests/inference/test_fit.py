@@ -36,10 +36,10 @@ def rough_structure(rng, n_anchors, constrained):
     if rng.random() < 0.3:
         density[:, :, 0][rng.random((n_bins, n_anchors)) < 0.3] = 0.0
     anchors = np.sort(rng.uniform(-3, 3, n_anchors)) + 0.01 * np.arange(n_anchors)
-    found = unshaped(shaped_structure(density, anchors))
+    structure = unshaped(shaped_structure(density, anchors))
     kind = NORMAL if constrained else UNCONSTRAINED
     constraints = [[UNCONSTRAINED, 1.0], [kind, 0.3], [NORMAL, rng.uniform(0.5, 1.5)]]
-    return found._replace(constraints=np.array(constraints))
+    return structure._replace(constraints=np.array(constraints))
 
 
 def interpolated(structure, points):
@@ -56,11 +56,11 @@ def minus2lnl(structure, events, centres, rates, points):
     density = interpolated(structure, points)
     factors = np.column_stack([*np.broadcast_arrays(*rates, np.ones(len(points)))])
     mean = np.einsum("ibs,is->ib", density, factors)
-    found = 2 * (mean.sum(axis=1) - np.log(mean[:, events]).sum(axis=1))
+    totals = 2 * (mean.sum(axis=1) - np.log(mean[:, events]).sum(axis=1))
     kind, width = structure.constraints[1]
     if kind == NORMAL:
-        found += ((rates[1] - centres[1]) / width) ** 2
-    return found + ((points - centres[2]) / structure.constraints[2, 1]) ** 2
+        totals += ((rates[1] - centres[1]) / width) ** 2
+    return totals + ((points - centres[2]) / structure.constraints[2, 1]) ** 2
 
 
 def best_rate(structure, events, centres, signal, points):
@@ -81,14 +81,14 @@ def best_rate(structure, events, centres, signal, points):
 
 def fits_at(structure, events, centres, signals):
     """t̃ and the fitted parameters at signals."""
-    best, found = np.empty(1), np.empty((1, len(signals), 1 + len(centres)))
+    best, fits = np.empty(1), np.empty((1, len(signals), 1 + len(centres)))
     first = np.array([[0, len(events)]])
     ones = np.ones((1, 1))
     intervals.statistics_at(
         structure, events, np.ones(len(events)), first, ones, centres[np.newaxis], signals, best,
-        found, np.empty((1, 2, len(signals))),
+        fits, np.empty((1, 2, len(signals))),
     )  # fmt: skip
-    return found[0]
+    return fits[0]
 
 
 def limit(structure, events, centres):
@@ -113,8 +113,8 @@ def test_no_cell_holds_a_better_fit(n_anchors, constrained):
         points = np.interp(np.arange(9 * cells + 1) / 9, np.arange(cells + 1), structure.anchors[0])
         events = rng.integers(0, len(structure.density), rng.integers(0, 30))
         centres = np.array([1.0, rng.uniform(0.5, 1.5), rng.normal(0, 1.5)])
-        found = fits_at(structure, events, centres, SIGNALS)
-        for signal, row in zip(SIGNALS, found, strict=True):
+        fits = fits_at(structure, events, centres, SIGNALS)
+        for signal, row in zip(SIGNALS, fits, strict=True):
             rate = best_rate(structure, events, centres, signal, points)
             grid = minus2lnl(structure, events, centres, (signal, rate), points)
             mine = minus2lnl(structure, events, centres, (signal, row[2]), row[3:])

@@ -54,9 +54,9 @@ def test_a_rate_that_was_measured_below_zero_is_fitted_at_zero_or_above(n, centr
 
     lowest = min(minus2lnl(x) for x in np.append(1e-9, np.linspace(0.002, 8, 4001)))
     limit = optimize.brentq(lambda x: minus2lnl(x) - lowest - one_sided(0.9), max(n, 0.1), 30)
-    found = counting_limit(n, b, b_width=b * width, centre=centre)
-    assert found.nuisances[0] >= 0
-    assert found.limit == pytest.approx(limit, rel=1e-4)
+    interval = counting_limit(n, b, b_width=b * width, centre=centre)
+    assert interval.nuisances[0] >= 0
+    assert interval.limit == pytest.approx(limit, rel=1e-4)
 
 
 def test_no_crossing_below_the_bound():
@@ -286,7 +286,7 @@ def test_tables_share_a_fit_and_nothing_else():
             np.array([[1.0, 1.0, 0.0]]), table, np.array([0, len(table)]), True, 1e9, alone,
         )  # fmt: skip
         for name in ("low", "limit", "best_fit", "status"):
-            found, wanted = getattr(together, name)[t, 0], getattr(alone, name)[0, 0]
-            assert found == pytest.approx(wanted, rel=1e-6, abs=1e-9)
+            shared, wanted = getattr(together, name)[t, 0], getattr(alone, name)[0, 0]
+            assert shared == pytest.approx(wanted, rel=1e-6, abs=1e-9)
         limits.append(alone.limit[0, 0])
     assert len(set(limits)) == 3

@@ -73,7 +73,7 @@ def mixed(terms, source, cell, position, table):
 def value(terms, cell, theta):
     """ln L in plain numpy, as the docstring of the module writes it."""
     rates, position = np.split(theta, [len(theta) - len(cell)])
-    found = 0.0
+    log_likelihood = 0.0
     for d, exposure in enumerate(terms.exposure):
         n = terms.counts[d, 0]
         density = np.zeros(n)
@@ -81,28 +81,30 @@ def value(terms, cell, theta):
             if dataset == d:
                 factor = rates[rate] if rate >= 0 else 1.0
                 density += factor * mixed(terms, s, cell, position, terms.density)[:n]
-                found -= factor * exposure * mixed(terms, s, cell, position, terms.expected)
-        found += (terms.roots[d, :n] ** 2 * np.log(density)).sum()
+                log_likelihood -= (
+                    factor * exposure * mixed(terms, s, cell, position, terms.expected)
+                )
+        log_likelihood += (terms.roots[d, :n] ** 2 * np.log(density)).sum()
     for p, (kind, width) in enumerate(terms.constraints):
         at = theta[p]
         if p >= len(rates):
             low, high = terms.anchors[p - len(rates), cell[p - len(rates)] + np.array([0, 1])]
             at = low + at * (high - low)
         if kind == NORMAL:
-            found -= 0.5 * ((at - terms.centres[p]) / width) ** 2
+            log_likelihood -= 0.5 * ((at - terms.centres[p]) / width) ** 2
         if kind == LOG_NORMAL:
-            found -= 0.5 * (np.log(at / terms.centres[p]) / width) ** 2
-    return found
+            log_likelihood -= 0.5 * (np.log(at / terms.centres[p]) / width) ** 2
+    return log_likelihood
 
 
 def compiled(terms, cell, theta):
     size = len(theta)
     gradient, hessian = np.empty(size), np.empty((size, size))
     work = np.empty((size + 1, terms.density.shape[1]))
-    found = evaluate(
+    log_likelihood = evaluate(
         terms, np.array(cell, dtype=np.int64), np.array(theta), gradient, hessian, work
     )
-    return found, gradient, hessian
+    return log_likelihood, gradient, hessian
 
 
 TWO = ((-2.0, 0.0, 1.0), (-1.0, 0.0, 2.5, 3.0))
@@ -125,8 +127,8 @@ CASES = [
 @pytest.mark.parametrize(("terms", "cell", "theta"), CASES)
 def test_value_gradient_and_hessian(terms, cell, theta):
     theta = np.array(theta)
-    found, gradient, hessian = compiled(terms, cell, theta)
-    assert found == pytest.approx(value(terms, cell, theta), rel=1e-12, abs=1e-12)
+    log_likelihood, gradient, hessian = compiled(terms, cell, theta)
+    assert log_likelihood == pytest.approx(value(terms, cell, theta), rel=1e-12, abs=1e-12)
     step = 1e-5
     for p in range(len(theta)):
         up, down = theta.copy(), theta.copy()

@@ -25,14 +25,14 @@ def study(small_study, tmp_path):
 def computed(monkeypatch, tmp_path):
     """The responses that were computed, by detector, recoil type and anchor, and a cache."""
     monkeypatch.setattr(load, "kept", lambda kind, name: tmp_path / kind / f"{name}.parquet")
-    found, compute = [], load.compute_response
+    calls, compute = [], load.compute_response
 
     def counted(study, detector, recoil, anchor, threads):
-        found.append((detector, recoil, anchor))
+        calls.append((detector, recoil, anchor))
         return compute(study, detector, recoil, anchor, threads)
 
     monkeypatch.setattr(load, "compute_response", counted)
-    return found
+    return calls
 
 
 def test_a_second_model_computes_no_response(study, computed, tmp_path):

@@ -99,8 +99,8 @@ def test_observed_events_from_a_file(model, tmp_path):
     n = len(toy)
     used = f"{n} events; outside the analysis space: 2 of {n + 2} ({200 / (n + 2):.3g} %)]"
     claim = "upper limit (q̃), Leff profiled"
-    found = f"σ < {limit.cm2:.3g} cm² at nominal 90 % CL, asymptotic [{claim}, {used}"
-    assert str(limit) == found
+    expected = f"σ < {limit.cm2:.3g} cm² at nominal 90 % CL, asymptotic [{claim}, {used}"
+    assert str(limit) == expected
     assert str(model.discovery(tmp_path / "events.csv")).endswith(f"[{used}")
     assert str(model.limit(toy)).endswith(f"[{claim}, {n} events]")
     assert "outside={'xenon1t': 2}" in repr(limit)
@@ -135,10 +135,10 @@ def test_a_repr_that_a_person_can_read(model):
 
 def with_template(model, source, change):
     """The model with a change to a template's expected events."""
-    templates = {name: dict(found) for name, found in model.templates.items()}
-    for found in templates.values():
-        found[source] = dataclasses.replace(
-            found[source], expected=change(found[source].expected.copy())
+    templates = {name: dict(sources) for name, sources in model.templates.items()}
+    for sources in templates.values():
+        sources[source] = dataclasses.replace(
+            sources[source], expected=change(sources[source].expected.copy())
         )
     return dataclasses.replace(model, templates=templates)
 
@@ -156,10 +156,10 @@ def test_a_template_that_is_not_finite(model, toys):
         return expected
 
     limits = with_template(model, "er", lambda e: np.where(e < e.max(), e, np.nan)).limits(toys)
-    for found in (limits, with_template(model, model.signal, spoil).limits(toys)):
-        assert (found["status"] == "not_converged").all()
-        assert found["limit_cm2"].isna().all()
-        assert "values that are not ≥ 0: make the templates again" in found["message"][0]
+    for table in (limits, with_template(model, model.signal, spoil).limits(toys)):
+        assert (table["status"] == "not_converged").all()
+        assert table["limit_cm2"].isna().all()
+        assert "values that are not ≥ 0: make the templates again" in table["message"][0]
 
 
 @pytest.mark.parametrize("level", [0.5, 0.45])
@@ -299,8 +299,8 @@ def test_limits_of_a_batch_in_chunks(tmp_path, small_study, small_templates, mon
     parts = [model.study_limits(some) for some in read_datasets(study, "both", events, truth)]
     assert [len(part) for part in parts] == [15, 15, 9]
     write_limits(model, parts, tmp_path / "limits.parquet")
-    found, metadata = read_parquet(tmp_path / "limits.parquet")
-    pd.testing.assert_frame_equal(found, model.study_limits(datasets), check_dtype=False)
+    reread, metadata = read_parquet(tmp_path / "limits.parquet")
+    pd.testing.assert_frame_equal(reread, model.study_limits(datasets), check_dtype=False)
     assert metadata["units"]["limit_cm2"] == "cm²"
 
 
@@ -332,9 +332,9 @@ def test_two_sided_intervals_of_a_signal(model, kind):
     signal = model.templates["xenon1t"][model.signal].nominal
     i, j = np.divmod(signal.argmax(), space.shape[1])
     event = pd.DataFrame({"cs1": [space.cs1_edges[i] + 0.5], "cs2": [space.cs2_edges[j] * 1.01]})
-    found = two_sided.limit(pd.concat([toy, *[event] * 6]), "two")
-    assert 0 < found.low_cm2 < found.best_fit["rate_multiplier"] * 1e-45 < found.cm2
-    assert "≤ σ ≤" in str(found)
+    interval = two_sided.limit(pd.concat([toy, *[event] * 6]), "two")
+    assert 0 < interval.low_cm2 < interval.best_fit["rate_multiplier"] * 1e-45 < interval.cm2
+    assert "≤ σ ≤" in str(interval)
     none = two_sided.limit(toy, "two")
     assert none.low_cm2 == 0
     test = two_sided.discovery(pd.concat([toy, *[event] * 6]), "two")

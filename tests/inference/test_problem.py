@@ -36,24 +36,24 @@ def small(study, shapes=(LEFF,), rate="free", width=0.0, **changes):
     """Two detectors with 8 × 6 bins, a background of ER and one with a fixed rate."""
     detectors = {}
     for name in EVENTS:
-        found = study.detectors[name]
-        edges = found.space
+        detector = study.detectors[name]
+        edges = detector.space
         space = AnalysisSpace(
             np.linspace(edges.cs1_edges[0], edges.cs1_edges[-1], 9),
             np.geomspace(edges.cs2_edges[0], edges.cs2_edges[-1], 7),
         )
-        er = dataclasses.replace(found.source("er"), rate=rate, rate_width=width)
-        sources = (er, found.source("neutrons"))
-        detectors[name] = dataclasses.replace(found, space=space, sources=sources)
+        er = dataclasses.replace(detector.source("er"), rate=rate, rate_width=width)
+        sources = (er, detector.source("neutrons"))
+        detectors[name] = dataclasses.replace(detector, space=space, sources=sources)
     settings = {"detectors": detectors, "shapes": shapes, "intervals": (NOMINAL, PROFILED)}
     return dataclasses.replace(study, **(settings | changes))
 
 
 def synthetic(study, scale=1.0):
     """Templates by detector and source: their totals and their forms change with the shapes."""
-    found = {}
+    templates = {}
     for detector, sources in EVENTS.items():
-        found[detector] = {}
+        templates[detector] = {}
         for k, (source, events) in enumerate(sources.items()):
             rng = np.random.default_rng([k, len(detector)])
             bins = int(np.prod(study.detectors[detector].space.shape))
@@ -68,8 +68,8 @@ def synthetic(study, scale=1.0):
                 for values in anchors
             ]  # fmt: skip
             expected = scale * np.array(rows)
-            found[detector][source] = Template(anchors, expected, np.zeros_like(expected))
-    return found
+            templates[detector][source] = Template(anchors, expected, np.zeros_like(expected))
+    return templates
 
 
 def at_shapes(study, detector, source, template, values):
@@ -113,12 +113,12 @@ class Independent:
         return rows["constraint_centre"].item()
 
     def axes(self, ranges, step):
-        found = {}
+        values = {}
         for s in self.shapes:
             low, high = ranges[s.name]
             anchors = [a for a in s.anchors if low <= a <= high]
-            found[s.name] = np.unique([*np.arange(low, high, step), high, *anchors])
-        return found | {name: np.array([value]) for name, value in self.fixed.items()}
+            values[s.name] = np.unique([*np.arange(low, high, step), high, *anchors])
+        return values | {name: np.array([value]) for name, value in self.fixed.items()}
 
     def tabulate(self, axes):
         """The constraints of shapes, and each source's rows at the events and totals."""
@@ -129,7 +129,7 @@ class Independent:
             for name, centre in self.centres.items()
             if name not in self.fixed
         )
-        found = []
+        tables_ = []
         for detector, bins, _, _ in self.parts:
             for source in (SIGNAL, "er", "neutrons"):
                 weights = np.ones((len(next(iter(points.values()))), 1))
@@ -137,8 +137,8 @@ class Independent:
                     hats = [np.interp(points[s.name], s.anchors, e) for e in np.eye(len(s.anchors))]
                     weights = np.einsum("ij,ki->ijk", weights, hats).reshape(len(weights), -1)
                 expected = self.templates[detector][source].expected
-                found.append((weights @ expected[:, bins], weights @ expected.sum(axis=1)))
-        return penalty, found
+                tables_.append((weights @ expected[:, bins], weights @ expected.sum(axis=1)))
+        return penalty, tables_
 
     def rise(self, multiplier, tables):
         """−2 ln L on a grid of shapes."""
@@ -168,8 +168,8 @@ class Independent:
 
     def profile(self, multiplier):
         """−2 ln L with ER rates and shapes at their best."""
-        axes, found = self.coarse, self.rise(multiplier, self.tables)
-        good = np.argwhere((found < found.min() + 0.1).reshape([len(a) for a in axes.values()]))
+        axes, rises = self.coarse, self.rise(multiplier, self.tables)
+        good = np.argwhere((rises < rises.min() + 0.1).reshape([len(a) for a in axes.values()]))
         ranges = {
             name: (axis[max(i.min() - 1, 0)], axis[min(i.max() + 1, len(axis) - 1)])
             for (name, axis), i in zip(axes.items(), good.T, strict=True)
@@ -198,11 +198,11 @@ def check_limits(study, target, templates, toys, trials, interval, rel=5e-4):
     thrown_ = toys if target in study.combined else toys[target]
     limits = model.interval_limits(thrown_, interval.name)
     assert limits["status"].isin(["ok", "at_boundary"]).all()
-    found = limits.set_index("trial")["limit_rate_multiplier"]
+    multipliers = limits.set_index("trial")["limit_rate_multiplier"]
     members = {name: toys[name] for name in study.targets[target]}
     for trial in trials:
         expected = Independent(study, templates, members, trial, interval.fixed).limit()
-        assert found[trial] == pytest.approx(expected, rel=rel)
+        assert multipliers[trial] == pytest.approx(expected, rel=rel)
 
 
 def thrown(study, templates, n):
@@ -243,9 +243,9 @@ def test_nominal_prediction(two_shapes, target):
     problem = built(study, templates, target, study.intervals[0])
     members = study.targets[target]
     events = sum(templates[name][SIGNAL].nominal.sum() for name in members)
-    found = predict(problem, np.append(7.0, problem.nominal[1:]))
-    assert len(found) == len(members)
-    for name, bins in zip(members, found, strict=True):
+    prediction = predict(problem, np.append(7.0, problem.nominal[1:]))
+    assert len(prediction) == len(members)
+    for name, bins in zip(members, prediction, strict=True):
         background = sum(templates[name][s].nominal for s in ("er", "neutrons"))
         expected = 7.0 / events * templates[name][SIGNAL].nominal + background
         np.testing.assert_allclose(bins, expected, rtol=1e-12)
@@ -276,10 +276,10 @@ def test_names_of_parameters(two_shapes):
 def test_prediction_off_nominal(two_shapes, signal, rates, leff, light):
     study, templates = two_shapes
     problem = built(study, templates, "both", study.intervals[0])
-    events = sum(found[SIGNAL].nominal.sum() for found in templates.values())
-    found = predict(problem, np.array([signal, *rates, leff, light]))
+    events = sum(sources[SIGNAL].nominal.sum() for sources in templates.values())
+    prediction = predict(problem, np.array([signal, *rates, leff, light]))
     values = {"leff": leff, "light": light}
-    for detector, rate, bins in zip(EVENTS, rates, found, strict=True):
+    for detector, rate, bins in zip(EVENTS, rates, prediction, strict=True):
         factors = {SIGNAL: signal / events, "er": rate, "neutrons": 1.0}
         expected = sum(
             factor * at_shapes(study, detector, source, templates[detector][source], values)
@@ -299,8 +299,8 @@ def test_a_fixed_shape_is_the_profiled_one_at_its_value(two_shapes, leff, light)
         ({"leff": leff, "light": light}, [], [leff, light]),
     ):
         problem = built(study, templates, "both", Interval("fixed", fixed, ()))
-        found = predict(problem, np.array([4.0, 1.3, 0.6, *rest]))
-        for a, b in zip(found, full, strict=True):
+        prediction = predict(problem, np.array([4.0, 1.3, 0.6, *rest]))
+        for a, b in zip(prediction, full, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-12)
         with_signal, without = (
             sum(bins.sum() for bins in predict(free, np.array([signal, 1.0, 1.0, *nominal])))
@@ -358,11 +358,11 @@ def test_the_best_fit_of_an_asimov_dataset_is_its_truth(two_shapes, target):
     study, templates = two_shapes
     problem = built(study, templates, target, study.intervals[0])
     background = np.append(0.0, problem.nominal[1:])
-    best, found = fits_at(problem, asimov(problem, background), np.array([0.0, 3.0]))
+    best, fits = fits_at(problem, asimov(problem, background), np.array([0.0, 3.0]))
     assert best[0] == pytest.approx(0.0, abs=1e-3)
-    assert found[0, 0, 0] == pytest.approx(0.0, abs=1e-5)
-    np.testing.assert_allclose(found[0, 0, 1:], background, atol=1e-3)
-    assert found[0, 1, 0] > 0.1
+    assert fits[0, 0, 0] == pytest.approx(0.0, abs=1e-5)
+    np.testing.assert_allclose(fits[0, 0, 1:], background, atol=1e-3)
+    assert fits[0, 1, 0] > 0.1
 
     (row,) = find_limits(problem, asimov(problem, background), [np.array([[0.0, 1.0]])], False, 1e9)
     assert row.best_fit[0] == pytest.approx(0.0, abs=1e-3)
@@ -376,16 +376,16 @@ def test_the_best_fit_of_an_asimov_dataset_with_everything_off(two_shapes):
     truth = np.array([6.0, 1.2, 0.7, -0.6, 0.3])
     centres = {"leff": np.array([-0.6]), "light": np.array([0.3])}
     data = dataclasses.replace(asimov(problem, truth), centres=centres)
-    best, found = fits_at(problem, data, np.array([6.0]))
+    best, fits = fits_at(problem, data, np.array([6.0]))
     assert best[0] == pytest.approx(6.0, rel=1e-3)
-    np.testing.assert_allclose(found[0, 0, 1:], truth, rtol=1e-3)
+    np.testing.assert_allclose(fits[0, 0, 1:], truth, rtol=1e-3)
 
 
 def test_the_small_study_has_a_background_only_asimov_dataset(small_study, small_templates):
     model = make_model(small_study, "xenon1t", 50, "SI", small_templates)
     problem = model.problem(model.interval("profiled"))
-    best, found = fits_at(problem, model.asimov(), np.zeros(1))
-    np.testing.assert_allclose([best[0], *found[0, 0]], [0, 0, 0, 1, 0], atol=1e-3)
+    best, fits = fits_at(problem, model.asimov(), np.zeros(1))
+    np.testing.assert_allclose([best[0], *fits[0, 0]], [0, 0, 0, 1, 0], atol=1e-3)
     sources = small_study.detectors["xenon1t"].sources
     expected = sum(small_templates["xenon1t"][s.name].nominal.sum() for s in sources)
     assert model.asimov().weights.sum() == pytest.approx(expected, rel=1e-12)
@@ -468,7 +468,7 @@ def test_limits_of_a_combination_with_constrained_rates_and_a_shape_of_one(small
     )
     templates = synthetic(study)
     toys = thrown(study, templates, 4)
-    a, b = (found.constraint_centres("er_rate") for found in toys.values())
+    a, b = (each.constraint_centres("er_rate") for each in toys.values())
     assert (a != b).all()
     check_limits(study, "both", templates, toys, range(1, 5), both)
 
@@ -477,7 +477,7 @@ def test_statistics_add_up(one_shape):
     """With all nuisances held, −2 ln L of a combination is the sum of its detectors'."""
     study, templates = one_shape
     signal = np.array([1.0, 4.0, 9.0])
-    found = {}
+    t_values = {}
     for target in ("xenon1t", "lz", "both"):
         problem = built(study, templates, target, NOMINAL)
         held = problem.structure.constraints.copy()
@@ -489,8 +489,8 @@ def test_statistics_add_up(one_shape):
         events = sum(templates[n][SIGNAL].nominal.sum() for n in study.targets[target])
         best, t = fits_at(problem, background, signal * events / 9.0)
         assert best[0] == pytest.approx(0.0, abs=1e-3)
-        found[target] = t[0, :, 0]
-    np.testing.assert_allclose(found["both"], found["xenon1t"] + found["lz"], rtol=1e-5)
+        t_values[target] = t[0, :, 0]
+    np.testing.assert_allclose(t_values["both"], t_values["xenon1t"] + t_values["lz"], rtol=1e-5)
 
 
 def test_a_combination_is_stronger(small_study, small_templates):
@@ -517,7 +517,7 @@ def test_a_combination_of_alike_detectors_is_stronger_than_each(one_shape):
 
 def test_a_partner_that_sees_no_signal_changes_nothing(one_shape):
     study, templates = one_shape
-    blind = {name: dict(found) for name, found in templates.items()}
+    blind = {name: dict(sources) for name, sources in templates.items()}
     blind["lz"][SIGNAL] = dataclasses.replace(
         blind["lz"][SIGNAL], expected=0 * blind["lz"][SIGNAL].expected
     )
@@ -536,14 +536,14 @@ def test_observed_data_of_a_combination(one_shape):
     study, templates = one_shape
     model = make_model(study, "both", 50, "SI", templates)
     toys = thrown(study, templates, 3)
-    fixed = {name: dataclasses.replace(found) for name, found in toys.items()}
-    for found in fixed.values():
-        found.truth.loc[found.truth["parameter"] == "leff", "constraint_centre"] = 0.0
+    fixed = {name: dataclasses.replace(each) for name, each in toys.items()}
+    for each in fixed.values():
+        each.truth.loc[each.truth["parameter"] == "leff", "constraint_centre"] = 0.0
     expected = model.interval_limits(fixed, "profiled").set_index("trial")["limit_cm2"]
     data = {n: toys[n].events[toys[n].events["trial"] == 2] for n in ("lz", "xenon1t")}
     limit = model.limit(data)
     assert limit.cm2 == pytest.approx(expected[2], rel=1e-9, abs=0)
-    assert limit.n_events == sum(len(found) for found in data.values())
+    assert limit.n_events == sum(len(events) for events in data.values())
 
     one = data["lz"]
     for wrong in ({"lz": one}, {**data, "panda": one}, {"xenon1t": one, "LZ": one}):
@@ -561,7 +561,7 @@ def test_events_outside_of_a_combination(one_shape):
     model = make_model(study, "both", 50, "SI", templates)
     toys = thrown(study, templates, 1)
     data = {name: toys[name].events[["cs1", "cs2"]] for name in toys}
-    n = {name: len(found) for name, found in data.items()}
+    n = {name: len(events) for name, events in data.items()}
     wrong = {**data, "lz": data["lz"].assign(cs2=1.0)}
     with pytest.raises(ValueError, match=rf"^data of lz: all {n['lz']} events lie .* space of lz:"):
         model.limit(wrong)
@@ -588,12 +588,12 @@ def test_a_livetime_of_its_own(one_shape, interval):
     livetime = study.detectors["xenon1t"].livetime_day
     for trial in range(1, 6):
         events = throw(study, "xenon1t", templates["xenon1t"], [trial]).events
-        found = model.limit(events, interval, livetime_day=2 * livetime)
+        limit = model.limit(events, interval, livetime_day=2 * livetime)
         expected = twice.limit(events, interval)
-        assert found.rate_multiplier == pytest.approx(expected.rate_multiplier, rel=1e-6)
-        assert found.best_fit["er_rate"] == pytest.approx(expected.best_fit["er_rate"], rel=1e-4)
+        assert limit.rate_multiplier == pytest.approx(expected.rate_multiplier, rel=1e-6)
+        assert limit.best_fit["er_rate"] == pytest.approx(expected.best_fit["er_rate"], rel=1e-4)
         same = model.limit(events, interval, livetime_day=livetime)
-        assert same.cm2 == model.limit(events, interval).cm2 > found.cm2
+        assert same.cm2 == model.limit(events, interval).cm2 > limit.cm2
 
 
 def test_livetimes_of_a_combination(one_shape):
@@ -604,10 +604,10 @@ def test_livetimes_of_a_combination(one_shape):
     other = make_model(study, "both", 50, "SI", longer)
     data = {n: throw(study, n, templates[n], [1]).events for n in EVENTS}
     livetimes = {n: study.detectors[n].livetime_day * k for n, k in (("lz", 3), ("xenon1t", 1))}
-    found = model.limit(data, "nominal", livetime_day=livetimes)
+    limit = model.limit(data, "nominal", livetime_day=livetimes)
     expected = other.limit(data, "nominal")
-    assert found.rate_multiplier == pytest.approx(expected.rate_multiplier, rel=1e-6)
-    assert found.rate_multiplier != pytest.approx(model.limit(data, "nominal").rate_multiplier)
+    assert limit.rate_multiplier == pytest.approx(expected.rate_multiplier, rel=1e-6)
+    assert limit.rate_multiplier != pytest.approx(model.limit(data, "nominal").rate_multiplier)
 
 
 def test_no_events_and_a_longer_livetime(one_shape):
@@ -616,6 +616,6 @@ def test_no_events_and_a_longer_livetime(one_shape):
     model = make_model(study, "xenon1t", 50, "SI", templates)
     nothing = pd.DataFrame({"cs1": [], "cs2": []})
     livetime = 2.5 * study.detectors["xenon1t"].livetime_day
-    found = model.limit(nothing, "nominal", livetime_day=livetime)
+    limit = model.limit(nothing, "nominal", livetime_day=livetime)
     expected = CRITICAL / 2 / (2.5 * model.signal_events)
-    assert found.rate_multiplier == pytest.approx(expected, rel=1e-6)
+    assert limit.rate_multiplier == pytest.approx(expected, rel=1e-6)

@@ -12,8 +12,8 @@ from zeptobarn.physics.formulas import shares
 
 def formula(detector, source):
     """A formula as it stands, without what the detector sees of it, and the analysis space."""
-    found = load_detector(f"config/detectors/{detector}.yaml")
-    return {**found.source(source).formula, "reach": "ignore"}, found.space
+    loaded = load_detector(f"config/detectors/{detector}.yaml")
+    return {**loaded.source(source).formula, "reach": "ignore"}, loaded.space
 
 
 def by_axis(values, space):
@@ -26,10 +26,10 @@ def test_every_formula_is_normalised():
         detector = load_detector(f"config/detectors/{name}.yaml")
         for source in detector.sources:
             if source.formula:
-                found = shares(source.formula, detector.space, detector.apparatus)
-                assert found.shape == (np.prod(detector.space.shape),)
-                assert found.min() >= 0
-                assert found.sum() == pytest.approx(1, abs=1e-12)
+                per_bin = shares(source.formula, detector.space, detector.apparatus)
+                assert per_bin.shape == (np.prod(detector.space.shape),)
+                assert per_bin.min() >= 0
+                assert per_bin.sum() == pytest.approx(1, abs=1e-12)
 
 
 def test_accidental_coincidences_of_xenon1t():
@@ -43,13 +43,13 @@ def test_accidental_coincidences_of_xenon1t():
     def along2(x):
         return np.exp(-0.3164 * np.log(x) ** 2 + 2.1535 * np.log(x)) * (x > 95)
 
-    for found, density, edges in ((cs1, along1, space.cs1_edges), (cs2, along2, space.cs2_edges)):
+    for share, density, edges in ((cs1, along1, space.cs1_edges), (cs2, along2, space.cs2_edges)):
         # The cut at 95 PE lies inside a bin.
         expected = [
             integrate.quad(density, *ends, points=[95] if ends[0] < 95 < ends[1] else None)[0]
             for ends in pairwise(edges)
         ]
-        np.testing.assert_allclose(found, expected / np.sum(expected), rtol=1e-6, atol=1e-12)
+        np.testing.assert_allclose(share, expected / np.sum(expected), rtol=1e-6, atol=1e-12)
 
 
 def test_wall_leakage_of_xenon1t():

@@ -67,8 +67,8 @@ def test_speed_of_the_earth(name):
     """wimprates's, at the day that it takes for the mean."""
     wr, nu = wimp.wimprates()
     km_s = nu.km / nu.s
-    found = wr.v_earth(v_0=HALOS[name].v0_km_s * km_s) / km_s
-    assert earth_km_s(HALOS[name]) == pytest.approx(found, rel=1e-6)
+    expected = wr.v_earth(v_0=HALOS[name].v0_km_s * km_s) / km_s
+    assert earth_km_s(HALOS[name]) == pytest.approx(expected, rel=1e-6)
 
 
 def test_mean_speed_of_the_year():

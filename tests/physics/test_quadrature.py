@@ -34,20 +34,20 @@ def responses(apparatus, recoil, space, nuisances=quadrature.NOMINAL, **options)
 def pulls(apparatus, recoil, space, nuisances=quadrature.NOMINAL):
     """p-value of each energy bin's template, and the pull of its acceptance."""
     p_values, acceptance = [], []
-    found_exactly = responses(apparatus, recoil, space, nuisances)
+    by_quadrature = responses(apparatus, recoil, space, nuisances)
     for i, edges in enumerate(np.array(BINS_KEV[recoil])):
-        exact = found_exactly[i]
+        exact = by_quadrature[i]
         rng = stream(1, "quadrature", i)
-        (found,), (variance,), (events,) = histogram(
+        (simulated,), (variance,), (events,) = histogram(
             apparatus, recoil, space, edges, EVENTS, [rng], nuisances
         )
         # Simulated weights are below 1, so this many expected events are at least as many entries.
         big = (exact * events >= 25) & (variance > 0)
         if big.sum() > 3:
-            chi2 = ((found - exact)[big] ** 2 / variance[big]).sum()
+            chi2 = ((simulated - exact)[big] ** 2 / variance[big]).sum()
             p_values.append(stats.chi2.sf(chi2, big.sum()))
         if variance.sum() * events**2 > 25 and exact.sum() < 0.999:
-            acceptance.append((found - exact).sum() / np.sqrt(variance.sum()))
+            acceptance.append((simulated - exact).sum() / np.sqrt(variance.sum()))
     return p_values, acceptance
 
 
@@ -122,9 +122,9 @@ def test_agrees_whatever_the_detector(small_study, change, recoil):
 )
 def test_twice_as_fine_changes_nothing(small_study, detector, recoil):
     """The quadrature's own error is below 0.1 % in bins above 1 % of the largest."""
-    found = small_study.detectors[detector]
+    instrument = small_study.detectors[detector]
     default, fine = (
-        responses(found.apparatus, recoil, found.space, nodes=nodes)
+        responses(instrument.apparatus, recoil, instrument.space, nodes=nodes)
         for nodes in (Nodes(), Nodes(80, 8, 16, 3.0, 18, 0.6))
     )
     for one, other in zip(default, fine, strict=True):
@@ -153,8 +153,8 @@ def test_probability_of_three_detected_photons(small_study, photons, expected):
         s1_area_threshold=-100.0,
     )
     space = type(detector.space)(np.array([-100.0, 1000.0]), detector.space.cs2_edges)
-    found = cs1_matrices(apparatus, space, 60, Nodes())
-    assert found[0, photons, 0] == pytest.approx(expected, abs=5e-5)
+    matrices = cs1_matrices(apparatus, space, 60, Nodes())
+    assert matrices[0, photons, 0] == pytest.approx(expected, abs=5e-5)
 
 
 def test_quanta_of_the_split_model():
@@ -201,9 +201,9 @@ def test_area_distribution_is_a_compound_poisson(small_study):
     areas = _tabulate_areas(50.0, 2000.0, 1.0, 0.4)
     for mean in (60.0, 300.0, 1500.0):
         edges = mean + np.sqrt(1.16 * mean) * np.linspace(-3, 4, 15)
-        found = _area_distribution(areas, np.array([mean]), edges, np.sqrt(1.16))[0]
+        distribution = _area_distribution(areas, np.array([mean]), edges, np.sqrt(1.16))[0]
         pe = np.arange(1, 3000)
         exact = stats.poisson.pmf(pe, mean) @ stats.norm.cdf(
             (edges - pe[:, np.newaxis]) / (0.4 * np.sqrt(pe[:, np.newaxis]))
         )
-        np.testing.assert_allclose(found, exact, atol=3e-6)
+        np.testing.assert_allclose(distribution, exact, atol=3e-6)

@@ -63,10 +63,10 @@ def test_elastic_rates_are_an_average_over_the_galaxy(interaction, mass):
     halo = HALOS["baxter2021"]
     energies = np.array(SHARES) * largest_energy_keV(mass, "baxter2021", interaction)
     energies = energies[energies < 600] if interaction != "SI" else energies
-    found = wimp_rate(energies, mass, interaction, halo, 1e-45)
+    rates = wimp_rate(energies, mass, interaction, halo, 1e-45)
     expected = [expected_rate(energy, mass, interaction, halo) for energy in energies]
     assert min(expected) > 0
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    np.testing.assert_allclose(rates, expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", HALOS)
@@ -81,8 +81,8 @@ def test_rates_of_wimprates_mended(mass, interaction, name):
     energies = np.array([0.02, 0.1, 0.3, 0.6, 0.9]) * largest
     raw = wimp.rate_of_wimprates(energies, mass, interaction, halo)
     mended = raw / wimp.normalisation(halo) * wimp.nucleon_factor(mass)
-    found = wimp_rate(energies, mass, interaction, halo, 1e-45)
-    np.testing.assert_allclose(found, mended, rtol=1e-3)
+    rates = wimp_rate(energies, mass, interaction, halo, 1e-45)
+    np.testing.assert_allclose(rates, mended, rtol=1e-3)
 
 
 @pytest.mark.slow
@@ -92,9 +92,9 @@ def test_migdal_rates_of_wimprates_mended(mass):
     energies = np.array([0.1, 0.3, 0.6, 0.9]) * largest_energy_keV(mass, "baxter2021", "SI_migdal")
     raw = wimp.rate_of_wimprates(energies, mass, "SI_migdal", halo)
     mended = raw / wimp.normalisation(halo) * wimp.nucleon_factor(mass)
-    found = wimp_rate(energies, mass, "SI_migdal", halo, 1e-45)
+    rates = wimp_rate(energies, mass, "SI_migdal", halo, 1e-45)
     assert (mended > 0).all()
-    np.testing.assert_allclose(found, mended, rtol=2e-3)
+    np.testing.assert_allclose(rates, mended, rtol=2e-3)
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_size_of_the_faults_of_wimprates(halo, interaction, ratio):
     """A release without them does not change our rates, but makes docs/model.md out of date."""
     energies = [0.5, 1.0, 2.0]
     raw = wimp.rate_of_wimprates(energies, 50, interaction, HALOS[halo])
-    found = wimp_rate(energies, 50, interaction, HALOS[halo], 1e-45) / raw
-    assert found == pytest.approx(ratio, abs=1e-3), (
+    ratios = wimp_rate(energies, 50, interaction, HALOS[halo], 1e-45) / raw
+    assert ratios == pytest.approx(ratio, abs=1e-3), (
         "wimprates's rates have changed: see Recoil spectra in docs/model.md"
     )
 
@@ -144,8 +144,8 @@ def test_migdal_rate_is_an_integral_over_recoils(energy):
     ends = [middle * (1 - free**0.5), middle * (1 + free**0.5)]
     integral = quad(inside, *ends, epsabs=0, epsrel=1e-4)[0]
     expected = 1e-45 * wimp.particles_per_kg_day(mass, halo) * integral * electrons_per_keV
-    found = wimp_rate([energy], mass, "SI_migdal", halo, 1e-45)
-    assert found == pytest.approx(expected, rel=5e-4, abs=0)
+    rate = wimp_rate([energy], mass, "SI_migdal", halo, 1e-45)
+    assert rate == pytest.approx(expected, rel=5e-4, abs=0)
 
 
 def every_interaction():
@@ -156,10 +156,10 @@ def every_interaction():
 @pytest.mark.parametrize("interaction", every_interaction())
 def test_every_interaction_has_a_spectrum(interaction):
     for mass in (1.5, 5.0):
-        found = wimp_spectrum(mass, interaction).to_numpy()
-        assert np.isfinite(found).all()
-        assert (found[:, 1] >= 0).all()
-        assert found[:, 1].any()
+        table = wimp_spectrum(mass, interaction).to_numpy()
+        assert np.isfinite(table).all()
+        assert (table[:, 1] >= 0).all()
+        assert table[:, 1].any()
 
 
 @pytest.mark.parametrize("nucleon", "np")
@@ -192,8 +192,8 @@ def test_spectra_reach_to_the_last_recoil(interaction, mass):
 def test_a_fast_halo_is_not_cut_short(monkeypatch):
     fast = Halo(v0_km_s=300, v_esc_km_s=544, rho_GeV_cm3=0.3)
     monkeypatch.setitem(HALOS, "fast", fast)
-    found = wimp_spectrum(50, halo="fast")
-    energy, rate = found.to_numpy().T
+    spectrum = wimp_spectrum(50, halo="fast")
+    energy, rate = spectrum.to_numpy().T
     assert energy[-1] == pytest.approx(
         largest_energy_keV(50, "baxter2021")
         * (fastest_km_s(fast) / fastest_km_s(HALOS["baxter2021"])) ** 2
@@ -222,5 +222,5 @@ def test_the_grid_keeps_the_rate(interaction, mass):
     middle = np.sqrt(edges[:-1] * edges[1:])
     rates = wimp_rate(middle, mass, interaction, halo, 1e-45) * np.diff(edges)
     for first in (0, 2000, 5000):
-        found = integrate(table, [edges[first], end])[0]
-        assert found == pytest.approx(rates[first:].sum(), rel=2e-3, abs=0)
+        total = integrate(table, [edges[first], end])[0]
+        assert total == pytest.approx(rates[first:].sum(), rel=2e-3, abs=0)

@@ -38,7 +38,7 @@ IN_MAPS = {"fiducial_radius_cm": 39.0, "fiducial_z_cm": [-83.0, -13.2]}
 SPREAD = {"electron_lifetime_spread": 0.2, "apply_bias": True}
 
 
-def found_and_ignored(detector, source, **changes):
+def reached_and_ignored(detector, source, **changes):
     """Shares by bin with the reach and without, shape (2, cS1 bins, cS2 bins)."""
     formula, apparatus = detector.source(source).formula, replace(detector.apparatus, **changes)
     both = [formula, {**formula, "reach": "ignore"}]
@@ -69,14 +69,14 @@ def test_smallest_cs2_of_lz_is_in_photons_detected(small_study):
 def test_nothing_where_xenon1t_has_no_events(small_study, source, below, left):
     """As published so much of each lies there; what is left at all positions is scaled up."""
     detector = small_study.detectors["xenon1t"]
-    found, ignored = found_and_ignored(detector, source)
+    reached, ignored = reached_and_ignored(detector, source)
     unseen = detector.space.cs2_edges[1:] < 184.43
     assert ignored[:, unseen].sum() == pytest.approx(below, abs=0.005)
-    assert (found[:, unseen] == 0).all()
-    assert (found[:, ~unseen].sum(axis=0) > 0)[:8].all()
-    assert found.sum() == pytest.approx(1, abs=1e-12)
+    assert (reached[:, unseen] == 0).all()
+    assert (reached[:, ~unseen].sum(axis=0) > 0)[:8].all()
+    assert reached.sum() == pytest.approx(1, abs=1e-12)
     seen = np.flatnonzero(detector.space.cs2_edges > 541)[0]
-    assert ignored[:, seen] / found[:, seen] == pytest.approx([left] * 67, abs=0.001)
+    assert ignored[:, seen] / reached[:, seen] == pytest.approx([left] * 67, abs=0.001)
 
 
 @pytest.mark.parametrize(("name", "source"), FORMULAS)
@@ -96,11 +96,11 @@ def test_share_is_a_logarithm_of_cs2(small_study, name, source):
         integrate.quad(seen, *ends, points=[x for x in kinks if ends[0] < x < ends[1]] or None)[0]
         for ends in pairwise(detector.space.cs2_edges)
     ]
-    found, ignored = found_and_ignored(detector, source)
+    reached, ignored = reached_and_ignored(detector, source)
     expected = np.array(expected) / np.sum(expected)
-    np.testing.assert_allclose(found.sum(axis=0), expected, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(reached.sum(axis=0), expected, rtol=1e-4, atol=1e-7)
     # Without an S1 threshold, the density in cS1 stays.
-    np.testing.assert_allclose(found.sum(axis=1), ignored.sum(axis=1), rtol=1e-10)
+    np.testing.assert_allclose(reached.sum(axis=1), ignored.sum(axis=1), rtol=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_positions_thrown(small_study, change):
     detector = small_study.detectors["xenon1t"]
     changes = with_maps(detector) | change
     apparatus = replace(detector.apparatus, **changes)
-    found, ignored = found_and_ignored(detector, "anomalous", **changes)
+    reached, ignored = reached_and_ignored(detector, "anomalous", **changes)
     rng, n = stream(1, "positions", *change), 1_000_000
     space = detector.space
     cs1 = rng.uniform(space.cs1_edges[0], space.cs1_edges[-1], n)
@@ -126,14 +126,16 @@ def test_positions_thrown(small_study, change):
     s2 *= np.exp(10 * z / apparatus.drift_velocity_mm_per_us / lifetime)
     kept = (s1 >= apparatus.s1_area_threshold) & (s2 >= apparatus.s2_area_threshold)
     counts, *_ = np.histogram2d(cs1[kept], cs2[kept], [space.cs1_edges, space.cs2_edges])
-    expected = found * kept.sum()
+    expected = reached * kept.sum()
     assert (counts[expected == 0] == 0).all()
     big = expected > 25
     chi2 = ((counts - expected)[big] ** 2 / expected[big]).sum()
     assert stats.chi2.sf(chi2, big.sum()) > 0.001
     # The rims, where not all positions pass, by themselves.
     for rim in (counts[:, :45].sum(axis=0), counts[:8].sum(axis=1)):
-        mean = (found[:, :45].sum(axis=0) if len(rim) == 45 else found[:8].sum(axis=1)) * kept.sum()
+        mean = (
+            reached[:, :45].sum(axis=0) if len(rim) == 45 else reached[:8].sum(axis=1)
+        ) * kept.sum()
         some = mean > 25
         assert stats.chi2.sf(((rim - mean)[some] ** 2 / mean[some]).sum(), some.sum()) > 0.001
     # The test can tell: as it stands, the formula is another.
@@ -171,10 +173,10 @@ def test_twice_as_many_positions_change_nothing(small_study, monkeypatch, name, 
     changes = {}
     if maps:
         changes = IN_MAPS | with_maps(small_study.detectors["xenon1t"])
-    default, _ = found_and_ignored(detector, source, **changes)
+    default, _ = reached_and_ignored(detector, source, **changes)
     for number in ("_DEPTHS", "_RADII", "_RADII_BETWEEN"):
         monkeypatch.setattr(reach, number, 2 * getattr(reach, number))
-    fine, _ = found_and_ignored(detector, source, **changes)
+    fine, _ = reached_and_ignored(detector, source, **changes)
     assert ((fine > 0) == (default > 0)).all()
     if not maps:
         big = fine.sum(axis=0) > 1e-6

@@ -19,13 +19,13 @@ TOY_YIELDS = {"nr": "lenardo2015", "er": "er_polynomial"}
 
 def chain_in_numpy(apparatus, recoil, energy, rng, n=N):
     """Every step as MODEL.md lists it: no multinomial shortcut, no conditional draw."""
-    found = mean_yields(apparatus.yields[recoil], energy, apparatus.drift_field_V_per_cm)
+    yields = mean_yields(apparatus.yields[recoil], energy, apparatus.drift_field_V_per_cm)
     mean = QUANTA_PER_KEV * energy
     quanta = np.rint(rng.normal(mean, np.sqrt(FANO * mean), n)).clip(0).astype(int)
-    total = found.photons + found.electrons
+    total = yields.photons + yields.electrons
     quanta = rng.binomial(quanta, min(total / mean, 1.0))
     share = rng.normal(
-        found.electrons / total, found.fluctuations.electron_probability_width, n
+        yields.electrons / total, yields.fluctuations.electron_probability_width, n
     ).clip(0, 1)
     electrons = rng.binomial(quanta, share)
     photons = quanta - electrons
@@ -95,17 +95,17 @@ def test_probability_of_three_detected_photons(photons, expected):
 def test_conditional_binomial_has_the_right_distribution():
     @numba.njit
     def draw(rng, n, p, size):
-        found = np.empty(size, dtype=np.int64)
+        counts = np.empty(size, dtype=np.int64)
         for i in range(size):
-            found[i], _ = _binomial_from(rng, n, p, 3)
-        return found
+            counts[i], _ = _binomial_from(rng, n, p, 3)
+        return counts
 
-    found = draw(stream(1, "conditional"), 30, 0.05, N)
+    counts = draw(stream(1, "conditional"), 30, 0.05, N)
     k = np.arange(3, 9)
     law = stats.binom.pmf(k, 30, 0.05) / stats.binom.sf(2, 30, 0.05)
     expected = np.append(law, 1 - law.sum()) * N
-    seen = np.append([(found == i).sum() for i in k], (found > 8).sum())
-    assert found.min() == 3
+    seen = np.append([(counts == i).sum() for i in k], (counts > 8).sum())
+    assert counts.min() == 3
     assert stats.chisquare(seen, expected).pvalue > 1e-3
 
 
@@ -120,8 +120,8 @@ def test_bias_shifts_the_signals(small_study):
     medians = []
     for apply_bias in (False, True):
         biased = replace(apparatus, apply_bias=apply_bias)
-        found = simulate(biased, "er", np.full(N, 8.0), stream(1, "bias"))
-        medians.append(np.nanmedian(found, axis=1))
+        signals = simulate(biased, "er", np.full(N, 8.0), stream(1, "bias"))
+        medians.append(np.nanmedian(signals, axis=1))
     # At some 40 photons and 1000 PE: −5 % and −2.5 %.
     shift = medians[1] / medians[0] - 1
     assert shift[0] == pytest.approx(-0.051, abs=0.006)
@@ -155,9 +155,9 @@ def test_variance_of_a_few_recoils(small_study):
         for i in range(1000)
     ]
     assert {int(events[0]) for _, _, events in runs} == {3}
-    found = np.array([probability[0] for probability, _, _ in runs])
+    probabilities = np.array([probability[0] for probability, _, _ in runs])
     stated = np.mean([variance.sum() for _, variance, _ in runs])
-    assert stated == pytest.approx(found.var(axis=0, ddof=1).sum(), rel=0.03)
+    assert stated == pytest.approx(probabilities.var(axis=0, ddof=1).sum(), rel=0.03)
 
 
 def test_events_follow_the_acceptance(small_study):
@@ -183,16 +183,16 @@ def test_light_yield_map_is_the_polynomial_it_was_made_from(small_study):
     z = np.linspace(-84, -13, 72)
     values = apparatus.s1_relative_light_yield.at(radii[:, np.newaxis] ** 2, z)
     as_map = LightYield(radius_cm=radii, z_cm=z, relative_yield=values)
-    found = [
+    signals = [
         simulate(
             replace(apparatus, s1_relative_light_yield=one), "er", np.full(N, 5.0), stream(1, "m")
         )
         for one in (apparatus.s1_relative_light_yield, as_map)
     ]
     # Where a few photons more or less are drawn the events part; the others agree.
-    same = np.isclose(found[0][0], found[1][0], rtol=1e-3)
+    same = np.isclose(signals[0][0], signals[1][0], rtol=1e-3)
     assert np.mean(same) > 0.9
-    assert np.nanmean(found[1][0]) == pytest.approx(np.nanmean(found[0][0]), rel=2e-3)
+    assert np.nanmean(signals[1][0]) == pytest.approx(np.nanmean(signals[0][0]), rel=2e-3)
 
 
 def test_spread_of_the_lifetime_and_of_the_gain_widen_the_s2(small_study):

@@ -10,10 +10,10 @@ ENERGIES = np.geomspace(0.1, 100, 60)
 
 @pytest.mark.parametrize("field", [81, 117, 310])
 def test_lenardo_quanta_are_physical(field):
-    found = mean_yields("lenardo2015", ENERGIES, field)
-    total = found.photons + found.electrons
-    assert (found.photons > 0).all()
-    assert (found.electrons > 0).all()
+    yields = mean_yields("lenardo2015", ENERGIES, field)
+    total = yields.photons + yields.electrons
+    assert (yields.photons > 0).all()
+    assert (yields.electrons > 0).all()
     assert (total < QUANTA_PER_KEV * ENERGIES).all()
     assert (np.diff(total) > 0).all()
 
@@ -25,11 +25,11 @@ def test_a_stronger_field_frees_electrons():
 
 
 def test_er_quanta_add_up_and_clip():
-    found = mean_yields("er_polynomial", ENERGIES, 117)
-    np.testing.assert_allclose(found.photons + found.electrons, QUANTA_PER_KEV * ENERGIES)
+    yields = mean_yields("er_polynomial", ENERGIES, 117)
+    np.testing.assert_allclose(yields.photons + yields.electrons, QUANTA_PER_KEV * ENERGIES)
     # Below 0.53 keV the parabola would pass 73 electrons/keV.
-    assert found.photons[0] == 0
-    per_keV = found.electrons / ENERGIES
+    assert yields.photons[0] == 0
+    per_keV = yields.electrons / ENERGIES
     assert np.ptp(per_keV[ENERGIES > 12]) < 1e-12
 
 
@@ -74,9 +74,9 @@ def test_er_components_turn_light_into_charge():
     ):
         values = [0.0, 0.0, 0.0]
         values[component] = 1.0
-        found = mean_yields("er_polynomial", 5.0, 117, Nuisances(er_components=tuple(values)))
-        assert found.electrons - nominal.electrons == pytest.approx(5 * shift, rel=1e-9)
-        assert found.photons + found.electrons == pytest.approx(365)
+        yields = mean_yields("er_polynomial", 5.0, 117, Nuisances(er_components=tuple(values)))
+        assert yields.electrons - nominal.electrons == pytest.approx(5 * shift, rel=1e-9)
+        assert yields.photons + yields.electrons == pytest.approx(365)
 
 
 def test_lindhard_k_scales_the_quanta():
@@ -95,22 +95,22 @@ def test_leff_of_nest_changes_light_alone(leff):
     np.testing.assert_array_equal(changed.electrons, nominal.electrons)
     width = np.array([0.135, 0.135, 0.135, 0.058, 0.048])
     np.testing.assert_allclose(changed.photons / nominal.photons, 1 + leff * width)
-    for found in (nominal, changed):
-        drawn = found.fluctuations
+    for yields in (nominal, changed):
+        drawn = yields.fluctuations
         recombined = drawn.ions * drawn.recombination
-        np.testing.assert_allclose(drawn.ions - recombined, found.electrons, rtol=1e-9)
-        np.testing.assert_allclose(drawn.excitons + recombined, found.photons, rtol=1e-9)
+        np.testing.assert_allclose(drawn.ions - recombined, yields.electrons, rtol=1e-9)
+        np.testing.assert_allclose(drawn.excitons + recombined, yields.photons, rtol=1e-9)
     np.testing.assert_array_equal(changed.fluctuations.ions, nominal.fluctuations.ions)
 
 
 def test_nest_without_light():
     """Less light than the ions' recombination gives takes it from there."""
-    found = mean_yields("nest", [1.5, 2.5], 310, Nuisances(-2, "zero_below_2keV"))
-    drawn = found.fluctuations
-    assert found.photons[0] == 0 < found.photons[1]
+    yields = mean_yields("nest", [1.5, 2.5], 310, Nuisances(-2, "zero_below_2keV"))
+    drawn = yields.fluctuations
+    assert yields.photons[0] == 0 < yields.photons[1]
     assert drawn.excitons[0] == drawn.recombination[0] == 0
-    assert drawn.ions[0] == pytest.approx(found.electrons[0])
-    assert found.electrons[0] == mean_yields("nest", 1.5, 310).electrons
+    assert drawn.ions[0] == pytest.approx(yields.electrons[0])
+    assert yields.electrons[0] == mean_yields("nest", 1.5, 310).electrons
 
 
 def test_nest_ends():

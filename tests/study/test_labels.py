@@ -78,8 +78,8 @@ def test_the_halo(halo):
     study = dataclasses.replace(CONFIG, halo=halo)
     words = f"v₀ = {HALOS[halo].v0_km_s} km/s"
     assert labels.halo(study) == words
-    for found in (labels.caption(study), labels.nominal_claim(study), labels.conditions(study)):
-        assert words in found
+    for text in (labels.caption(study), labels.nominal_claim(study), labels.conditions(study)):
+        assert words in text
     assert labels.table_words(study)["conditions"].endswith(words)
 
 

@@ -51,9 +51,9 @@ def test_g1_stays_a_probability(small_study):
 
 
 def test_slice_follows_the_detector_and_not_the_trials(small_study):
-    found = dependence_slice(small_study, "lz")
-    assert set(found) == {"10", "50"}
-    assert dependence_slice(dataclasses.replace(small_study, trials=7), "lz") == found
-    assert dependence_slice(changed(small_study, "lz", "g1", 0.1), "lz") != found
+    nominal = dependence_slice(small_study, "lz")
+    assert set(nominal) == {"10", "50"}
+    assert dependence_slice(dataclasses.replace(small_study, trials=7), "lz") == nominal
+    assert dependence_slice(changed(small_study, "lz", "g1", 0.1), "lz") != nominal
     other = dataclasses.replace(small_study, confidence_level=0.95)
-    assert dependence_slice(other, "lz") != found
+    assert dependence_slice(other, "lz") != nominal

@@ -18,10 +18,10 @@ def test_the_first_trial_of_a_batch_that_is_in_order(
     toys = throw(small_study, "xenon1t", small_templates["xenon1t"], range(5, 11))
     files = tmp_path / "5-10.parquet", tmp_path / "5-10.truth.parquet"
     write_toys(small_study, "xenon1t", [toys], *files)
-    found = first_dataset(small_study, "xenon1t", *([file] for file in files))["xenon1t"]
-    assert list(found.trials) == [5]
+    dataset = first_dataset(small_study, "xenon1t", *([file] for file in files))["xenon1t"]
+    assert list(dataset.trials) == [5]
     first = toys.events[toys.events["trial"] == 5]
-    pd.testing.assert_frame_equal(found.events, first, check_dtype=False)
+    pd.testing.assert_frame_equal(dataset.events, first, check_dtype=False)
     table = pq.read_table(files[0])
     pq.write_table(table.slice(0, len(table) - 1), files[0])
     with pytest.raises(DamagedResultError, match=r"5-10\.parquet: damaged: it has \d+ rows, not"):

@@ -29,8 +29,8 @@ def at_level(model, level):
 
 @pytest.mark.parametrize("level", [0.51, 0.9, 0.99])
 def test_limit_is_where_t_is_the_critical_value(model, level):
-    found, status = limit(at_level(model, level))
-    events = found / model.study.reference_cross_section_cm2 * model.signal_events
+    limit_cm2, status = limit(at_level(model, level))
+    events = limit_cm2 / model.study.reference_cross_section_cm2 * model.signal_events
     _, t = fits_at(model.problem(nominal_interval(model.study)), model.asimov(), np.array([events]))
     assert status == Status.ok
     assert t[0, 0, 0] == pytest.approx(norm.ppf(level) ** 2, rel=5e-3, abs=1e-5)
@@ -38,8 +38,8 @@ def test_limit_is_where_t_is_the_critical_value(model, level):
 
 def test_no_limit_at_and_below_one_half(model):
     for level in (0.45, 0.5):
-        found, status = limit(at_level(model, level))
-        assert np.isnan(found)
+        limit_cm2, status = limit(at_level(model, level))
+        assert np.isnan(limit_cm2)
         assert status == Status.critical_value_zero
 
 
@@ -62,8 +62,8 @@ def test_empty_signal_has_no_limit(small_study, small_templates):
     signal = small_templates["lz"]["wimp_SI_50GeV"]
     empty = Template(signal.shape_values, 0 * signal.expected, signal.variance)
     templates = {"lz": {**small_templates["lz"], "wimp_SI_50GeV": empty}}
-    found, status = limit(make_model(small_study, "lz", 50, "SI", templates))
-    assert np.isnan(found)
+    limit_cm2, status = limit(make_model(small_study, "lz", 50, "SI", templates))
+    assert np.isnan(limit_cm2)
     assert status == Status.empty_template
 
 

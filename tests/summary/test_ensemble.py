@@ -59,11 +59,11 @@ def test_expected_errors_without_nuisances(small_study, small_templates):
 def test_pulls_are_of_unit_width(small_study, model, toys):
     interval = fullest_interval(small_study)
     limits = model.limits(toys)
-    found = pulls(model, interval, limits)
-    assert list(found.columns) == ["er_rate", "leff"]
-    assert len(found) == 300
-    assert (found.mean().abs() < 0.3).all()
-    assert found.std().between(0.85, 1.15).all()
+    table = pulls(model, interval, limits)
+    assert list(table.columns) == ["er_rate", "leff"]
+    assert len(table) == 300
+    assert (table.mean().abs() < 0.3).all()
+    assert table.std().between(0.85, 1.15).all()
     centre, fitted = measured_and_fitted(small_study, interval, limits, toys.truth)["leff"]
     assert list(centre) == list(toys.constraint_centres("leff"))
     assert fitted.std() < centre.std()  # the data know something

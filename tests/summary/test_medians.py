@@ -28,18 +28,18 @@ def toys(small_study, small_templates):
 
 
 @pytest.fixture(scope="module")
-def found(model, toys):
+def curves_and_limits(model, toys):
     return two_ways(model, toys, (0, 0.1, 1))
 
 
 def test_nominal_model_gives_the_nominal_limits(model, toys):
-    found = nominal_model(model).limits(toys)
+    limits = nominal_model(model).limits(toys)
     expected = model.interval_limits(toys, "leff_nominal")
-    assert (found["limit_cm2"] == expected["limit_cm2"]).all()
+    assert (limits["limit_cm2"] == expected["limit_cm2"]).all()
 
 
-def test_what_is_read_off_one_dataset_is_its_limit(found):
-    curves, limits = found
+def test_what_is_read_off_one_dataset_is_its_limit(curves_and_limits):
+    curves, limits = curves_and_limits
     first = limits[limits["trial"] == 1].set_index("injected")["limit_rate_multiplier"]
     for signal, limit in first.items():
         curve = curves[(curves["injected"] == signal) & (curves["dataset"] == "thrown")]
@@ -49,8 +49,8 @@ def test_what_is_read_off_one_dataset_is_its_limit(found):
         assert curve["p_value"].max() <= 0.5
 
 
-def test_only_datasets_without_a_signal_give_the_sensitivity(model, toys, found):
-    _, limits = found
+def test_only_datasets_without_a_signal_give_the_sensitivity(model, toys, curves_and_limits):
+    _, limits = curves_and_limits
     medians = limits.groupby("injected")["limit_rate_multiplier"].median()
     expected = nominal_model(model).limits(toys)["limit_rate_multiplier"]
     assert medians[0] == expected.median()
@@ -60,8 +60,8 @@ def test_only_datasets_without_a_signal_give_the_sensitivity(model, toys, found)
     assert one[1] > 10 * one[0]
 
 
-def test_the_average_dataset_reads_the_asimov_limit(model, found):
-    curves, _ = found
+def test_the_average_dataset_reads_the_asimov_limit(model, curves_and_limits):
+    curves, _ = curves_and_limits
     average = curves[(curves["injected"] == 0) & (curves["dataset"] == "average")]
     nominal = nominal_model(model)
     data = nominal.asimov()
@@ -108,5 +108,5 @@ def test_read_off():
 
 
 def test_central():
-    found = central(pd.Series([*range(101), np.nan]))
-    assert found == {"low": 16, "median": 50, "high": 84}
+    quantiles = central(pd.Series([*range(101), np.nan]))
+    assert quantiles == {"low": 16, "median": 50, "high": 84}

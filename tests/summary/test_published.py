@@ -20,9 +20,9 @@ def test_the_tables_that_come_along(name):
 def test_other_columns_and_orders(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("kind,mass_GeV,label,cross_section_cm2,interaction\nlimit,50,A,1e-46,SI\n")
-    found = read_published(path)
-    assert found["label"].tolist() == ["A"]
-    np.testing.assert_allclose(found["cross_section_cm2"], [1e-46])
+    table = read_published(path)
+    assert table["label"].tolist() == ["A"]
+    np.testing.assert_allclose(table["cross_section_cm2"], [1e-46])
 
 
 @pytest.mark.parametrize(

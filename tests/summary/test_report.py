@@ -60,8 +60,8 @@ def test_cells(page):
 
 def test_header_has_units_and_knows_numbers(page):
     head = page.split("<thead>")[1].split("</thead>")[0].replace("<wbr>", "")
-    found = re.findall(r'<th( class="number")? scope="col"><button>(.*?)</button>', head)
-    assert [(text, bool(number)) for number, text in found] == [
+    headings = re.findall(r'<th( class="number")? scope="col"><button>(.*?)</button>', head)
+    assert [(text, bool(number)) for number, text in headings] == [
         ("detector", False),
         ("mass <small>[GeV/c²]</small>", True),
         ("n_failed", True),

@@ -90,9 +90,9 @@ def statistic(model, interval, limits):
         data.bins[kept], data.weights[kept], np.array([[0, kept.sum()]]), np.ones((1, 1)), {}
     )
     events = np.array(limits) / model.study.reference_cross_section_cm2 * model.signal_events
-    best, found = fits_at(problem, data, events)
+    best, fits = fits_at(problem, data, events)
     assert (best[0] <= events).all()
-    return found[0, :, 0]
+    return fits[0, :, 0]
 
 
 def reach(kind, n):
@@ -114,9 +114,9 @@ def test_the_median_solves_the_asimov_statistic(small_study, small_templates, na
     for target in ("xenon1t", "lz"):
         model = make_model(small_study, target, mass, "SI", small_templates)
         interval = model.interval(name)
-        found = asimov_limits(model, interval)
-        assert list(found) == list(BANDS)
-        values = [found[band] for band in ORDER]
+        bands = asimov_limits(model, interval)
+        assert list(bands) == list(BANDS)
+        values = [bands[band] for band in ORDER]
         assert values == sorted(values)
         assert len(set(values)) == 5
         assert values[0] > 0
@@ -128,16 +128,16 @@ def test_the_median_solves_the_asimov_statistic(small_study, small_templates, na
 @pytest.mark.parametrize("kind", ["upper", "cls", "central"])
 def test_bands_reach_as_far_as_the_closed_forms(full_model, kind):
     """For CLs, μ = N + Φ⁻¹(1 − α Φ(N)) in σ."""
-    found = asimov_limits(full_model, KINDS[kind])
-    q = statistic(full_model, KINDS[kind], [found[band] for band in ORDER])
+    bands = asimov_limits(full_model, KINDS[kind])
+    q = statistic(full_model, KINDS[kind], [bands[band] for band in ORDER])
     np.testing.assert_allclose(q, [reach(kind, n) ** 2 for n in NUMBERS], rtol=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_gives_ordered_numbers(model, full_model, kind):
     for each in (model, full_model):
-        found = asimov_limits(each, KINDS[kind])
-        values = np.array([found[band] for band in ORDER])
+        bands = asimov_limits(each, KINDS[kind])
+        values = np.array([bands[band] for band in ORDER])
         assert np.isfinite(values).all()
         assert (np.diff(values) > 0).all()
         assert values[0] > 0
@@ -164,10 +164,10 @@ def test_bands_agree_with_toys(full_model, full_study, kind):
     model = dataclasses.replace(full_model, study=study)
     limits = model.interval_limits(toys, kind)
     assert (limits["limit_cm2"] > 0).all()
-    found = asimov_limits(model, KINDS[kind])
+    bands = asimov_limits(model, KINDS[kind])
     for band, n, rel in zip(ORDER, NUMBERS, (0.15, 0.1, 0.05, 0.1, 0.1), strict=True):
         quantile = np.quantile(limits["limit_cm2"], stats.norm.cdf(n))
-        assert found[band] == pytest.approx(quantile, rel=rel, abs=0)
+        assert bands[band] == pytest.approx(quantile, rel=rel, abs=0)
 
 
 def test_bands_of_a_combination(small_study, small_templates):
@@ -188,10 +188,10 @@ def test_calibrated_critical_values(model, small_study):
         {"interval": "upper", "rate_multiplier": [0.0, 1e6], "critical_value": [2.0, 2.0]}
     )
     calibrated = dataclasses.replace(model, study=study, critical_values=table)
-    found = asimov_limits(calibrated, KINDS["upper"])
-    q = statistic(model, KINDS["upper"], [found["asimov_cm2"]])
+    bands = asimov_limits(calibrated, KINDS["upper"])
+    q = statistic(model, KINDS["upper"], [bands["asimov_cm2"]])
     assert q[0] == pytest.approx(2.0 + TIES, rel=1e-4)
-    assert all(np.isnan(found[band]) for band in BANDS if band != "asimov_cm2")
+    assert all(np.isnan(bands[band]) for band in BANDS if band != "asimov_cm2")
 
 
 def test_no_answer(model, small_study):
@@ -200,8 +200,8 @@ def test_no_answer(model, small_study):
     signal = templates[SIGNAL]
     for expected in (0 * signal.expected, np.full_like(signal.expected, np.nan)):
         spoilt = {"xenon1t": templates | {SIGNAL: dataclasses.replace(signal, expected=expected)}}
-        found = asimov_limits(dataclasses.replace(model, templates=spoilt), KINDS["upper"])
-        assert np.isnan(list(found.values())).all()
+        bands = asimov_limits(dataclasses.replace(model, templates=spoilt), KINDS["upper"])
+        assert np.isnan(list(bands.values())).all()
     low = dataclasses.replace(model, study=dataclasses.replace(small_study, confidence_level=0.4))
     assert np.isnan(list(asimov_limits(low, KINDS["upper"]).values())).all()
 
@@ -220,12 +220,15 @@ def response(seed=1, n=1000):
 
 def test_replicas_scatter_as_the_simulation_does():
     """Mean, and relative spread of every entry."""
-    found = response()
+    simulated = response()
     rng = np.random.default_rng(5)
     many = np.array(
-        [replica(found, rng.standard_normal((8, 20))).probability.toarray() for _ in range(4000)]
+        [
+            replica(simulated, rng.standard_normal((8, 20))).probability.toarray()
+            for _ in range(4000)
+        ]
     )
-    p, error = found.probability.toarray(), np.sqrt(found.variance.toarray())
+    p, error = simulated.probability.toarray(), np.sqrt(simulated.variance.toarray())
     filled = p > 0.02
     assert filled.sum() > 10
     pulls = (many.mean(axis=0) - p)[filled] / (error[filled] / np.sqrt(4000))
@@ -236,11 +239,11 @@ def test_replicas_scatter_as_the_simulation_does():
 
 
 def test_no_variance_no_change():
-    found = response()
-    exact = Response(EDGES, found.probability, 0 * found.variance)
+    simulated = response()
+    exact = Response(EDGES, simulated.probability, 0 * simulated.variance)
     normal = np.random.default_rng(1).standard_normal((8, 20))
     varied = replica(exact, normal)
-    np.testing.assert_array_equal(varied.probability.toarray(), found.probability.toarray())
+    np.testing.assert_array_equal(varied.probability.toarray(), simulated.probability.toarray())
     np.testing.assert_array_equal(varied.energy_edges_keV, EDGES)
 
 
@@ -287,14 +290,14 @@ def test_replica_templates_scatter_as_their_variance_says(full_study, inputs):
     many = [replica_templates(full_study, "lz", *inputs, i, {}) for i in range(600)]
     exact = {
         recoil: {
-            anchor: Response(EDGES, found.probability, 0 * found.variance)
-            for anchor, found in anchors.items()
+            anchor: Response(EDGES, simulated.probability, 0 * simulated.variance)
+            for anchor, simulated in anchors.items()
         }
         for recoil, anchors in inputs[1].items()
     }
     nominal = replica_templates(full_study, "lz", inputs[0], exact, 0, {})
     for source, template in nominal.items():
-        rows = np.array([found[source].nominal for found in many])
+        rows = np.array([templates[source].nominal for templates in many])
         error = np.sqrt(many[0][source].variance[0])
         filled = template.nominal > 20 * error
         assert filled.sum() > 3
@@ -321,18 +324,18 @@ def test_bias_of_simulated_backgrounds(model, small_study, n):
     exact = asimov_limits(model, interval)["asimov_cm2"]
     space = small_study.detectors["xenon1t"].space
     plain = dataclasses.replace(small_study, response_method="simulation", density="histogram")
-    found = {"histogram": [], "kde": []}
+    biases = {"histogram": [], "kde": []}
     for seed in range(5):
         er = sampled(model.templates["xenon1t"]["er"], n, seed)
         widths = {"xenon1t": {"er": kernel_widths(er, space)}}
-        for density, rows in found.items():
+        for density, rows in biases.items():
             study = dataclasses.replace(plain, density=density)
             own = er if density == "histogram" else smoothed(er, space)
             templates = {"xenon1t": {**model.templates["xenon1t"], "er": own}}
             each = dataclasses.replace(model, study=study, templates=templates)
             off = asimov_limits(each, interval)["asimov_cm2"] - exact
             rows.append([off / exact, template_bias(each, interval, widths) / exact])
-    (off, stated), (off_kde, stated_kde) = (np.array(found[d]).T for d in found)
+    (off, stated), (off_kde, stated_kde) = (np.array(biases[d]).T for d in biases)
     assert (off < -0.05).all()
     np.testing.assert_allclose(stated, off, atol=0.06)
     assert np.mean(stated) == pytest.approx(np.mean(off), rel=0.2)
@@ -386,15 +389,15 @@ def test_limits_of_kernel_estimates(small_study, small_templates, detector):
         recoil: {"nominal": compute_response(study, detector, recoil, "nominal")}
         for recoil in ("nr", "er")
     }
-    found = dict(small_templates[detector])
-    for source in found:
+    templates = dict(small_templates[detector])
+    for source in templates:
         recoil = study.recoil(detector, source)
         if recoil is not None:
             table = spectrum(study, study.spectrum_name(detector, source))
-            found[source] = build(study, detector, source, table, responses[recoil])
+            templates[source] = build(study, detector, source, table, responses[recoil])
     for mass in study.masses_GeV:
         exact = make_model(small_study, detector, mass, "SI", small_templates)
-        smooth = make_model(study, detector, mass, "SI", {detector: found})
+        smooth = make_model(study, detector, mass, "SI", {detector: templates})
         limits = [
             asimov_limits(model, interval)["asimov_cm2"]
             for model, interval in ((exact, KINDS["upper"]), (smooth, Interval("upper", {}, ())))

@@ -124,9 +124,9 @@ def test_words_as_codes_change_nothing(small_study, tmp_path):
             units=dict.fromkeys(whole.columns, ""),
             config_slice=limits_slice(study, *place),
         )
-    found = read_limits(study, *place)
-    assert list(found.columns) == list(SUMMARISED)
+    coded = read_limits(study, *place)
+    assert list(coded.columns) == list(SUMMARISED)
     words = ("detector", "interaction", "interval", "status")
-    assert all(found[name].cat.codes.dtype == np.int8 for name in words)
-    pd.testing.assert_frame_equal(summarise(found), summarise(whole))
+    assert all(coded[name].cat.codes.dtype == np.int8 for name in words)
+    pd.testing.assert_frame_equal(summarise(coded), summarise(whole))
     assert list(read_limits(study, *place, ["trial"])["trial"].unique()) == list(range(41, 71))

@@ -265,9 +265,9 @@ def test_mistakes_in_an_overlay(tmp_path, overlay, message):
 
 def test_an_overlay_selects_from_what_is_asked_of_more():
     """Only a file's own wish for what the study does not have is a mistake."""
-    found = load_study("config/config.yaml", "config/light.yaml")
-    assert found.coverage.masses_GeV == (10, 50, 1000)
-    assert not set(found.coverage.masses_GeV) & set(found.masses_GeV)
+    study = load_study("config/config.yaml", "config/light.yaml")
+    assert study.coverage.masses_GeV == (10, 50, 1000)
+    assert not set(study.coverage.masses_GeV) & set(study.masses_GeV)
 
 
 def test_many_mistakes_are_counted():
@@ -322,12 +322,12 @@ def test_recoils_of_conventional_sampling_may_be_left_out(tmp_path):
         source.pop("n_events", None)
     path = tmp_path / "xenon1t.yaml"
     path.write_text(yaml.safe_dump(settings))
-    found = load_detector(path)
-    assert {found.signal.n_events, *(s.n_events for s in found.sources)} == {5_000_000}
+    detector = load_detector(path)
+    assert {detector.signal.n_events, *(s.n_events for s in detector.sources)} == {5_000_000}
     given = load_detector(SCHEMA.parents[1] / "detectors/xenon1t.yaml")
     assert given.source("neutrons").n_events == 55_000_000
-    assert found.apparatus == given.apparatus
-    assert found.signal.colour == given.signal.colour
+    assert detector.apparatus == given.apparatus
+    assert detector.signal.colour == given.signal.colour
 
 
 def test_the_old_name_of_a_detectors_numbers_warns():

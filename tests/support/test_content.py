@@ -131,11 +131,11 @@ def test_flipped_bits_and_short_files(file):
         data[place // 8] ^= 1 << int(place % 8)
         file.write_bytes(data if i % 10 else data[: rng.integers(len(data))])
         try:
-            found, metadata = read_parquet(file)
+            reread, metadata = read_parquet(file)
         except ResultError as error:
             refused.append(str(error))
         else:
-            pd.testing.assert_frame_equal(found, table)
+            pd.testing.assert_frame_equal(reread, table)
             assert metadata == known
     assert len(refused) > 1000  # the rest hit what nothing reads
     assert all(message.startswith(f"{file}: ") and len(message) < 500 for message in refused)

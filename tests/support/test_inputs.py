@@ -33,9 +33,9 @@ from zeptobarn.templates.toys import read_events
 def test_what_changes_nothing_in_a_csv(tmp_path, text):
     path = tmp_path / "t.csv"
     path.write_bytes(text.encode())
-    found = numbers(read_table(path), ("a", "b"), "t")
-    assert found.to_numpy().tolist() == [[1, 2], [3, 4]]
-    assert found.index.tolist() == [2, 3]
+    table = numbers(read_table(path), ("a", "b"), "t")
+    assert table.to_numpy().tolist() == [[1, 2], [3, 4]]
+    assert table.index.tolist() == [2, 3]
 
 
 @pytest.mark.parametrize(
@@ -107,11 +107,11 @@ def lines_of(read):
     return [header, *(row.replace("{", "").replace("}", "") for row in rows)]
 
 
-def values_of(found):
+def values_of(given):
     """What a reader gives, without the names of rows and files."""
-    if isinstance(found, dict):
-        return [found["radius_cm"], found["z_cm"], found["relative_yield"]]
-    return found[sorted(found)].to_numpy().tolist()
+    if isinstance(given, dict):
+        return [given["radius_cm"], given["z_cm"], given["relative_yield"]]
+    return given[sorted(given)].to_numpy().tolist()
 
 
 @EVERY_KIND
@@ -163,8 +163,8 @@ def test_every_number_of_every_kind(tmp_path, read, value):
 @pytest.mark.parametrize("number", [0, -1])
 def test_missing_values_that_are_written_as_numbers(tmp_path, read, number):
     header, rows = KINDS[read]
-    found = rows[-1].split("{")[1:][number].split("}")[0]
-    last = rows[-1].replace("{" + found + "}", "-999", 1)
+    value = rows[-1].split("{")[1:][number].split("}")[0]
+    last = rows[-1].replace("{" + value + "}", "-999", 1)
     path = tmp_path / "t.csv"
     path.write_text("\n".join([header, *rows[:-1], last]).replace("{", "").replace("}", ""))
     with pytest.raises(ConfigError, match=rf"t\.csv: row {len(rows) + 1}: .*-999"):
@@ -253,8 +253,8 @@ def test_only_regular_files_of_this_machine(tmp_path, monkeypatch, read, path, m
     """Nothing is fetched, and nothing waits for a pipe to be filled."""
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
-    with socket.socket(socket.AF_UNIX) as found:
-        found.bind("socket")
+    with socket.socket(socket.AF_UNIX) as endpoint:
+        endpoint.bind("socket")
     (tmp_path / "dangling").symlink_to("nothing")
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(ConfigError, match=message) as caught:
@@ -276,8 +276,8 @@ def test_messages_stay_short(tmp_path):
 
 
 def test_a_digest_of_any_content(tmp_path):
-    found = set()
+    digests = set()
     for content in (b"a,b\n1,2\n", b"a,b\n1,3\n", gzip.compress(b"a,b\n", mtime=0), b"\xff\xfe"):
         (tmp_path / "t").write_bytes(content)
-        found.add(file_digest(tmp_path / "t"))
-    assert len(found) == 4
+        digests.add(file_digest(tmp_path / "t"))
+    assert len(digests) == 4

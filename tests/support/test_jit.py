@@ -126,8 +126,8 @@ def test_without_a_writable_place_there_is_a_temporary_one(package, tmp_path):
     (tmp_path / "file").touch()
     place = {"XDG_CACHE_HOME": tmp_path / "file/cache", "TMPDIR": temporary}
     for hits in (0, 1):
-        value, found, said = run(package, **place)
-        assert (value, found) == (9.0, hits)
+        value, cache_hits, said = run(package, **place)
+        assert (value, cache_hits) == (9.0, hits)
         assert said.count("\n") == 1
         assert str(temporary) in said
         assert str(tmp_path / "file") in said
@@ -143,8 +143,8 @@ def test_a_folder_that_cannot_be_made_is_replaced(package, tmp_path):
         shutil.rmtree(folder)
         folder.touch()
     (tmp_path / "temporary").mkdir()
-    value, found, said = run(package, TMPDIR=tmp_path / "temporary")
-    assert (value, found) == (9.0, 0)
+    value, cache_hits, said = run(package, TMPDIR=tmp_path / "temporary")
+    assert (value, cache_hits) == (9.0, 0)
     assert said.count("\n") == 1
     assert str(tmp_path / "temporary") in said
 
@@ -152,8 +152,8 @@ def test_a_folder_that_cannot_be_made_is_replaced(package, tmp_path):
 def test_a_full_disk_costs_the_cache_alone(package):
     limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
     for _ in range(2):
-        value, found, said = run(package, limit)
-        assert (value, found) == (9.0, 0)
+        value, cache_hits, said = run(package, limit)
+        assert (value, cache_hits) == (9.0, 0)
         assert "compiled kernels are not kept in" in said
 
 

@@ -22,9 +22,9 @@ def test_log_of_a_process(tmp_path, code, status, expected, traces):
     )
     assert done.returncode == status
     text = log.read_text()
-    for found, trace in zip((text, done.stderr), traces, strict=True):
-        assert expected in found
-        assert ("Traceback" in found) == trace
+    for output, trace in zip((text, done.stderr), traces, strict=True):
+        assert expected in output
+        assert ("Traceback" in output) == trace
     assert text.endswith("MB at most\n")
 
 

@@ -21,9 +21,9 @@ from zeptobarn.support.mathtext import unreadable
     ],
 )
 def test_texts(text, message):
-    found = unreadable(text)
-    assert message in found
-    assert bool(found) == bool(message)
+    complaint = unreadable(text)
+    assert message in complaint
+    assert bool(complaint) == bool(message)
     if not message:
         figure = Figure()
         figure.suptitle(text)

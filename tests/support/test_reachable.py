@@ -61,9 +61,9 @@ def package(tmp_path, monkeypatch):
     ],
 )  # fmt: skip
 def test_imports_are_followed(package, script, expected):
-    found = reached(package("script.py", script))
+    modules = reached(package("script.py", script))
     wanted = {"zeptobarn", *(f"zeptobarn.{name}" for name in expected.split())} if expected else {}
-    assert found == sorted(wanted)
+    assert modules == sorted(wanted)
 
 
 @pytest.mark.parametrize(
@@ -168,13 +168,13 @@ def test_an_import_finder_that_reads_bytecode_agrees(script):
     """Python's own modulefinder, which does not know what is for type checkers alone."""
     finder = ModuleFinder(path=[str(PACKAGE.parent)])
     finder.run_script(str(script))
-    found = {name for name in finder.modules if name.partition(".")[0] == "zeptobarn"}
+    theirs = {name for name in finder.modules if name.partition(".")[0] == "zeptobarn"}
     ours = set(reached(script))
-    assert ours <= found
+    assert ours <= theirs
     # Nothing that runs imports the others: without these blocks they are not there.
     guarded = [p.read_text() for p in PACKAGE.rglob("*.py") if "if TYPE_CHECKING:" in p.read_text()]
-    excused = {name for name in found if any(f"    from {name} import" in t for t in guarded)}
-    for name in found - ours:
+    excused = {name for name in theirs if any(f"    from {name} import" in t for t in guarded)}
+    for name in theirs - ours:
         assert any(name in reached(reachable._path(other)) for other in excused), name
 
 

@@ -62,8 +62,8 @@ def test_a_detector_names_files_beside_it(tmp_path):
     text = (ROOT / "config/detectors/lz.yaml").read_text()
     text = text.replace("resources/spectra/cevns_8b.csv", "mine/flat.csv")
     (tmp_path / "lz_mine.yaml").write_text(text)
-    found = load_detector(tmp_path / "lz_mine.yaml").source("cevns_8b")
-    assert Path(found.spectrum["path"]).samefile(spectrum)
+    source = load_detector(tmp_path / "lz_mine.yaml").source("cevns_8b")
+    assert Path(source.spectrum["path"]).samefile(spectrum)
 
 
 _WITHOUT_NESTPY = """
@@ -73,8 +73,8 @@ from zeptobarn import load_detector
 from zeptobarn.physics.yields import mean_yields
 apparatus = load_detector("xenon1t").apparatus
 for recoil in ("nr", "er"):
-    found = mean_yields(apparatus.yields[recoil], [10.0], apparatus.drift_field_V_per_cm)
-    assert found.photons[0] > 0 and found.electrons[0] > 0
+    yields = mean_yields(apparatus.yields[recoil], [10.0], apparatus.drift_field_V_per_cm)
+    assert yields.photons[0] > 0 and yields.electrons[0] > 0
 try:
     mean_yields("nest", [10.0], 117)
 except ImportError:

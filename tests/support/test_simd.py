@@ -17,8 +17,8 @@ def test_the_product_of_two_stretches(first, n):
     rng = np.random.default_rng(n)
     x, y = rng.normal(size=(3, 210)), rng.normal(size=(2, 211))
     expected = x[2, first : first + n] @ y[1, first : first + n]
-    found = product(x, 2, y, 1, first, first + n)
-    assert found == pytest.approx(expected, rel=1e-13, abs=1e-13)
+    dot_product = product(x, 2, y, 1, first, first + n)
+    assert dot_product == pytest.approx(expected, rel=1e-13, abs=1e-13)
 
 
 def test_the_order_of_the_sum_is_written_down():

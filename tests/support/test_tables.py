@@ -32,8 +32,8 @@ def test_round_trip_with_provenance(tmp_path, table):
     path = tmp_path / "a" / "table.parquet"
     units = {"mass_GeV": "GeV/c²", "name": ""}
     write_parquet(table, path, units=units, config_slice={"x": 1}, seed=3, extra={"edges": [1, 2]})
-    found, metadata = read_parquet(path, config_slice={"x": 1})
-    pd.testing.assert_frame_equal(found, table)
+    reread, metadata = read_parquet(path, config_slice={"x": 1})
+    pd.testing.assert_frame_equal(reread, table)
     assert metadata["units"] == units
     assert metadata["seed"] == 3
     assert metadata["config_hash"] == digest({"x": 1})
@@ -128,8 +128,8 @@ def test_chunks_make_one_table(tmp_path):
     write_chunks(tmp_path / "chunks", CHUNKS)
     whole = pd.concat(CHUNKS, ignore_index=True)
     write_parquet(whole, tmp_path / "whole", **OF_CHUNKS)
-    found, metadata = read_parquet(tmp_path / "chunks", config_slice={"x": 1})
-    pd.testing.assert_frame_equal(found, whole)
+    reread, metadata = read_parquet(tmp_path / "chunks", config_slice={"x": 1})
+    pd.testing.assert_frame_equal(reread, whole)
     assert metadata == read_metadata(tmp_path / "whole")
     for given, read in zip(CHUNKS, read_chunks(tmp_path / "chunks"), strict=True):
         pd.testing.assert_frame_equal(read, given)

@@ -36,9 +36,9 @@ def test_damaged_files_are_renamed(results):
     assert len(dry) == 2
     assert all("damaged" in message and "a run would make it again" in message for message in dry)
     assert files(results) == before
-    found = set_aside(results, rename=True)
-    assert sum(str(limits) in message for message in found) == 1
-    assert all("renamed, and made again" in message for message in found)
+    messages = set_aside(results, rename=True)
+    assert sum(str(limits) in message for message in messages) == 1
+    assert all("renamed, and made again" in message for message in messages)
     assert files(results) == {
         "spectra/er.parquet",
         "limits/lz/SI/50GeV/1-10.parquet.damaged",

@@ -41,22 +41,22 @@ def unbinned(cs1, cs2, widths, parts=4):
     relative = parts**-2 / RectBivariateSpline(x, y, pilot, s=0).ev(at_x, at_y)
     fine = pilot * (kernel_x * relative @ kernel_y.T)
     n1, n2 = SPACE.shape
-    found = fine.reshape(n1, parts, n2, parts).sum(axis=(1, 3)).ravel() * parts**2
-    return found * len(cs1) / found.sum()
+    estimate = fine.reshape(n1, parts, n2, parts).sum(axis=(1, 3)).ravel() * parts**2
+    return estimate * len(cs1) / estimate.sum()
 
 
 @pytest.mark.parametrize("n", [2000, 10_000, pytest.param(30_000, marks=pytest.mark.slow)])
 def test_kernel_estimate_is_that_of_the_events(n):
     cs1, cs2 = events(n)
     contents = counts(cs1, cs2)
-    found, _ = smooth(contents, contents, SPACE)
+    estimate, _ = smooth(contents, contents, SPACE)
     expected = unbinned(cs1, cs2, bandwidths(contents, contents, SPACE))
-    assert found.min() >= 0
-    assert found.sum() == pytest.approx(contents.sum(), rel=1e-9)
+    assert estimate.min() >= 0
+    assert estimate.sum() == pytest.approx(contents.sum(), rel=1e-9)
     # Half the sum of differences: the share of events that is in another bin.
-    assert np.abs(found - expected).sum() / 2 < 0.01 * expected.sum()
+    assert np.abs(estimate - expected).sum() / 2 < 0.01 * expected.sum()
     big = expected > 0.05 * expected.max()
-    assert np.median(np.abs(found[big] / expected[big] - 1)) < 0.01
+    assert np.median(np.abs(estimate[big] / expected[big] - 1)) < 0.01
 
 
 COARSE = AnalysisSpace(np.linspace(3, 70, 21), np.geomspace(50, 8000, 26))
@@ -64,12 +64,12 @@ COARSE = AnalysisSpace(np.linspace(3, 70, 21), np.geomspace(50, 8000, 26))
 
 def left_out(contents, weight, widths):
     """Mean logarithm of what all others predict where an event is, each left out in turn."""
-    found = np.zeros_like(contents)
+    predicted = np.zeros_like(contents)
     for b in np.flatnonzero(contents):
         others = contents.copy()
         others[b] -= weight
-        found[b] = smooth(others, weight * others, COARSE, widths)[0][b]
-    return np.average(np.log(found.clip(1e-300)), weights=contents)
+        predicted[b] = smooth(others, weight * others, COARSE, widths)[0][b]
+    return np.average(np.log(predicted.clip(1e-300)), weights=contents)
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.01])
@@ -109,8 +109,8 @@ def test_a_narrow_band_stays_narrow(n):
     y = np.log(SPACE.cs2_edges)
     below = ((y[1:] + y[:-1]) / 2 < np.log(400) + 0.035 * cs1[:, np.newaxis] - 0.3).ravel()
     share = truth[below].sum()
-    found = smooth(contents, contents, SPACE)[0][below].sum() / n
-    assert found == pytest.approx(share, abs=3 * np.sqrt(share / n) + 0.02 * share)
+    smoothed_share = smooth(contents, contents, SPACE)[0][below].sum() / n
+    assert smoothed_share == pytest.approx(share, abs=3 * np.sqrt(share / n) + 0.02 * share)
 
 
 def test_variance_of_the_estimate():
@@ -119,9 +119,9 @@ def test_variance_of_the_estimate():
     rng = np.random.default_rng(7)
     samples = rng.poisson(50_000 * truth, (300, len(truth))).astype(float)
     widths = bandwidths(samples[0], samples[0], SPACE)
-    found = np.array([smooth(each, each, SPACE, widths) for each in samples])
+    estimates = np.array([smooth(each, each, SPACE, widths) for each in samples])
     big = truth > 0.1 * truth.max()
-    ratio = found[:, 1].mean(axis=0)[big] / found[:, 0].var(axis=0, ddof=1)[big]
+    ratio = estimates[:, 1].mean(axis=0)[big] / estimates[:, 0].var(axis=0, ddof=1)[big]
     assert np.median(ratio) == pytest.approx(1, abs=0.1)
 
 
@@ -138,8 +138,8 @@ def test_kernel_estimate_is_nearer_to_the_truth():
 
 def test_exact_contents_stay_as_they_are():
     contents = counts(*events(1000))
-    found = smooth(contents, np.zeros_like(contents), SPACE)[0]
-    np.testing.assert_array_equal(found, contents)
+    estimate = smooth(contents, np.zeros_like(contents), SPACE)[0]
+    np.testing.assert_array_equal(estimate, contents)
     assert holes(contents, np.zeros_like(contents), SPACE)[1] == 0
     nothing = np.zeros_like(contents)
     assert smooth(nothing, nothing, SPACE)[0].sum() == 0

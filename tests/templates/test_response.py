@@ -125,9 +125,9 @@ def test_anchors_without_light_are_refused(small_study):
 def test_round_trip(tmp_path, small_study, response):
     place = "xenon1t", "nr", "leff_0"
     write_response(small_study, *place, response, tmp_path / "r.parquet")
-    found = read_response(small_study, *place, tmp_path / "r.parquet")
-    np.testing.assert_array_equal(found.energy_edges_keV, response.energy_edges_keV)
+    reread = read_response(small_study, *place, tmp_path / "r.parquet")
+    np.testing.assert_array_equal(reread.energy_edges_keV, response.energy_edges_keV)
     for name in ("probability", "variance"):
-        assert (getattr(found, name) != getattr(response, name)).nnz == 0
+        assert (getattr(reread, name) != getattr(response, name)).nnz == 0
     with pytest.raises(ResultError):
         read_response(small_study, "xenon1t", "nr", "leff_1", tmp_path / "r.parquet")

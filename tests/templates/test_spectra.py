@@ -25,9 +25,9 @@ def table(energy, rate):
 
 def test_integral_of_an_exponential_is_exact():
     energy = np.array([1.0, 3.0, 20.0])
-    found = integrate(table(energy, np.exp(-energy / 2)), [0, 1, 4, 30])
+    integrals = integrate(table(energy, np.exp(-energy / 2)), [0, 1, 4, 30])
     expected = [0, 2 * (np.exp(-0.5) - np.exp(-2)), 2 * (np.exp(-2) - np.exp(-10))]
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(integrals, expected, rtol=1e-12)
 
 
 def test_integral_down_to_zero_is_linear():
@@ -72,8 +72,8 @@ def light(mechanism):
 @pytest.mark.parametrize("mechanism", ["migdal", "bremsstrahlung"])
 def test_electronic_recoils_of_light_wimps(mechanism):
     """They end where all of the WIMP's kinetic energy is used, beyond the nucleus's recoils."""
-    found = light(mechanism)
-    energy, rate = (found[name].to_numpy() for name in found)
+    electronic = light(mechanism)
+    energy, rate = (electronic[name].to_numpy() for name in electronic)
     assert energy[-1] == pytest.approx(1.757, rel=2e-3)
     assert (rate[(energy > 0.2) & (energy < 1.6)] > 0).all()
     # As a mean over a step, the rate below the largest energy is next to nothing.
@@ -95,9 +95,9 @@ def test_normalised_exponentials():
         "range_keV": [1, 100],
         "normalisation": {"recoils": 0.13, "range_keV": [6, 30], "exposure_kg_day": 100},
     }
-    found = background_spectrum(settings_)
-    assert integrate(found, [6, 30])[0] * 100 == pytest.approx(0.13, rel=1e-11, abs=0)
-    assert found["recoil_energy_keV"].iloc[0] == 1
+    exponentials = background_spectrum(settings_)
+    assert integrate(exponentials, [6, 30])[0] * 100 == pytest.approx(0.13, rel=1e-11, abs=0)
+    assert exponentials["recoil_energy_keV"].iloc[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -129,19 +129,19 @@ def test_missing_spectrum_file(tmp_path):
 
 def test_every_spectrum_of_the_study(small_study):
     for name in [*small_study.spectra(), *small_study.signals()]:
-        found = spectrum(small_study, name)
-        assert (np.diff(found["recoil_energy_keV"]) > 0).all()
-        assert (found["rate_per_kg_day_keV"] >= 0).all()
+        tabulated = spectrum(small_study, name)
+        assert (np.diff(tabulated["recoil_energy_keV"]) > 0).all()
+        assert (tabulated["rate_per_kg_day_keV"] >= 0).all()
 
 
 def with_er(**changes):
     """The default study with the electronic recoils of XENON1T changed, and its file's numbers."""
     study = load_study()
-    found = study.detectors["xenon1t"]
+    detector = study.detectors["xenon1t"]
     sources = tuple(
-        dataclasses.replace(s, **changes) if s.name == "er" else s for s in found.sources
+        dataclasses.replace(s, **changes) if s.name == "er" else s for s in detector.sources
     )
-    detectors = {**study.detectors, "xenon1t": dataclasses.replace(found, sources=sources)}
+    detectors = {**study.detectors, "xenon1t": dataclasses.replace(detector, sources=sources)}
     return dataclasses.replace(study, detectors=detectors)
 
 
@@ -168,10 +168,10 @@ def test_events_that_nobody_expects():
 
 
 def test_expected_events_of_a_formula_and_a_flat_spectrum():
-    found = load_study().detectors["xenon1t"]
-    assert most_events(found, found.source("wall")) == pytest.approx(0.52)
+    detector = load_study().detectors["xenon1t"]
+    assert most_events(detector, detector.source("wall")) == pytest.approx(0.52)
     flat = 1.98665e-4 * (15 - 0.18) * 34.2 * 1042
-    assert most_events(found, found.source("er")) == pytest.approx(flat)
+    assert most_events(detector, detector.source("er")) == pytest.approx(flat)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from zeptobarn.templates.templates import (
 def test_folding_agrees_with_sampling(small_study, small_templates, detector, source, n_events):
     """The response times the spectrum, against recoils drawn from the spectrum itself."""
     folded = small_templates[detector][source]
-    found = small_study.detectors[detector]
+    instrument = small_study.detectors[detector]
     sampled = sample(
         small_study,
         detector,
@@ -44,13 +44,13 @@ def test_folding_agrees_with_sampling(small_study, small_templates, detector, so
     )
     error = np.sqrt(sampled.variance.sum() + folded.variance.sum(axis=1).max())
     assert sampled.nominal.sum() == pytest.approx(folded.nominal.sum(), abs=4 * error)
-    a, b = (t.nominal.reshape(found.space.shape).sum(axis=1) for t in (sampled, folded))
+    a, b = (t.nominal.reshape(instrument.space.shape).sum(axis=1) for t in (sampled, folded))
     variance = sum(
-        t.variance[i].reshape(found.space.shape).sum(axis=1)
+        t.variance[i].reshape(instrument.space.shape).sum(axis=1)
         for t, i in ((sampled, 0), (folded, len(folded.variance) // 2))
     )
     filled = (
-        sampled.nominal.reshape(found.space.shape).sum(axis=1)
+        sampled.nominal.reshape(instrument.space.shape).sum(axis=1)
         > 100 * sampled.nominal[sampled.nominal > 0].min()
     )
     chi2 = ((a - b)[filled] ** 2 / variance[filled]).sum()
@@ -63,12 +63,12 @@ def test_recoils_per_bin_keep_number_and_mean_energy():
     energy = np.linspace(1, 12, 200)
     table = pd.DataFrame({COLUMNS[0]: energy, COLUMNS[1]: np.exp(-energy)})
     edges = np.geomspace(1, 20, 31)
-    found, plain = recoils_per_bin(table, edges), integrate(table, edges)
+    corrected, plain = recoils_per_bin(table, edges), integrate(table, edges)
     middle = (edges[1:] + edges[:-1]) / 2
-    assert found.sum() == pytest.approx(plain.sum(), rel=1e-11, abs=0)
-    assert (found >= 0).all()
+    assert corrected.sum() == pytest.approx(plain.sum(), rel=1e-11, abs=0)
+    assert (corrected >= 0).all()
     exact = integrate(table.assign(**{COLUMNS[1]: energy * np.exp(-energy)}), [1, 20])[0]
-    off = [abs(rates @ middle / exact - 1) for rates in (found, plain)]
+    off = [abs(rates @ middle / exact - 1) for rates in (corrected, plain)]
     assert off[0] < 0.3 * off[1]
     flat = table.assign(**{COLUMNS[1]: 1.0})
     # Only the bin that the spectrum ends in differs.
@@ -82,18 +82,18 @@ def test_wide_energy_bins_are_as_good_as_narrow_ones(small_study):
     """A 10 GeV WIMP, whose spectrum falls by an e-fold per few bins."""
     detector = small_study.detectors["xenon1t"]
     table = spectrum(small_study, "wimp_SI_10GeV")
-    found = {}
+    folded = {}
     for width in (0.0125, 0.003):
         edges = energy_edges(3, 12, width)
         response = quadrature.response(detector.apparatus, "nr", detector.space, edges)
-        found[width] = recoils_per_bin(table, edges) @ response
+        folded[width] = recoils_per_bin(table, edges) @ response
         plain = integrate(table, edges) @ response
         if width == 0.0125:
             uncorrected = plain
-    reference = found[0.003]
-    assert found[0.0125].sum() == pytest.approx(reference.sum(), rel=2e-4)
+    reference = folded[0.003]
+    assert folded[0.0125].sum() == pytest.approx(reference.sum(), rel=2e-4)
     big = reference > 0.01 * reference.max()
-    worst = [np.abs(t[big] / reference[big] - 1).max() for t in (found[0.0125], uncorrected)]
+    worst = [np.abs(t[big] / reference[big] - 1).max() for t in (folded[0.0125], uncorrected)]
     assert worst[0] < 5e-3 < 1e-2 < worst[1]
 
 
@@ -116,9 +116,9 @@ def test_round_trip_and_columns(tmp_path, small_study, small_templates):
     template = small_templates["xenon1t"]["wimp_SI_10GeV"]
     path = tmp_path / "t.parquet"
     write_template(small_study, "xenon1t", "wimp_SI_10GeV", template, path)
-    found = read_template(small_study, "xenon1t", "wimp_SI_10GeV", path)
-    np.testing.assert_array_equal(found.expected, template.expected)
-    np.testing.assert_array_equal(found.variance, template.variance)
+    reread = read_template(small_study, "xenon1t", "wimp_SI_10GeV", path)
+    np.testing.assert_array_equal(reread.expected, template.expected)
+    np.testing.assert_array_equal(reread.variance, template.variance)
     table, metadata = read_parquet(path)
     assert list(table.columns) == [
         "leff", "cs1_low", "cs1_high", "cs2_low", "cs2_high", "expected_events", "variance",
@@ -184,11 +184,11 @@ def test_kde_smooths_a_simulated_template_and_leaves_an_exact_one(small_study, s
 
 @pytest.mark.parametrize("source", ["wimp_SI_10GeV", "neutrons"])
 def test_detector_file_says_how_many_recoils_are_sampled(small_study, source):
-    found = small_study.detectors["xenon1t"]
+    detector = small_study.detectors["xenon1t"]
     few = dataclasses.replace(
-        found,
-        signal=dataclasses.replace(found.signal, n_events=700),
-        sources=tuple(dataclasses.replace(s, n_events=700) for s in found.sources),
+        detector,
+        signal=dataclasses.replace(detector.signal, n_events=700),
+        sources=tuple(dataclasses.replace(s, n_events=700) for s in detector.sources),
     )
     study = dataclasses.replace(small_study, detectors={"xenon1t": few})
     table = spectrum(study, study.spectrum_name("xenon1t", source))

@@ -88,9 +88,9 @@ def _empty():
 
 def test_a_trial_without_events_is_in_the_truth(small_study):
     templates = {s.name: _empty() for s in small_study.detectors["xenon1t"].sources}
-    found = throw(small_study, "xenon1t", templates, [3, 4])
-    assert len(found.events) == 0
-    assert list(found.trials) == [3, 4]
+    thrown = throw(small_study, "xenon1t", templates, [3, 4])
+    assert len(thrown.events) == 0
+    assert list(thrown.trials) == [3, 4]
 
 
 def test_a_trial_depends_on_its_number_alone(toys, small_study, small_templates):
@@ -114,9 +114,9 @@ def test_detectors_and_seeds_have_their_own_trials(small_study, small_templates)
 def test_round_trip(tmp_path, toys, small_study):
     files = tmp_path / "1-1000.parquet", tmp_path / "1-1000.truth.parquet"
     write_toys(small_study, "xenon1t", [toys], *files)
-    found = list(read_toys(small_study, "xenon1t", *files))
+    reread = list(read_toys(small_study, "xenon1t", *files))
     for name in ("events", "truth"):
-        again = pd.concat([getattr(part, name) for part in found], ignore_index=True)
+        again = pd.concat([getattr(part, name) for part in reread], ignore_index=True)
         pd.testing.assert_frame_equal(again, getattr(toys, name), check_dtype=False)
     with pytest.raises(ResultError):
         next(read_toys(dataclasses.replace(small_study, seed=2), "xenon1t", *files))
@@ -139,10 +139,10 @@ def test_chunks_hold_their_trials(
     ]
     write_toys(small_study, "xenon1t", parts, *files)
     monkeypatch.setattr(module, "_AT_ONCE", 6)
-    found = list(read_toys(small_study, "xenon1t", *files))
-    assert [list(part.trials) for part in found] == [list(t) for t in chunks(range(21, 41))]
+    reread = list(read_toys(small_study, "xenon1t", *files))
+    assert [list(part.trials) for part in reread] == [list(t) for t in chunks(range(21, 41))]
     for name, whole in (("events", events), ("truth", truth)):
-        again = [getattr(part, name) for part in found]
+        again = [getattr(part, name) for part in reread]
         assert all(list(part.index) == list(range(len(part))) for part in again)
         pd.testing.assert_frame_equal(pd.concat(again, ignore_index=True), whole)
 
@@ -160,8 +160,8 @@ def test_a_batch_under_the_name_of_another_is_refused(
         files = tmp_path / f"{name}.parquet", tmp_path / f"{name}.truth.parquet"
         write_toys(small_study, "xenon1t", [Toys(write[events].events, write[truth].truth)], *files)
         if name == "2-3" and events == truth == 1:
-            (found,) = read_toys(small_study, "xenon1t", *files)
-            assert list(found.trials) == [2, 3]
+            (reread,) = read_toys(small_study, "xenon1t", *files)
+            assert list(reread.trials) == [2, 3]
         else:
             with pytest.raises(ResultError, match=rf"{name}.parquet: .* other trials than"):
                 list(read_toys(small_study, "xenon1t", *files))
@@ -280,10 +280,10 @@ def test_datasets_at_another_leff(small_study, small_templates):
         throw(small_study, "lz", small_templates["lz"], range(1, 401), at)
         for at in (None, {"leff": -1.5})
     )
-    for found, value in ((toys, 0.0), (low, -1.5)):
-        truth = found.truth[found.truth["parameter"] == "leff"]
+    for thrown, value in ((toys, 0.0), (low, -1.5)):
+        truth = thrown.truth[thrown.truth["parameter"] == "leff"]
         assert (truth["true_value"] == value).all()
-        rates = found.truth.groupby("parameter")["true_value"].unique()
+        rates = thrown.truth.groupby("parameter")["true_value"].unique()
         assert rates["wimp_rate"].tolist() == [0]
         assert rates["er_rate"].tolist() == [1]
         assert truth["constraint_centre"].mean() == pytest.approx(value, abs=4 / np.sqrt(400))
@@ -293,7 +293,7 @@ def test_datasets_at_another_leff(small_study, small_templates):
     count = (low.events["source"] == "cevns_8b").sum() / 400
     assert mean < 0.7 * expected[anchors.index(0)]
     assert count == pytest.approx(mean, abs=4 * np.sqrt(mean / 400))
-    electronic = [found.events["source"].eq("er").sum() for found in (toys, low)]
+    electronic = [thrown.events["source"].eq("er").sum() for thrown in (toys, low)]
     assert electronic[0] == electronic[1]
 
 
@@ -301,7 +301,7 @@ def test_files_of_other_datasets_are_stale(small_study, small_templates, tmp_pat
     at, files = {"leff": -2.0}, (tmp_path / "1-1.parquet", tmp_path / "1-1.truth.parquet")
     toys = throw(small_study, "xenon1t", small_templates["xenon1t"], [1], at)
     write_toys(small_study, "xenon1t", [toys], *files, at)
-    (found,) = read_toys(small_study, "xenon1t", *files, at)
-    pd.testing.assert_frame_equal(found.events, toys.events)
+    (reread,) = read_toys(small_study, "xenon1t", *files, at)
+    pd.testing.assert_frame_equal(reread.events, toys.events)
     with pytest.raises(ResultError):
         next(read_toys(small_study, "xenon1t", *files))

@@ -22,8 +22,8 @@ TONNE_YEAR = 1000 * 365.25
 def test_wimp_rate(energy, rate):
     """The mended rates; wimprates 0.5.0 itself gives 33.02, 14.26, 1.740."""
     table = wimp_spectrum(50, "SI", "xenon2017")
-    found = np.interp(energy, table["recoil_energy_keV"], table["rate_per_kg_day_keV"])
-    assert found * TONNE_YEAR == pytest.approx(rate, rel=1e-3)
+    per_kg_day_keV = np.interp(energy, table["recoil_energy_keV"], table["rate_per_kg_day_keV"])
+    assert per_kg_day_keV * TONNE_YEAR == pytest.approx(rate, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -32,23 +32,23 @@ def test_wimp_rate(energy, rate):
 )
 def test_cevns_rate(component, threshold, events, tolerance):
     table = read_spectrum(f"resources/spectra/cevns_{component}.csv")
-    found = integrate(table, [threshold, 60])[0] * TONNE_YEAR
-    assert found == pytest.approx(events, rel=tolerance)
+    per_kg_day = integrate(table, [threshold, 60])[0] * TONNE_YEAR
+    assert per_kg_day == pytest.approx(events, rel=tolerance)
 
 
 @pytest.mark.parametrize(
     ("field", "photons", "electrons"), [(117, 77.69, 51.91), (310, 76.12, 53.50)]
 )
 def test_nr_yields(field, photons, electrons):
-    found = mean_yields("lenardo2015", 10.0, field)
-    assert found.photons == pytest.approx(photons, abs=0.006)
-    assert found.electrons == pytest.approx(electrons, abs=0.006)
+    yields = mean_yields("lenardo2015", 10.0, field)
+    assert yields.photons == pytest.approx(photons, abs=0.006)
+    assert yields.electrons == pytest.approx(electrons, abs=0.006)
 
 
 @pytest.mark.parametrize(("energy", "charge_yield"), [(5, 32.51), (10, 25.53)])
 def test_er_yields(energy, charge_yield):
-    found = mean_yields("er_polynomial", energy, 117)
-    assert found.electrons / energy == pytest.approx(charge_yield, abs=0.006)
+    yields = mean_yields("er_polynomial", energy, 117)
+    assert yields.electrons / energy == pytest.approx(charge_yield, abs=0.006)
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +120,9 @@ def test_discovery():
     """Five events over one: Z = 2.845."""
     ones = np.ones((1, 1))
     data = Data(np.array([0]), np.array([5.0]), np.array([[0, 1]]), ones, {})
-    best, found = fits_at(counting_problem(1.0), data, np.zeros(1))
+    best, fits = fits_at(counting_problem(1.0), data, np.zeros(1))
     assert best[0] == pytest.approx(4.0, abs=1e-3)
-    assert found[0, 0, 0] ** 0.5 == pytest.approx(2.845, abs=1e-3)
+    assert fits[0, 0, 0] ** 0.5 == pytest.approx(2.845, abs=1e-3)
 
 
 @pytest.fixture(scope="module")
@@ -138,10 +138,10 @@ def test_limit_in_cm2_does_not_depend_on_the_reference(small_study, small_templa
     templates["wimp_SI_10GeV"] = dataclasses.replace(
         signal, expected=signal.expected * 0.01, variance=signal.variance * 1e-4
     )
-    found = make_model(study, "xenon1t", 10, "SI", {"xenon1t": templates}).limits(toys)
-    np.testing.assert_allclose(found["limit_cm2"], expected["limit_cm2"], rtol=1e-6)
+    limits = make_model(study, "xenon1t", 10, "SI", {"xenon1t": templates}).limits(toys)
+    np.testing.assert_allclose(limits["limit_cm2"], expected["limit_cm2"], rtol=1e-6)
     np.testing.assert_allclose(
-        found["limit_rate_multiplier"], 100 * expected["limit_rate_multiplier"], rtol=1e-6
+        limits["limit_rate_multiplier"], 100 * expected["limit_rate_multiplier"], rtol=1e-6
     )
 
 

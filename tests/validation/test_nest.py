@@ -97,13 +97,13 @@ def nestpy_events(species, energy, radius_mm, z_mm, seed):
     """nestpy's events, and whether its own cuts pass: its areas alone do not tell."""
     positions = np.stack([radius_mm, np.zeros_like(radius_mm), z_mm], axis=1)
     detector = nestpy.detectors.LZ_WS2022()
-    found = nestpy.array.runNESTvec(
+    events = nestpy.array.runNESTvec(
         detector, species, np.full(len(z_mm), energy), positions, 193.0, seed
     )
-    kept = (np.asarray(found["s1_nhits_thr"]) >= detector.get_coinLevel()) & (
-        np.asarray(found["s2r_phe"]) >= detector.get_s2_thr()
+    kept = (np.asarray(events["s1_nhits_thr"]) >= detector.get_coinLevel()) & (
+        np.asarray(events["s2r_phe"]) >= detector.get_s2_thr()
     )
-    return kept, {name: np.asarray(found[name]) for name in found.fields[:17]}
+    return kept, {name: np.asarray(events[name]) for name in events.fields[:17]}
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +121,9 @@ def lz_ws2022(tmp_path_factory):
     runs = [nestpy_events(nestpy.interactions.beta, 30.0, r, h, seed)[1] for seed in range(1, 16)]
     drift_us = (SURFACE_MM - h) / settings["drift_velocity_mm_per_us"]
     for name, survival in (("s1", 1.0), ("s2", np.exp(-drift_us / 6500))):
-        found = np.median([run[f"{name}r_phd"] / run[f"{name}c_phd"] for run in runs], axis=0)
+        correction = np.median([run[f"{name}r_phd"] / run[f"{name}c_phd"] for run in runs], axis=0)
         table = {"radius_cm": r / 10, "z_cm": (h - SURFACE_MM) / 10}
-        pd.DataFrame({**table, "relative_yield": found / survival}).to_csv(
+        pd.DataFrame({**table, "relative_yield": correction / survival}).to_csv(
             folder / f"{name}.csv", index=False
         )
         settings[f"{name}_relative_light_yield"] = {"map": str(folder / f"{name}.csv")}

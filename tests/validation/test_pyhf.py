@@ -78,10 +78,10 @@ def pyhf_statistic(statistic, mu, n, model):
 
 def pyhf_p_values(mu, n, model):
     """CLs, CLs+b and CLb."""
-    found, (with_signal, background) = pyhf.infer.hypotest(
+    cls, (with_signal, background) = pyhf.infer.hypotest(
         mu, [float(n)], model, test_stat="qtilde", return_tail_probs=True
     )
-    return float(found), float(with_signal), float(background)
+    return float(cls), float(with_signal), float(background)
 
 
 def counting_problem(b, width):
@@ -95,8 +95,8 @@ def counting_problem(b, width):
 def statistics(n, b, width, signals):
     """Best-fit signal, and t̃ at signals."""
     data = Data(np.array([0]), np.array([float(n)]), np.array([[0, 1]]), np.ones((1, 1)), {})
-    best, found = fits_at(counting_problem(b, width), data, np.array(signals))
-    return best[0], found[0, :, 0]
+    best, fits = fits_at(counting_problem(b, width), data, np.array(signals))
+    return best[0], fits[0, :, 0]
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -139,11 +139,11 @@ def test_upper_limit(n, b, width):
 def test_p_value_of_the_upper_limit(n, b):
     """At our limit pyhf's CLs+b is 0.1; below 0.1 where fewer events than the background came."""
     limit = counting_limit(n, b).limit
-    found = pyhf_p_values(limit, n, pyhf_model(b, None))[1]
+    with_signal = pyhf_p_values(limit, n, pyhf_model(b, None))[1]
     if n >= b:
-        assert found == pytest.approx(0.1, rel=1e-3)
+        assert with_signal == pytest.approx(0.1, rel=1e-3)
     else:
-        assert found < 0.1 * (1 - 1e-3)
+        assert with_signal < 0.1 * (1 - 1e-3)
 
 
 @pytest.mark.parametrize("b", BACKGROUNDS)

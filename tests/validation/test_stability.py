@@ -47,11 +47,11 @@ def simulated(request, small_study, small_spectra, small_templates):
             s: build(study, detector, s, table, responses) for s, table in small_spectra.items()
         }
     means, errors = {}, {}
-    for way, found in signals.items():
-        templates = {detector: small_templates[detector] | found}
+    for way, simulated_signals in signals.items():
+        templates = {detector: small_templates[detector] | simulated_signals}
         for mass in (10, 50):
             model = make_model(small_study, detector, mass, "SI", templates)
-            signal = found[model.signal]
+            signal = simulated_signals[model.signal]
             errors[way, mass] = (
                 signal.variance.sum(axis=1) ** 0.5 / signal.expected.sum(axis=1)
             ).max()
@@ -87,13 +87,13 @@ def limits(request, small_study):
     )
     backgrounds = [source.name for source in study.detectors[request.param].sources]
     templates = build_templates(study, request.param, [*study.signals(), *backgrounds])
-    toys, found = throw(study, request.param, templates, range(1, 1001)), {}
+    toys, columns = throw(study, request.param, templates, range(1, 1001)), {}
     for mass in MASSES:
         model = make_model(study, request.param, mass, "SI", {request.param: templates})
         for interval in INTERVALS:
             table = model.interval_limits(toys, interval, threads=os.cpu_count() or 1)
-            found[interval, mass] = table["limit_cm2"]
-    return pd.DataFrame(found)
+            columns[interval, mass] = table["limit_cm2"]
+    return pd.DataFrame(columns)
 
 
 def test_no_trial_fails_on_its_own_templates(limits):

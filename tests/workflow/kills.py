@@ -81,5 +81,5 @@ def _script(process: psutil.Process) -> str:
     except psutil.NoSuchProcess:
         return ""
     is_python = bool(command) and Path(command[0]).name.startswith("python")
-    found = [Path(part).name for part in command if part.endswith(".py")] if is_python else []
-    return found[0].split(".")[-2] if found else ""
+    scripts = [Path(part).name for part in command if part.endswith(".py")] if is_python else []
+    return scripts[0].split(".")[-2] if scripts else ""

@@ -13,8 +13,8 @@ def message_of(workflow, **changes):
     done = workflow.run(**changes)
     assert done.returncode != 0
     assert kept.read_text() == "as it was"
-    found = {p.name for p in (workflow.folder / "results").rglob("*") if p.is_file()}
-    assert found - {"run.lock", "jobs.lock"} == {"limits.csv"}
+    files = {p.name for p in (workflow.folder / "results").rglob("*") if p.is_file()}
+    assert files - {"run.lock", "jobs.lock"} == {"limits.csv"}
     text = done.stdout + done.stderr
     assert "Traceback" not in text
     return text

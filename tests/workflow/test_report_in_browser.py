@@ -119,8 +119,8 @@ def wait(driver, selector):
     """Wait for elements to be there and displayed; give them."""
 
     def shown(driver):
-        found = driver.find_elements(By.CSS_SELECTOR, selector)
-        return found if found and all(e.is_displayed() for e in found) else False
+        elements = driver.find_elements(By.CSS_SELECTOR, selector)
+        return elements if elements and all(e.is_displayed() for e in elements) else False
 
     return WebDriverWait(driver, 10).until(shown, selector)
 
@@ -149,22 +149,22 @@ def test_every_result_is_seen_and_described(browser, report):
 
     def another(driver):
         """The picture or page that is shown, if it is a new one and complete."""
-        (found,) = driver.find_elements(By.CSS_SELECTOR, "img[src^='data:image/png'], iframe") or [
-            0
-        ]
-        if not found or found.get_attribute("src") in seen:
+        (element,) = driver.find_elements(
+            By.CSS_SELECTOR, "img[src^='data:image/png'], iframe"
+        ) or [0]
+        if not element or element.get_attribute("src") in seen:
             return None
-        return found if found.tag_name == "iframe" or found.get_property("complete") else None
+        return element if element.tag_name == "iframe" or element.get_property("complete") else None
 
     for section in SECTIONS:
         open_report(browser, report)
         click(browser, section)
         for eye in eyes(browser):
             eye.click()
-            found = WebDriverWait(browser, 10).until(another)
-            assert found.is_displayed()
-            assert found.tag_name == "iframe" or found.get_property("naturalWidth") > 500
-            seen.add(found.get_attribute("src"))
+            element = WebDriverWait(browser, 10).until(another)
+            assert element.is_displayed()
+            assert element.tag_name == "iframe" or element.get_property("naturalWidth") > 500
+            seen.add(element.get_attribute("src"))
     results = browser.execute_script("return results")
     assert seen == {result["data_uri"] for result in results.values()}
     assert {path.rsplit("/")[-1] for path in results} == {

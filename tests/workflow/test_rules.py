@@ -24,24 +24,24 @@ RULES = {
 @cache
 def imports(path):
     """Modules of the package that a file imports at its top."""
-    found = set()
+    modules = set()
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("zeptobarn"):
             place = PACKAGE.joinpath(*node.module.split(".")[1:])
             for path in [place, *(place / alias.name for alias in node.names)]:
                 if path.with_suffix(".py").exists():
-                    found.add(".".join(path.relative_to(PACKAGE).parts))
-    return found
+                    modules.add(".".join(path.relative_to(PACKAGE).parts))
+    return modules
 
 
 def closure(modules):
     """These modules and all that they import."""
-    found, left = set(), set(modules)
+    reached, left = set(), set(modules)
     while left:
         module = left.pop()
-        found.add(module)
-        left |= imports(PACKAGE / (module.replace(".", "/") + ".py")) - found
-    return found
+        reached.add(module)
+        left |= imports(PACKAGE / (module.replace(".", "/") + ".py")) - reached
+    return reached
 
 
 def test_all_rules_are_found():

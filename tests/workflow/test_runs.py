@@ -89,16 +89,16 @@ def test_numbers_of_a_run(finished, monkeypatch):
     folder = finished[0].folder
     monkeypatch.chdir(folder)
     study = load_study("config/config.yaml", "overlay.yaml")
-    found = numbers(study).set_index(["source", "mass_GeV", "interval", "quantity"])
+    by_key = numbers(study).set_index(["source", "mass_GeV", "interval", "quantity"])
     table = pd.read_csv("results/summary/limits.csv").set_index(["mass_GeV", "interval"])
     n_sources = len(study.detectors["xenon1t"].sources)
-    assert len(found) == 2 * 3 * 8 + 2 + n_sources
-    row = found.loc["", "50", "profiled", "plus1sigma_cm2"]
+    assert len(by_key) == 2 * 3 * 8 + 2 + n_sources
+    row = by_key.loc["", "50", "profiled", "plus1sigma_cm2"]
     assert row["value"] == pytest.approx(table["plus1sigma_cm2"][50, "profiled"], rel=1e-12, abs=0)
     assert 0.02 < row["error"] / row["value"] < 0.5  # of 20 trials
     template = pd.read_parquet("results/templates/xenon1t/wimp_SI_50GeV.parquet")
     nominal = template["expected_events"][template["leff"] == 0].sum()
-    events = found.loc["wimp_SI_50GeV", "", "", "expected_events"]["value"]
+    events = by_key.loc["wimp_SI_50GeV", "", "", "expected_events"]["value"]
     assert events == pytest.approx(nominal, rel=1e-12, abs=0)
     with pytest.raises(ResultError):
         numbers(dataclasses.replace(study, trials=19))
@@ -195,14 +195,14 @@ def test_an_er_number_repeats_no_nr_response(finished, tmp_path):
 
 def test_batches_cores_and_threads_change_nothing(tmp_path):
     """1 × 1000 and 10 × 100 trials, 1 and 2 cores, 1 and 2 threads: the same limits."""
-    found, summary = {}, "results/summary/limits.csv"
+    runs, summary = {}, "results/summary/limits.csv"
     for name, per_batch, arguments in (
         ("one", 1000, ["--cores", "1"]),
         ("ten", 100, ["--cores", "2"]),
         ("threads", 1000, ["--cores", "2", "--set-threads", "limits=2", "response=2"]),
     ):
         if name == "ten":  # how trials are batched is nothing to a response or a template
-            workflow = found["one"][0].copy_to(tmp_path / name)
+            workflow = runs["one"][0].copy_to(tmp_path / name)
             for made in ("toys", "limits", "summary"):
                 shutil.rmtree(tmp_path / name / "results" / made)
         else:
@@ -213,10 +213,10 @@ def test_batches_cores_and_threads_change_nothing(tmp_path):
         assert done.returncode == 0, done.stderr
         results = tmp_path / name / "results"
         assert len(list((results / LIMITS).iterdir())) == 1000 // per_batch
-        found[name] = workflow, limits(results), (results / "summary/limits.csv").read_bytes()
+        runs[name] = workflow, limits(results), (results / "summary/limits.csv").read_bytes()
     for other in ("ten", "threads"):
-        pd.testing.assert_frame_equal(found["one"][1], found[other][1], check_exact=True)
-        assert found["one"][2] == found[other][2]
+        pd.testing.assert_frame_equal(runs["one"][1], runs[other][1], check_exact=True)
+        assert runs["one"][2] == runs[other][2]
 
 
 def test_parts_of_a_study_make_the_whole(tmp_path):
@@ -363,8 +363,8 @@ def test_calibrated_limits_of_a_combination_and_their_coverage(tmp_path):
         calibration = pd.read_parquet(results / f"calibration/{name}/SI/50GeV.parquet")
         assert list(calibration["interval"].unique()) == ["low", "cls", "unified"]
         assert (calibration["n_failed"] == 0).all()
-        found = pd.read_parquet(results / f"limits/{name}/SI/50GeV/1-5.parquet")
-        ends = found.set_index(["interval", "trial"])["limit_low_rate_multiplier"].unstack()
+        rows = pd.read_parquet(results / f"limits/{name}/SI/50GeV/1-5.parquet")
+        ends = rows.set_index(["interval", "trial"])["limit_low_rate_multiplier"].unstack()
         assert ends.loc[["low", "cls"]].isna().all(axis=None)
         assert (ends.loc[["unified", "central"]] >= 0).all(axis=None)
         coverage = pd.read_parquet(results / f"coverage/{name}/SI/50GeV.parquet")

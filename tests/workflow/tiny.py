@@ -109,10 +109,10 @@ class Workflow:
 
     def copy_to(self, folder: Path) -> "Workflow":
         """Copy the workflow with its results and Snakemake's records, ages included."""
-        found = Workflow(folder)
+        copied = Workflow(folder)
         for name in ("results", ".snakemake"):
             shutil.copytree(self.folder / name, folder / name)
-        return found
+        return copied
 
     def edit(self, file: str, old: str, new: str) -> None:
         """Change a text in a file."""

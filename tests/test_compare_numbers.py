@@ -201,7 +201,7 @@ def test_as_a_command(tmp_path):
 
 def test_the_file_has_all_numbers_of_the_default_study():
     study = load_study(ROOT / "config/config.yaml")
-    found = read_numbers(FILE)
+    kept = read_numbers(FILE)
     limits = {
         (detector, interaction, paths.number(mass), interval.name, "", quantity)
         for detector in study.targets
@@ -215,12 +215,12 @@ def test_the_file_has_all_numbers_of_the_default_study():
         for detector in study.detectors.values()
         for source in (*study.signals(), *(s.name for s in detector.sources))
     }
-    assert set(found[KEYS].itertuples(index=False, name=None)) == limits | events
-    assert np.isfinite(found["value"]).all()
-    assert (found["value"] >= 0).all()
-    bands = found["quantity"].isin(QUANTILES)
-    assert (found["error"].notna() == bands).all()
-    medians = found["quantity"] == "median_cm2"
-    assert (found["error"][medians] > 0).all()
+    assert set(kept[KEYS].itertuples(index=False, name=None)) == limits | events
+    assert np.isfinite(kept["value"]).all()
+    assert (kept["value"] >= 0).all()
+    bands = kept["quantity"].isin(QUANTILES)
+    assert (kept["error"].notna() == bands).all()
+    medians = kept["quantity"] == "median_cm2"
+    assert (kept["error"][medians] > 0).all()
     # Where the −2σ edge is the smallest signal tested, trials around it have the same limit.
-    assert (found["error"][bands] >= 0).all()
+    assert (kept["error"][bands] >= 0).all()
