@@ -45,7 +45,8 @@ def changed(base, key, value):
         ),
         (["halo"], "nfw", r"halo: found 'nfw'; allowed: baxter2021, xenon2017"),
         (["reference_cross_section_cm2"], "1e-45", r"found the text '1e-45'.*1\.0e-45"),
-        (["confidence_level"], 1.0, r"confidence_level: found 1.0; allowed: < 1"),
+        (["confidence_level"], 1.0, r"confidence_level: found 1.0; allowed: ≤ 0.999999"),
+        (["search_bound_rate_multiplier"], 1e-300, r"found 1e-300; allowed: ≥ 1e-12"),
         (
             ["detectors"],
             ["darwin"],

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -93,3 +94,16 @@ def test_a_folder_that_cannot_be_written_is_said(results):
     message, _ = set_aside(results, rename=True)
     assert "it cannot be renamed (" in message
     assert damaged.exists()
+
+
+def test_what_is_dated_in_the_future_is_dated_today(results):
+    """Only by a run; what is dated in the past keeps its date."""
+    spectrum, toys = results / "spectra/er.parquet", results / "toys/lz/1-10.parquet"
+    now = time.time()
+    os.utime(spectrum, (now + 1e5, now + 1e5))
+    os.utime(toys, (now - 1e5, now - 1e5))
+    assert set_aside(results, rename=False) == []
+    assert spectrum.stat().st_mtime > now + 9e4
+    assert set_aside(results, rename=True) == []
+    assert now - 10 < spectrum.stat().st_mtime <= time.time()
+    assert toys.stat().st_mtime < now - 9e4

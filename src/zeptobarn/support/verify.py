@@ -6,6 +6,8 @@ plans, and renames what is damaged: it then counts as missing and is made again.
 """
 
 import json
+import os
+import time
 from pathlib import Path
 
 from zeptobarn.support.tables import DamagedResultError, ResultError, read_chunks, write_text
@@ -25,7 +27,9 @@ def set_aside(results: Path, rename: bool) -> list[str]:
     ----------
     rename
         Whether they are renamed, with ``.damaged`` behind their names. What is in order is then
-        remembered, by name, size, time and inode, in a file among the logs.
+        remembered, by name, size, time and inode, in a file among the logs; and what is dated in
+        the future, since a clock was set back, is dated today: Snakemake refuses outputs that are
+        older than their inputs.
 
     Returns
     -------
@@ -36,6 +40,8 @@ def set_aside(results: Path, rename: bool) -> list[str]:
     in_order, messages = {}, []
     for folder in _FOLDERS:
         for file in sorted((results / folder).rglob("*.parquet")):
+            if rename:
+                _date_today(file)
             name, state = str(file.relative_to(results)), _state(file)
             if known.get(name) != state:
                 try:
@@ -65,6 +71,15 @@ def _rename(file: Path) -> str:
     except OSError as error:
         return f"it cannot be renamed ({error.strerror}): delete it and run again"
     return "renamed, and made again"
+
+
+def _date_today(file: Path) -> None:
+    """Give a file from the future the time that it is now."""
+    if file.stat().st_mtime > time.time():
+        try:
+            os.utime(file)
+        except OSError:  # somebody else's: as it was, Snakemake says so if it matters
+            return
 
 
 def _state(file: Path) -> list[int]:
