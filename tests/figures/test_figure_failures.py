@@ -160,6 +160,15 @@ def test_cells_show_the_shares_of_their_outcomes(study):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("n_across", "grid"), [(4, (1, 2)), (16, (2, 1))])
+def test_panels_of_many_columns_stand_below_each_other(n_across, grid):
+    """A table of the default's sixteen masses is as wide as a page, whatever its panels."""
+    (width, height), shape = figures._layout(2, ["10", "100", "100000"], n_across)
+    assert shape == grid
+    assert width < 10
+    assert height < 6
+
+
 def test_files_of_the_window_are_the_same_twice(tmp_path, failure_study, failure_trials):
     summary = counts.summarise(failure_trials("confidence_level"))
     draw_twice(

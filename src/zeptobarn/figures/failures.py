@@ -265,10 +265,7 @@ def _draw_table(
     rows = rows.assign(**{name: _labelled(rows, name) for name in (down, across)})
     downs, acrosses = list(rows[down].unique()), list(rows[across].unique())
     panels = _panels(study, rows, "bound" not in (down, across))
-    width, height = max(0.48 * len(acrosses), 1.6) + 0.5, 0.3 * len(downs)
-    size, shape = (width * len(panels) + 1.1, height + 1.8), (1, len(panels))
-    if scan == "n_events":  # of many columns and three finders: below each other
-        size, shape = (width + 3.1, (height + 0.35) * len(panels) + 1.6), (len(panels), 1)
+    size, shape = _layout(len(panels), downs, len(acrosses))
     with new_figure(*size, files) as figure:
         axes = figure.subplots(*shape, sharex=True, sharey=True, squeeze=False).ravel()
         seen: dict[str, None] = {}
@@ -319,6 +316,17 @@ def _draw_table(
             figure.legend(handles, names, loc="outside lower center", ncols=ncols, fontsize=7)
 
 
+def _layout(
+    n_panels: int, downs: Sequence[str], n_across: int
+) -> tuple[tuple[float, float], tuple[int, int]]:
+    """Size (inches) and grid of a table's panels: below each other where they are wide."""
+    width, height = max(0.48 * n_across, 1.6) + 0.5, 0.3 * len(downs)
+    if width * n_panels <= _WIDEST:
+        return (width * n_panels + 1.1, height + 1.8), (1, n_panels)
+    names = 1.1 + 0.06 * max(map(len, downs))
+    return (max(width + names, 6.0), (height + 0.35) * n_panels + 1.6), (n_panels, 1)
+
+
 def _panels(
     study: Study, rows: pd.DataFrame, by_bound: bool
 ) -> list[tuple[str, str, pd.DataFrame]]:
@@ -342,6 +350,8 @@ def _panels(
 
 
 _ALPHA = 0.65
+# Inches of panels beside each other that a page still shows readably.
+_WIDEST = 8.0
 _TABLES = {
     "n_events": ("mass_GeV", "n_events_for_pdf"),
     "bound": ("bound", "mass_GeV"),
