@@ -173,6 +173,18 @@ def _in_columns(entries: int) -> dict[str, Any]:
 
 
 def _line(axis: Any, table: pd.DataFrame, **style: object) -> None:
-    positive = table[table["rate_per_kg_day_keV"] > 0]
-    energy, rate = positive["recoil_energy_keV"], positive["rate_per_kg_day_keV"]
-    axis.plot(np.maximum(energy, 1e-3), rate * _PER_TONNE_YEAR, **style)
+    """Draw a spectrum; one of lines alone, as high as their rates are spread over one keV."""
+    energy, rate = (table[name].to_numpy(dtype=float) for name in COLUMNS)
+    positive = np.flatnonzero(rate > 0)
+    inner = len(positive) > 0 and positive[0] > 0 and positive[-1] < len(rate) - 1
+    if inner and not (rate[positive - 1].any() or rate[positive + 1].any()):
+        rates = rate[positive] * (energy[positive + 1] - energy[positive - 1]) / 2
+        heights = np.repeat(rates, 3)
+        heights[::3] = heights[2::3] = _NOTHING
+        axis.plot(np.repeat(energy[positive], 3), heights * _PER_TONNE_YEAR, **style)
+        return
+    axis.plot(np.maximum(energy[positive], 1e-3), rate[positive] * _PER_TONNE_YEAR, **style)
+
+
+# Far below any axis of rates, events/(kg day keV).
+_NOTHING = 1e-100

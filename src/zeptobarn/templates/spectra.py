@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from zeptobarn.physics.decays import beta_shape, decay, double_beta_shape
 from zeptobarn.physics.detector import Detector, Source
 from zeptobarn.physics.halo import HALOS
 from zeptobarn.physics.rates import wimp_rate
@@ -269,15 +270,62 @@ def _exponentials(settings: Mapping[str, Any]) -> pd.DataFrame:
     amplitudes: Sequence[float] = settings["amplitudes_per_kg_day_keV"]
     scales: Sequence[float] = settings["scales_keV"]
     rates = sum(a * np.exp(-energies / s) for a, s in zip(amplitudes, scales, strict=True))
+    return _normalised(pd.DataFrame({COLUMNS[0]: energies, COLUMNS[1]: rates}), settings)
+
+
+def _lines(settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Triangles around the energies, far narrower than any bin, whose areas are the rates.
+
+    A triangle begins and ends at a rate of 0, between which the rate is linear, so that its
+    integral is the line's rate wherever energies are cut. None reaches its neighbours.
+    """
+    rates: dict[float, float] = {}
+    for line in settings["lines"]:
+        energy = float(line["energy_keV"])
+        rates[energy] = rates.get(energy, 0.0) + line["rate_per_kg_day"]
+    middle = np.array(sorted(rates))
+    rows = np.repeat(middle[:, np.newaxis], 3, axis=1)
+    gaps = np.diff(middle, prepend=-np.inf, append=np.inf)
+    width = np.minimum(_LINE_WIDTH * middle, np.minimum(gaps[1:], gaps[:-1]) / 3)
+    rows[:, 0] -= width
+    rows[:, 2] += width
+    heights = np.zeros_like(rows)
+    heights[:, 1] = 2 * np.array([rates[e] for e in middle]) / (rows[:, 2] - rows[:, 0])
+    table = pd.DataFrame({COLUMNS[0]: rows.ravel(), COLUMNS[1]: heights.ravel()})
+    return _normalised(table, settings)
+
+
+def _decay(settings: Mapping[str, Any]) -> pd.DataFrame:
+    q_value_keV, daughter_z = decay(settings)
+    grid = _energy_grid(_LOWEST_OF_DECAY * q_value_keV, q_value_keV, _DECAY_STEP_LOG)
+    energies = np.append(0.0, grid)
+    shape = beta_shape if settings["kind"] == "beta" else double_beta_shape
+    rates = shape(energies, q_value_keV, daughter_z)
     table = pd.DataFrame({COLUMNS[0]: energies, COLUMNS[1]: rates})
+    whole = {"range_keV": energies[[0, -1]], "exposure_kg_day": 1.0}
+    total = {"normalisation": {"recoils": settings.get("rate_per_kg_day"), **whole}}
+    return _normalised(table, settings if "normalisation" in settings else total)
+
+
+def _normalised(table: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Scale a spectrum to the recoils of its ``normalisation``, where it has one."""
     if norm := settings.get("normalisation"):
         expected = integrate(table, norm["range_keV"])[0] * norm["exposure_kg_day"]
         table[COLUMNS[1]] *= norm["recoils"] / expected
     return table
 
 
+# Half the width of a line, relative to its energy.
+_LINE_WIDTH = 1e-4
+# Lowest energy above 0 of a decay's spectrum, relative to the Q value, and steps from there.
+_LOWEST_OF_DECAY = 1e-5
+_DECAY_STEP_LOG = 0.005
+
 _KINDS: Mapping[str, Callable[[Mapping[str, Any]], pd.DataFrame]] = {
     "csv": lambda settings: read_spectrum(settings["path"]),
     "flat": _flat,
     "exponentials": _exponentials,
+    "lines": _lines,
+    "beta": _decay,
+    "two_neutrino_double_beta": _decay,
 }
