@@ -5,10 +5,10 @@ import pytest
 import yaml
 
 from zeptobarn.study.loading import load_study
+from zeptobarn.study.signals import AS_GIVEN, wimp
 from zeptobarn.study.slices.limits import limits_slice
 from zeptobarn.study.slices.summary import sensitivity_slice, summary_slice
 from zeptobarn.study.slices.template import template_slice
-from zeptobarn.study.signals import AS_GIVEN, wimp
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.tables import digest
