@@ -295,8 +295,10 @@ def sample(
         Number of recoils simulated; when not given, the source's ``n_events`` of the detector file.
     """
     the_detector, recoil = study.detectors[detector], study.recoil(detector, source)
-    if recoil is None or recoil == "both":
-        raise ValueError(f"{source}: found {recoil or 'no'} recoils; sampled are those of one type")
+    if recoil is None:
+        raise ValueError(f"{source}: no recoils, nothing to sample")
+    if recoil == "both":
+        raise ValueError(f"{source}: found two spectra; a spectrum is sampled alone")
     n = (
         n_events
         or (
