@@ -90,20 +90,12 @@ def print_summary(table: pd.DataFrame, words: Mapping[str, Any]) -> None:
         From `zeptobarn.study.labels.table_words`; metadata of a summary has them.
     """
     console = _console()
-    for shown, block in _blocks(table, ["mass\n\\[GeV]"], words, ["failed", "warnings"]):
-        for _, rows in block.groupby("mass_GeV", sort=False):
-            medians = rows.set_index("interval")["median_cm2"]
-            shown.add_row(
-                paths.number(rows["mass_GeV"].iloc[0]),
-                *(_number(medians.get(interval)) for interval in block["interval"].unique()),
-                str(rows["n_failed"].sum()),
-                str(rows["n_warnings"].sum()),
-            )
+    named = table.assign(row=table["mass_GeV"].map(paths.number), median=table["median_cm2"])
+    for shown in _medians(named, "mass\n\\[GeV]", words):
         console.print(shown, "")
-    trials = ", ".join(map(str, sorted(table["n_trials"].unique())))
     text = (
-        f"Medians over {trials} background-only datasets each, in cm²: {words['quantity']}, "
-        f"{words['conditions']}. Failed, warnings: how many of a row's limits."
+        f"Medians over {_trials(table)} background-only datasets each, in cm²: "
+        f"{words['quantity']}, {words['conditions']}. Failed, warnings: how many of a row's limits."
     )
     if table["median_cm2"].isna().any():
         text += " '–': too many trials failed for a fair median."
@@ -121,22 +113,15 @@ def print_signals(table: pd.DataFrame, words: Mapping[str, Any]) -> None:
         From `zeptobarn.study.labels.signals_words`; metadata of a summary has them.
     """
     console = _console()
-    table = table.assign(interaction="given signals", mass_GeV=np.nan)
-    for shown, block in _blocks(table, ["signal"], words, ["failed", "warnings"]):
-        for signal, rows in block.groupby("signal", sort=False):
-            medians = rows.set_index("interval")["median_rate_multiplier"]
-            shown.add_row(
-                str(signal),
-                *(_number(medians.get(interval)) for interval in block["interval"].unique()),
-                str(rows["n_failed"].sum()),
-                str(rows["n_warnings"].sum()),
-            )
+    named = table.assign(
+        interaction="given signals", row=table["signal"], median=table["median_rate_multiplier"]
+    )
+    for shown in _medians(named, "signal", words):
         console.print(shown, "")
     units = table.drop_duplicates("signal").set_index("signal")["unit"]
-    trials = ", ".join(map(str, sorted(table["n_trials"].unique())))
     console.print(
-        f"Medians over {trials} background-only datasets each, as multiples of the spectra that "
-        f"were given: {words['quantity']}, {words['conditions']}.",
+        f"Medians over {_trials(table)} background-only datasets each, as multiples of the spectra "
+        f"that were given: {words['quantity']}, {words['conditions']}.",
         *(f"{name}: {words['labels'][name]}, × {unit}." for name, unit in units.items()),
         sep="\n",
     )
@@ -188,6 +173,24 @@ def print_trials(limits: pd.DataFrame, n: int, words: Mapping[str, Any]) -> None
         f"Limits of single background-only datasets, in cm²: {words['quantity']}, "
         f"{words['conditions']}."
     )
+
+
+def _medians(table: pd.DataFrame, head: str, words: Mapping[str, Any]) -> Iterator["Table"]:
+    """Give tables of medians: columns ``row`` and ``median`` say what stands in each."""
+    for shown, block in _blocks(table, [head], words, ["failed", "warnings"]):
+        for name, rows in block.groupby("row", sort=False):
+            medians = rows.set_index("interval")["median"]
+            shown.add_row(
+                str(name),
+                *(_number(medians.get(interval)) for interval in block["interval"].unique()),
+                str(rows["n_failed"].sum()),
+                str(rows["n_warnings"].sum()),
+            )
+        yield shown
+
+
+def _trials(table: pd.DataFrame) -> str:
+    return ", ".join(map(str, sorted(table["n_trials"].unique())))
 
 
 def _blocks(
