@@ -385,9 +385,10 @@ class Model:
                 "write the data's livetime into the detector file and calibrate again"
             )
         if self.critical_values is None:
+            where = self.tested.label if self.mass_GeV is None else f"{self.mass_GeV:g} GeV/c²"
             raise ValueError(
-                f"critical_values: toys, but {self.target}, {self.tested.label}, is not "
-                "calibrated: run the workflow"
+                f"critical_values: toys, but {self.target} at {where} is not calibrated: run the "
+                "workflow"
             )
         rows = self.critical_values[self.critical_values["interval"] == interval.name]
         return acceptance(
