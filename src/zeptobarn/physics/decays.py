@@ -2,7 +2,8 @@
 
 Both are those of a bare nucleus without extent. The other electrons of the atom are neglected:
 their screening, the exchange of the emitted electron with one of theirs, and the energy that they
-keep; of tritium and 14C that moves a few per cent of the decays, and only below a few keV.
+keep. That matters for the slowest electrons, of a few keV and less, and the more the heavier the
+nucleus.
 """
 
 from collections.abc import Mapping
