@@ -33,10 +33,18 @@ include: "workflow/rules/limits.smk"
 include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/summary.smk"
 include: "workflow/rules/figures.smk"
-include: "workflow/rules/datasets.smk"
-include: "workflow/rules/dependence.smk"
-include: "workflow/rules/coverage.smk"
-include: "workflow/rules/failures.smk"
+include: "workflow/rules/signals.smk"
+
+
+# What these show is of WIMPs.
+if STUDY.masses_GeV:
+
+    include: "workflow/rules/datasets.smk"
+    include: "workflow/rules/dependence.smk"
+    include: "workflow/rules/coverage.smk"
+    include: "workflow/rules/failures.smk"
+
+
 include: "workflow/rules/report.smk"
 
 
@@ -45,11 +53,16 @@ rule all:
     default_target: True
     input:
         step_files(),
-        SUMMARY,
+        SUMMARY if STUDY.masses_GeV else [],
+        SIGNALS_SUMMARY if STUDY.given_signals else [],
         FIGURES,
+        SIGNALS_FIGURES,
         [
             STUDY.path(paths.TABLE, table=table, suffix="html")
-            for table in ("limits", "outcomes")
+            for table in (
+                *(("limits", "outcomes") if STUDY.masses_GeV else ()),
+                *(("signals",) if STUDY.given_signals else ()),
+            )
         ],
 
 

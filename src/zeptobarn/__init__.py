@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from zeptobarn.study.study import Interval as Interval
     from zeptobarn.study.study import Shape as Shape
     from zeptobarn.study.study import Study as Study
+    from zeptobarn.summary.recast import Recast as Recast
+    from zeptobarn.summary.recast import recast as recast
     from zeptobarn.templates.spectra import wimp_spectrum as wimp_spectrum
 
 __version__ = version("zeptobarn")
@@ -35,6 +37,8 @@ _HOME = {
     "load_model": "zeptobarn.inference.load",
     "Model": "zeptobarn.inference.model",
     "Limit": "zeptobarn.inference.answers",
+    "recast": "zeptobarn.summary.recast",
+    "Recast": "zeptobarn.summary.recast",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -11,10 +11,19 @@ import pytest
 from rich.cells import cell_len
 
 from trials import limits
-from zeptobarn.cli.terminal import print_first_trials, print_study, print_summary, print_trials
-from zeptobarn.study.labels import table_words
+from zeptobarn.cli.terminal import (
+    print_first_trials,
+    print_signal_trials,
+    print_signals,
+    print_study,
+    print_summary,
+    print_trials,
+)
+from zeptobarn.study.labels import signals_words, table_words
 from zeptobarn.study.loading import load_study
+from zeptobarn.study.signals import Signal
 from zeptobarn.study.study import Interval
+from zeptobarn.summary.signal_medians import summarise_signals
 from zeptobarn.summary.summary import summarise
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
@@ -135,6 +144,67 @@ def test_a_printed_table_keeps_the_order(capsys):
     numbers = [float(number) for number in printed_numbers(shown)]
     assert numbers == sorted(numbers)
     assert shown.index("Leff at −2σ") < shown.index("Leff nominal")
+
+
+def signal_limits(intervals):
+    """Limits of three trials on two given signals, and the words for them."""
+    rows = [
+        {"detector": "lz", "signal": signal, "trial": trial, "interval": interval.name,
+         "status": "ok", "limit_rate_multiplier": trial * factor,
+         "calibration_error_rate_multiplier": np.nan,
+         "asymptotic_limit_rate_multiplier": trial * factor}
+        for signal, factor in (("boosted", 1.0), ("axions", 0.01))
+        for trial in (1, 2, 3) for interval in intervals
+    ]  # fmt: skip
+    study = dataclasses.replace(
+        load_study(),
+        intervals=tuple(intervals),
+        given_signals=tuple(
+            Signal(name, None, f"some {name}", unit, ("nr",))
+            for name, unit in (("boosted", "1e-31 cm²"), ("axions", "the given spectrum"))
+        ),
+    )
+    return study, pd.DataFrame(rows)
+
+
+def test_signals_are_printed_without_a_word_of_wimps(capsys):
+    study, table = signal_limits(INTERVALS[:2])
+    words = signals_words(study)
+    print_signals(summarise_signals(study, table), words)
+    shown = capsys.readouterr().out
+    rows = [line.split() for line in shown.splitlines()]
+    assert ["boosted", "2.00e+00", "2.00e+00", "0", "0"] in rows
+    assert ["axions", "2.00e-02", "2.00e-02", "0", "0"] in rows
+    assert "boosted: some boosted, × 1e-31 cm²." in shown
+    print_signal_trials(table, 2, words)
+    shown += capsys.readouterr().out
+    assert "3.00e" not in shown
+    for word in ("WIMP", "cross section", "GeV", "v₀"):
+        assert word not in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_a_study_of_signals_alone_has_its_table_and_figure(tmp_path, capsys):
+    study, table = signal_limits(INTERVALS[:1])
+    summary = summarise_signals(study, table)
+    units = dict.fromkeys(table.columns, "")
+    write_parquet(table, tmp_path / "limits/1-3.parquet", units=units, config_slice=None)
+    write_parquet(
+        summary,
+        tmp_path / "summary/signals.parquet",
+        units=dict.fromkeys(summary.columns, ""),
+        config_slice=None,
+        extra={"limit_files": ["limits/1-3.parquet"], "words": signals_words(study)},
+    )
+    file = tmp_path / paths.fill(paths.FIGURE, figure="signals", suffix="png")
+    file.parent.mkdir()
+    file.touch()
+    print_study(tmp_path)
+    shown = capsys.readouterr().out
+    assert "lz, given signals" in shown
+    assert "signals.png" in shown
+    print_first_trials(tmp_path, 1)
+    assert "1.00e-02" in capsys.readouterr().out
 
 
 @pytest.fixture

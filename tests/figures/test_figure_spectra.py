@@ -7,7 +7,7 @@ from drawing import draw_and_keep, draw_twice, line_of, look_of, words_of
 
 from zeptobarn.figures import spectra as figures
 from zeptobarn.study.study import signal_recoil
-from zeptobarn.templates.spectra import spectrum
+from zeptobarn.templates.spectra import background_spectrum, spectrum
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,21 @@ def with_spectrum(detector):
 )
 def test_files_are_the_same_twice(tmp_path, study, tables, draw):
     draw_twice(tmp_path, lambda files: draw(study, "SI", tables, files))
+
+
+def test_lines_are_as_high_as_their_rates_over_one_keV(study, tables):
+    """And not as high as the narrow triangles that stand for them."""
+    (detector, *_) = study.detectors.values()
+    source = with_spectrum(detector)[0]
+    rows = [{"energy_keV": e, "rate_per_kg_day": r} for e, r in ((2.8, 3e-4), (5.2, 1e-4))]
+    lines = background_spectrum({"name": "n", "kind": "lines", "lines": rows})
+    changed = {**tables, source.spectrum["name"]: lines}
+    figure = draw_and_keep(lambda files: figures.draw(study, "SI", changed, files))
+    energies, heights = line_of(figure.axes[1], source.label)
+    np.testing.assert_allclose(energies, [2.8] * 3 + [5.2] * 3)
+    expected = np.array([3e-4, 1e-4]) * source.rate_multiplier * 1000 * 365.25
+    np.testing.assert_allclose(heights[1::3], expected)
+    assert (np.delete(heights, [1, 4]) < 1e-50).all()
 
 
 def test_spectra_are_those_of_the_tables(study, tables):

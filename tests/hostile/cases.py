@@ -26,6 +26,23 @@ from zeptobarn.templates.spectra import check_rates, read_spectrum
 
 EVENTS = [[3.5 + 4 * i, 400.0 + 137.0 * i] for i in range(8)]
 SPECTRUM = [[0.5 * i + 0.1, 3e-5 / (1 + i)] for i in range(12)]
+SIGNALS = [
+    {"name": "mine", "label": "mine", "unit": "1e-37 cm²", "nr": "resources/spectra/cevns_8b.csv"},
+    {
+        "name": "both",
+        "label": "both",
+        "colour": "#009E73",
+        "nr": "resources/spectra/cevns_8b.csv",
+        "er": "resources/spectra/cevns_atm.csv",
+    },
+]
+NORM = {"recoils": 9, "range_keV": [1, 15], "exposure_kg_day": 30}
+SPECTRA = [
+    {"name": "a", "kind": "beta", "isotope": "tritium", "normalisation": NORM},
+    {"name": "b", "kind": "beta", "q_value_keV": 687, "daughter_z": 37, "rate_per_kg_day": 0.1},
+    {"name": "c", "kind": "two_neutrino_double_beta", "rate_per_kg_day": 0.3},
+    {"name": "d", "kind": "lines", "lines": [{"energy_keV": 2.8, "rate_per_kg_day": 1e-4}]},
+]
 YIELDS = [[r, z, 1 - r / 300 + z / 900] for r in (0, 20, 40) for z in (-97, -50, 0)]
 PUBLISHED = [["A 2017", "SI", 10 * 2**i, 1e-46 * (1 + i), "limit", "A et al."] for i in range(6)]
 
@@ -56,10 +73,12 @@ def kinds(root: Path, model: Model, results: Path) -> list[Kind]:
     files = sorted(results.rglob("*.parquet"))
     return [
         Kind("study", yaml_texts(study), _try_study),
+        Kind("study with signals", yaml_texts({**study, "signals": SIGNALS}), _try_study),
         *(
             Kind(f"detector {name}", yaml_texts(detector), _try_detector)
             for name, detector in detectors.items()
         ),
+        Kind("detector with decays", yaml_texts(_with_decays(detectors["xenon1t"])), _try_detector),
         Kind("events", csv_texts(["cs1", "cs2"], EVENTS), _limit(model)),
         Kind(
             "spectrum",
@@ -88,6 +107,16 @@ def kinds(root: Path, model: Model, results: Path) -> list[Kind]:
             _damaged,
         ),
     ]
+
+
+def _with_decays(detector: dict[str, Any]) -> dict[str, Any]:
+    """Add sources of decays and lines to a detector file."""
+    more = [
+        {"name": f"decay{i}", "label": "decay", "colour": "#009E73", "recoil": "er",
+         "rate": "fixed", "spectrum": spectrum}
+        for i, spectrum in enumerate(SPECTRA)
+    ]  # fmt: skip
+    return {**detector, "sources": [*detector["sources"], *more]}
 
 
 def some_file(
@@ -126,8 +155,8 @@ def _try_study(text: str, folder: Path, outcomes: Outcomes) -> None:
         check_rates(study)
         check_light(study)
         for target in study.targets:
-            for interaction in study.interactions:
-                digest(limits_slice(study, target, interaction, study.masses_GeV[0]))
+            for place in [*study.wimps[:1], *((s.name, None) for s in study.given_signals)]:
+                digest(limits_slice(study, target, *place))
 
     outcomes.add(text, call, "mine.yaml")
 

@@ -52,6 +52,62 @@ def load(tmp_path, keys, value):
             r"found 1e\+308; allowed: ≤ 1e\+06",
         ),
         (["sources", 0, "name"], "wimp", r"found the name 'wimp', which is the signal's"),
+        (
+            ["sources", 0, "spectrum"],
+            {"name": "n", "kind": "lines", "lines": [{"energy_keV": 164, "rate_per_kg_day": 1}]},
+            r"spectrum\.lines: found \[164, 164\], of which nothing is seen; .* = 30 keV",
+        ),
+        (
+            ["sources", 0, "spectrum"],
+            {"name": "n", "kind": "lines", "lines": [{"energy_keV": 2.8}]},
+            r"lines\[0\]: missing key 'rate_per_kg_day'",
+        ),
+        (
+            ["sources", 0, "spectrum"],
+            {
+                "name": "n",
+                "kind": "lines",
+                "lines": [{"energy_keV": 2.8, "rate_per_kg_day": 1}],
+                "normalisation": {"recoils": 1, "range_keV": [3, 9], "exposure_kg_day": 1},
+            },
+            r"normalisation\.range_keV: found \[3, 9\]; allowed: around one of .* \[2\.8\] keV",
+        ),
+        (
+            ["sources", 0, "spectrum"],
+            {
+                "name": "n",
+                "kind": "beta",
+                "isotope": "tritium",
+                "normalisation": {"recoils": 1, "range_keV": [3, 19], "exposure_kg_day": 1},
+            },
+            r"found \[3, 19\]; allowed: low < high, inside \[0, 18\.592\]",
+        ),
+        (
+            ["sources", 0, "spectrum"],
+            {"name": "n", "kind": "beta", "isotope": "krypton85", "rate_per_kg_day": 1},
+            r"isotope: found 'krypton85'; allowed: tritium, carbon14",
+        ),
+        (
+            ["sources", 0, "spectrum"],
+            {"name": "n", "kind": "beta", "isotope": "tritium"},
+            r"sources\[0\]\.spectrum: missing key 'rate_per_kg_day'",
+        ),
+        (
+            ["sources", 0, "spectrum"],
+            {"name": "n", "kind": "beta", "q_value_keV": 18.6, "rate_per_kg_day": 1},
+            r"sources\[0\]\.spectrum: missing key 'daughter_z'",
+        ),
+        (
+            ["sources", 0, "spectrum"],
+            {
+                "name": "n",
+                "kind": "beta",
+                "isotope": "tritium",
+                "daughter_z": 2,
+                "rate_per_kg_day": 1,
+            },
+            r"spectrum: found daughter_z beside isotope; allowed: one of them",
+        ),
         (["title"], "for $5", r"title: found 'for \$5': a single \$ begins a formula"),
         (["sources", 2, "label"], r"$\no$", r"sources\[2\]\.label: found .* no formula"),
         (["signal", "label"], "$", r"signal\.label: found '\$': a single"),

@@ -21,7 +21,7 @@ from zeptobarn.summary.sensitivity import (
 )
 from zeptobarn.templates.response import Response, compute_response
 from zeptobarn.templates.spectra import spectrum
-from zeptobarn.templates.templates import Template, build, kernel_widths, smoothed
+from zeptobarn.templates.templates import Template, build, build_source, kernel_widths, smoothed
 from zeptobarn.templates.toys import throw
 
 ORDER = (
@@ -252,7 +252,7 @@ def inputs(full_study):
     """Spectra of a signal, of ER and of neutrons, and responses at all anchors."""
     flat = pd.DataFrame({"recoil_energy_keV": [1.0, 90.0], "rate_per_kg_day_keV": [2e-7, 1e-7]})
     steep = pd.DataFrame({"recoil_energy_keV": [1.0, 40.0], "rate_per_kg_day_keV": [1e-5, 1e-9]})
-    spectra = {SIGNAL: steep, "er": flat, "neutrons": flat}
+    spectra = {SIGNAL: {"nr": steep}, "er": {"er": flat}, "neutrons": {"nr": flat}}
     responses = {
         recoil: dict.fromkeys(full_study.anchors("lz", recoil), response(seed, 4000))
         for seed, recoil in enumerate(("er", "nr"))
@@ -278,7 +278,7 @@ def test_anchors_and_sources_share_a_replica(full_study, inputs):
     for source in (SIGNAL, "neutrons"):
         rows = templates[source].expected
         np.testing.assert_array_equal(rows, np.broadcast_to(rows[0], rows.shape))
-    spectra = inputs[0] | {"er": inputs[0]["neutrons"], "neutrons": inputs[0][SIGNAL]}
+    spectra = inputs[0] | {"neutrons": inputs[0][SIGNAL]}
     swapped = replica_templates(full_study, "lz", spectra, inputs[1], 1, {})
     events = swapped["neutrons"].expected / templates[SIGNAL].expected.clip(1e-300)
     filled = templates[SIGNAL].expected > 0
@@ -350,11 +350,10 @@ def test_replicas_keep_the_widths(full_study, inputs):
     widths = source_widths(study, "lz", *inputs)
     assert list(widths) == [SIGNAL, "er", "neutrons"]
     assert all(min(width) > 0 for rows in widths.values() for width in rows)
-    recoils = {source: study.recoil("lz", source) for source in inputs[0]}
     templates = replica_templates(study, "lz", *inputs, 1, widths)
     varied = replica_templates(full_study, "lz", *inputs, 1, {})
     for source, table in inputs[0].items():
-        nominal = build(study, "lz", source, table, inputs[1][recoils[source]])
+        nominal = build_source(study, "lz", source, table, inputs[1])
         again = smoothed(varied[source], study.detectors["lz"].space, widths[source])
         np.testing.assert_array_equal(templates[source].expected, again.expected)
         assert (templates[source].expected != nominal.expected).any()
@@ -366,7 +365,7 @@ def test_replicas_keep_the_widths(full_study, inputs):
     }
     unvaried = replica_templates(study, "lz", inputs[0], exact, 1, widths)
     for source, table in inputs[0].items():
-        nominal = build(study, "lz", source, table, inputs[1][recoils[source]])
+        nominal = build_source(study, "lz", source, table, inputs[1])
         np.testing.assert_allclose(unvaried[source].expected, nominal.expected, rtol=1e-12)
 
 

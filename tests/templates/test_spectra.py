@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from zeptobarn.study.loading import load_study
 from zeptobarn.support.config import ConfigError
+from zeptobarn.templates.response import energy_edges
 from zeptobarn.templates.spectra import (
     background_spectrum,
     check_rates,
@@ -17,6 +18,7 @@ from zeptobarn.templates.spectra import (
     spectrum,
     wimp_spectrum,
 )
+from zeptobarn.templates.templates import recoils_per_bin
 
 
 def table(energy, rate):
@@ -98,6 +100,67 @@ def test_normalised_exponentials():
     exponentials = background_spectrum(settings_)
     assert integrate(exponentials, [6, 30])[0] * 100 == pytest.approx(0.13, rel=1e-11, abs=0)
     assert exponentials["recoil_energy_keV"].iloc[0] == 1
+
+
+def lines(*pairs, **others):
+    rows = [{"energy_keV": energy, "rate_per_kg_day": rate} for energy, rate in pairs]
+    return background_spectrum({"name": "n", "kind": "lines", "lines": rows, **others})
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    pairs=st.lists(st.tuples(st.floats(0.01, 90), st.floats(1e-6, 10)), min_size=1, max_size=6),
+    edges=st.lists(st.floats(0.005, 95), max_size=30),
+    near=st.floats(-1.5e-4, 1.5e-4),
+)
+def test_lines_lose_nothing_wherever_energies_are_cut(pairs, edges, near):
+    """Also where an edge goes through a line, and where lines are close to each other."""
+    pairs = [*pairs, (pairs[0][0] * (1 + 1e-6), 0.5), (pairs[0][0], 0.25)]
+    cut = np.sort([0.001, 100, *edges, *(energy * (1 + near) for energy, _ in pairs)])
+    counts = integrate(lines(*pairs), cut)
+    assert (counts >= 0).all()
+    assert counts.sum() == pytest.approx(sum(rate for _, rate in pairs), rel=1e-12, abs=0)
+
+
+def test_lines_fall_into_their_energy_bins():
+    edges = energy_edges(0.1, 60.0, 0.0125)
+    recoils = recoils_per_bin(lines((2.8224, 3e-4), (33.2, 2e-3)), edges)
+    assert recoils.sum() == pytest.approx(2.3e-3, rel=1e-12, abs=0)
+    middle = (edges[1:] + edges[:-1]) / 2
+    for energy, rate in ((2.8224, 3e-4), (33.2, 2e-3)):
+        near = np.abs(np.log(middle / energy)) < 0.1
+        assert recoils[near].sum() == pytest.approx(rate, rel=1e-12, abs=0)
+        assert np.count_nonzero(recoils[near]) <= 2
+        # Its mean energy is that of the eighth of a bin that it lies in.
+        mean = (recoils * middle)[near].sum() / rate
+        assert mean == pytest.approx(energy, rel=0.05 / 16)
+
+
+def test_lines_may_be_counted_in_a_range():
+    norm = {"recoils": 30.0, "range_keV": [1, 4], "exposure_kg_day": 10.0}
+    table = lines((2.8, 1.0), (5.2, 0.5), normalisation=norm)
+    np.testing.assert_allclose(integrate(table, [1, 4, 6]), [3.0, 1.5], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("settings", "highest_keV", "mean_keV"),
+    [
+        ({"kind": "beta", "isotope": "tritium"}, 18.592, 5.696),
+        ({"kind": "beta", "isotope": "carbon14"}, 156.476, 49.39),
+        ({"kind": "two_neutrino_double_beta"}, 2457.83, 887.3),
+    ],
+)
+def test_decays_have_their_rate_and_their_mean_energy(settings, highest_keV, mean_keV):
+    table = background_spectrum({"name": "n", "rate_per_kg_day": 0.3, **settings})
+    assert table["recoil_energy_keV"].iloc[-1] == pytest.approx(highest_keV, rel=1e-12)
+    edges = np.linspace(0, highest_keV, 20001)
+    counts = integrate(table, edges)
+    assert counts.sum() == pytest.approx(0.3, rel=1e-12, abs=0)
+    mean = counts @ (edges[1:] + edges[:-1]) / 2 / 0.3
+    assert mean == pytest.approx(mean_keV, rel=2e-4)
+    counted = {"recoils": 8.0, "range_keV": [1, 10], "exposure_kg_day": 4.0}
+    table = background_spectrum({"name": "n", "normalisation": counted, **settings})
+    assert integrate(table, [1, 10])[0] == pytest.approx(2.0, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize(

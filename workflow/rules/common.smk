@@ -16,13 +16,18 @@ from zeptobarn.study.slices.limits import (
 )
 from zeptobarn.study.slices.response import response_slice
 from zeptobarn.study.slices.spectrum import spectrum_slice
-from zeptobarn.study.slices.summary import sensitivity_slice, summary_slice
+from zeptobarn.study.slices.summary import (
+    sensitivity_slice,
+    signals_sensitivity_slice,
+    signals_summary_slice,
+    summary_slice,
+)
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.study.slices.toys import toys_slice
 from zeptobarn.study.study import INTERACTION, signal_recoil
 from zeptobarn.summary.published import read_published
 from zeptobarn.summary.report import outcomes_slice
-from zeptobarn.summary.summary import limit_files
+from zeptobarn.summary.summary import limit_files, signal_files
 from zeptobarn.support import paths, reachable
 from zeptobarn.support.config import find_input
 from zeptobarn.support.inputs import file_digest
@@ -69,7 +74,7 @@ wildcard_constraints:
     recoil="nr|er",
     anchor=r"[\w.+-]+",
     interaction=INTERACTION,
-    mass=r"\d+(\.\d+)?",
+    signal=rf"({INTERACTION})/\d+(\.\d+)?GeV|[a-z][a-z0-9_]*",
     batch=r"\d+-\d+",
     at=r"[\w.+-]+",
     scan="|".join(scans.names(STUDY)),
@@ -105,17 +110,12 @@ def batch_toys_slice(detector, at="nominal"):
 
 @cache
 def batch_limits_slice(target, interaction, mass):
-    """Give the configuration that every batch of a mass's limits depends on."""
+    """Give the configuration that every batch of a signal's limits depends on."""
     return limits_slice(STUDY, target, interaction, mass)
 
 
-def mass_of(wildcards):
-    """Give the mass of a job as the configuration has it."""
-    return STUDY.mass_GeV(wildcards.mass)
-
-
 def template_files(target, interaction, mass):
-    """Give the templates of a mass's model."""
+    """Give the templates of a signal's model."""
     return [
         STUDY.path(paths.TEMPLATE, detector=detector, source=source)
         for detector, source in STUDY.model_sources(target, interaction, mass)
@@ -124,7 +124,7 @@ def template_files(target, interaction, mass):
 
 def model_templates(wildcards):
     """Give the templates of a job's model."""
-    return template_files(wildcards.target, wildcards.interaction, mass_of(wildcards))
+    return template_files(*model_place(wildcards))
 
 
 def toy_files(wildcards, name, name_at):
@@ -194,8 +194,8 @@ def first_toys(wildcards, name):
 
 
 def model_place(wildcards):
-    """Give target, interaction and mass (GeV/c²) of a job's model."""
-    return wildcards.target, wildcards.interaction, mass_of(wildcards)
+    """Give target, interaction and mass (GeV/c²) of a job's model; of a given signal no mass."""
+    return wildcards.target, *STUDY.place(wildcards.signal)
 
 
 def target_sources(target):
@@ -211,24 +211,23 @@ def target_sources(target):
 
 
 def spectrum_files(detector, source):
-    """Give the spectrum of a source; none of a template from a formula."""
-    name = STUDY.spectrum_name(detector, source)
-    return [] if name is None else [STUDY.path(paths.SPECTRUM, spectrum=name)]
+    """Give the spectra of a source, by recoil type; none of a template from a formula."""
+    names = STUDY.source_spectra(detector, source).values()
+    return [STUDY.path(paths.SPECTRUM, spectrum=name) for name in names]
 
 
 def response_files(detector, recoil):
-    """Give the responses of a recoil type at all anchors; none of no recoil."""
-    if recoil is None:
-        return []
+    """Give the responses of a recoil type at all anchors."""
     return [
         STUDY.path(paths.RESPONSE, detector=detector, recoil=recoil, anchor=anchor)
         for anchor in STUDY.anchors(detector, recoil)
     ]
 
 
-def target_recoils(target):
-    """Give detector and recoil type of the responses of a detector or combination."""
-    return sorted({(d, STUDY.recoil(d, s)) for d, s in target_sources(target)}, key=str)
+def source_recoils(sources):
+    """Give detector and recoil type of the responses of sources, each once."""
+    places = [(d, recoil) for d, s in sources for recoil in STUDY.source_spectra(d, s)]
+    return list(dict.fromkeys(places))
 
 
 def step_files():
@@ -237,19 +236,15 @@ def step_files():
     They are asked for by name: of a file in the middle that is missing, Snakemake says that there
     is nothing to be done as long as what was made from it is there.
     """
-    models = [
-        (target, interaction, mass)
-        for target in STUDY.targets
-        for interaction in STUDY.interactions
-        for mass in STUDY.masses_GeV
-    ]
+    models = [(target, *place) for target in STUDY.targets for place in STUDY.places]
     sources = list(
         dict.fromkeys(s for target in STUDY.targets for s in target_sources(target))
     )
-    recoils = list(dict.fromkeys((d, STUDY.recoil(d, s)) for d, s in sources))
+    sensitivities = [paths.SENSITIVITY] * bool(STUDY.wimps)
+    sensitivities += [paths.SIGNALS_SENSITIVITY] * bool(STUDY.given_signals)
     return [
         *dict.fromkeys(file for place in sources for file in spectrum_files(*place)),
-        *(file for place in recoils for file in response_files(*place)),
+        *(file for place in source_recoils(sources) for file in response_files(*place)),
         *(STUDY.path(paths.TEMPLATE, detector=d, source=s) for d, s in sources),
         *(
             STUDY.path(
@@ -267,15 +262,22 @@ def step_files():
             for model in models
             if STUDY.critical_values == "toys"
         ),
-        *(STUDY.results / file for file in limit_files(STUDY)),
-        *(STUDY.path(paths.SENSITIVITY, target=target) for target in STUDY.targets),
+        *(STUDY.results / file for file in limit_files(STUDY) + signal_files(STUDY)),
+        *(
+            STUDY.path(name, target=target)
+            for name in sensitivities
+            for target in STUDY.targets
+        ),
     ]
 
 
 def print_table():
     """Print the closing table; `make` prints it itself, even when there was nothing to do."""
-    summary = STUDY.path(paths.SUMMARY, suffix="parquet")
-    if "MAKELEVEL" not in os.environ and summary.exists():
+    summaries = [
+        STUDY.path(name, suffix="parquet")
+        for name in (paths.SUMMARY, paths.SIGNALS_SUMMARY)
+    ]
+    if "MAKELEVEL" not in os.environ and any(file.exists() for file in summaries):
         from zeptobarn.cli.terminal import print_study
 
         print_what_shows()

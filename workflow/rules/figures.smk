@@ -112,6 +112,7 @@ rule figure_templates:
         config=lambda w: (
             STUDY.detectors[w.detector].title,
             [(s.label, s.colour) for s in STUDY.detectors[w.detector].sources],
+            *[(s.label, s.unit) for s in STUDY.given_signals],
         ),
         code=code_of("figure_templates.py"),
     script:

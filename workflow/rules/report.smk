@@ -20,6 +20,14 @@ TABLES = {
         "all_signals_excluded come with a limit, the other words do not; the message is that of "
         "the first such trial.",
     ),
+    "signals": (
+        "Limits",
+        "Limits on given signals",
+        "Median and bands of the intervals' upper ends over background-only datasets, and the "
+        "Asimov median and bands, as multiples of the spectrum that was given: of its unit. "
+        f"{SIGNALS_CLAIMS} n_failed counts the trials without a limit, n_warnings those whose limit "
+        "comes with a remark.",
+    ),
     "failures": (
         "Failures",
         "Outcomes of the failure study",
@@ -41,8 +49,7 @@ TABLES = {
 rule pictures:
     """The study's other pictures: `snakemake pictures`."""
     input:
-        DATASET_PICTURES,
-        DEPENDENCE_PICTURES,
+        [*DATASET_PICTURES, *DEPENDENCE_PICTURES] if STUDY.masses_GeV else [],
 
 
 rule outcomes:

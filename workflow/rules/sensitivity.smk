@@ -8,10 +8,7 @@ rule sensitivity:
     """
     input:
         templates=lambda w: [
-            file
-            for interaction in STUDY.interactions
-            for mass in STUDY.masses_GeV
-            for file in template_files(w.target, interaction, mass)
+            file for place in STUDY.wimps for file in template_files(w.target, *place)
         ],
         spectra=lambda w: [
             file
@@ -21,15 +18,14 @@ rule sensitivity:
         ],
         responses=lambda w: [
             file
-            for detector, recoil in target_recoils(w.target)
-            for file in response_files(detector, recoil)
+            for place in source_recoils(target_sources(w.target))
+            for file in response_files(*place)
             if STUDY.replicas
         ],
         calibration=lambda w: (
             [
                 STUDY.model_path(paths.CALIBRATION, w.target, interaction, mass)
-                for interaction in STUDY.interactions
-                for mass in STUDY.masses_GeV
+                for interaction, mass in STUDY.wimps
             ]
             if STUDY.critical_values == "toys"
             else []
@@ -43,3 +39,39 @@ rule sensitivity:
         code=code_of("sensitivity.py"),
     script:
         "../scripts/sensitivity.py"
+
+
+use rule sensitivity as sensitivity_of_signals with:
+    input:
+        templates=lambda w: [
+            file
+            for signal in STUDY.given_signals
+            for file in template_files(w.target, signal.name, None)
+        ],
+        spectra=lambda w: [
+            file
+            for detector, source in target_sources(w.target)
+            for file in spectrum_files(detector, source)
+            if STUDY.replicas
+        ],
+        responses=lambda w: [
+            file
+            for place in source_recoils(target_sources(w.target))
+            for file in response_files(*place)
+            if STUDY.replicas
+        ],
+        calibration=lambda w: (
+            [
+                STUDY.model_path(paths.CALIBRATION, w.target, signal.name, None)
+                for signal in STUDY.given_signals
+            ]
+            if STUDY.critical_values == "toys"
+            else []
+        ),
+    output:
+        sensitivity=pattern(paths.SIGNALS_SENSITIVITY),
+    log:
+        log_of(paths.SIGNALS_SENSITIVITY),
+    params:
+        config=lambda w: signals_sensitivity_slice(STUDY, w.target),
+        code=code_of("sensitivity.py"),

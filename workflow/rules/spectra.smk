@@ -1,7 +1,7 @@
 rule spectrum:
-    """Compute or copy a recoil spectrum: a WIMP's, or a background's.
+    """Compute or copy a recoil spectrum: a WIMP's, a given signal's, or a background's.
 
-    Input: the file of a background that has one.
+    Input: the file of a background or a given signal that has one.
     Output: energies (keV) and rates per kg, day and keV; also as a CSV, which nothing reads.
     Cost: a second.
     """
@@ -13,6 +13,11 @@ rule spectrum:
             ancient(settings["path"])
             for settings in [STUDY.spectra().get(w.spectrum, {})]
             if "path" in settings
+        ]
+        + [
+            ancient(file)
+            for name, file in STUDY.given_spectra().items()
+            if name == w.spectrum
         ],
     output:
         spectrum=pattern(paths.SPECTRUM),

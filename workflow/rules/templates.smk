@@ -1,16 +1,18 @@
 rule template:
     """Make a template, spectrum times response or a formula: expected events per bin, at all anchors.
 
-    Input: the source's spectrum, and the responses of its recoil type at all anchors; none of a
-        formula.
+    Input: the source's spectrum, and the responses of its recoil type at all anchors, or those of
+        both types; none of a formula.
     Output: expected events and their variance per anchor and bin.
     Cost: a second.
     """
     input:
         spectrum=lambda w: spectrum_files(w.detector, w.source),
-        responses=lambda w: response_files(
-            w.detector, STUDY.recoil(w.detector, w.source)
-        ),
+        responses=lambda w: [
+            file
+            for place in source_recoils([(w.detector, w.source)])
+            for file in response_files(*place)
+        ],
     output:
         template=pattern(paths.TEMPLATE),
     log:

@@ -7,8 +7,8 @@ from zeptobarn.support.joblog import keep_log
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
-mass = study.mass_GeV(snakemake.wildcards.mass)
+target = snakemake.wildcards.target
+interaction, mass = study.place(snakemake.wildcards.signal)
 check_plan(snakemake.params.config, calibration_slice(study, target, interaction, mass))
 model = read_model(study, target, mass, interaction, snakemake.input.templates)
 write_calibration(

@@ -8,8 +8,8 @@ from zeptobarn.templates.toys import read_datasets
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
-mass = study.mass_GeV(snakemake.wildcards.mass)
+target = snakemake.wildcards.target
+interaction, mass = study.place(snakemake.wildcards.signal)
 check_plan(snakemake.params.config, limits_slice(study, target, interaction, mass))
 model = read_model(
     study,

@@ -3,22 +3,27 @@ from zeptobarn.study.slices.template import template_slice
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.templates.response import read_response
 from zeptobarn.templates.spectra import read_result
-from zeptobarn.templates.templates import build, lint, write_template
+from zeptobarn.templates.templates import build_source, lint, write_template
 
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
 detector, source = snakemake.wildcards.detector, snakemake.wildcards.source
 check_plan(snakemake.params.config, template_slice(study, detector, source))
-recoil = study.recoil(detector, source)
-anchors = study.anchors(detector, recoil) if recoil else {}
-responses = {
-    anchor: read_response(study, detector, recoil, anchor, path)
-    for anchor, path in zip(anchors, snakemake.input.responses, strict=True)
+names = study.source_spectra(detector, source)
+spectra = {
+    recoil: read_result(study, name, path)
+    for (recoil, name), path in zip(names.items(), snakemake.input.spectrum, strict=True)
 }
-name = study.spectrum_name(detector, source)
-spectrum = None if name is None else read_result(study, name, snakemake.input.spectrum[0])
-template = build(study, detector, source, spectrum, responses)
+files = iter(snakemake.input.responses)
+responses = {
+    recoil: {
+        anchor: read_response(study, detector, recoil, anchor, next(files))
+        for anchor in study.anchors(detector, recoil)
+    }
+    for recoil in names
+}
+template = build_source(study, detector, source, spectra, responses)
 if len(empty_bins := lint(study, detector, source, template)):
     print(f"empty bins that events of the source could hit:\n{empty_bins.to_string(index=False)}")
 write_template(study, detector, source, template, snakemake.output.template)

@@ -79,12 +79,59 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_study(explain)
     explain.set_defaults(run=_explain)
+    _add_recast(commands)
     cache = commands.add_parser(
         "cache", help="say where compiled kernels and computed templates are kept, and how large"
     )
     cache.add_argument("--clear", action="store_true", help="remove them")
     cache.set_defaults(run=_cache)
     return parser
+
+
+def _add_recast(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    recast = commands.add_parser(
+        "recast", help="set a detector's limit on the rate of a recoil spectrum from a file"
+    )
+    recast.add_argument(
+        "spectrum",
+        nargs="?",
+        metavar="FILE",
+        help="nuclear recoils: CSV or Parquet with the columns recoil_energy_keV and "
+        "rate_per_kg_day_keV",
+    )
+    recast.add_argument(
+        "--er", metavar="FILE", help="electronic recoils, alone or beside nuclear ones: their sum"
+    )
+    recast.add_argument(
+        "--detector",
+        required=True,
+        metavar="NAME",
+        help="one of the study's or a shipped detector, or a detector file",
+    )
+    recast.add_argument(
+        "--events",
+        metavar="FILE",
+        help="observed events, cs1 and cs2; without, what is expected of none but background",
+    )
+    recast.add_argument(
+        "--interval", default="unified", metavar="NAME", help="of the study (%(default)s)"
+    )
+    _add_study(recast)
+    recast.set_defaults(run=_recast)
+
+
+def _recast(given: argparse.Namespace) -> None:
+    from zeptobarn.study.loading import load_study
+    from zeptobarn.summary.recast import recast
+
+    if given.spectrum is None and given.er is None:
+        raise ConfigError("recast: found no spectrum; needed: FILE, --er FILE, or both")
+    study = load_study(given.config, given.overlay)
+    names = [interval.name for interval in study.intervals]
+    if given.interval not in names:
+        raise ConfigError(f"--interval: found {given.interval}; allowed: {', '.join(names)}")
+    pair = given.spectrum, given.er
+    print(recast(pair, given.detector, given.events, given.interval, study))
 
 
 def _table(given: argparse.Namespace) -> None:

@@ -25,6 +25,7 @@ _WIDTH = 80
 _OF_TRIALS = (
     "detector", "interaction", "mass_GeV", "trial", "interval", "status", "limit_cm2",
 )  # fmt: skip
+_OF_SIGNALS = ("detector", "signal", "trial", "interval", "status", "limit_rate_multiplier")
 # So many intervals fit beside each other, with their masses and counts; further ones come below.
 _BESIDE = 4
 # Width of an interval's column.
@@ -44,23 +45,38 @@ def print_study(results: Path) -> None:
     ConfigError
         A table is missing, is no Parquet file, or was made by an earlier version.
     """
-    summary, metadata = _read_summary(results)
-    print_summary(summary, metadata["words"])
-    print("", *_files(results, summary), *_activation(), sep="\n")
+    tables = dict(_read_summaries(results))
+    if of_wimps := tables.get(paths.SUMMARY):
+        print_summary(of_wimps[0], of_wimps[1]["words"])
+    if of_signals := tables.get(paths.SIGNALS_SUMMARY):
+        print(end="\n" if of_wimps else "")
+        print_signals(of_signals[0], of_signals[1]["words"])
+    names = _figures(of_wimps[0]) if of_wimps else []
+    print("", *_files(results, names + ["signals"] * bool(of_signals)), *_activation(), sep="\n")
 
 
 def print_first_trials(results: Path, n: int) -> None:
     """Print the limits of a study's first datasets; see `print_study`."""
-    _, metadata = _read_summary(results)
+    for _, metadata in dict(_read_summaries(results)).values():
+        _print_first(results, n, metadata)
+
+
+def _print_first(results: Path, n: int, metadata: Mapping[str, Any]) -> None:
     begins = {name: paths.batch_trials(Path(name).stem)[0] for name in metadata["limit_files"]}
     end = min(begins.values()) + n
+    words = metadata["words"]
     limits = pd.concat(
         chunk[chunk["trial"] < end]
         for name, begin in begins.items()
         if begin < end
-        for chunk in read_chunks(_existing(results / name), columns=_OF_TRIALS)
+        for chunk in read_chunks(
+            _existing(results / name), columns=_OF_SIGNALS if "labels" in words else _OF_TRIALS
+        )
     )
-    print_trials(limits, n, metadata["words"])
+    if "labels" in words:
+        print_signal_trials(limits, n, words)
+    else:
+        print_trials(limits, n, words)
 
 
 def print_summary(table: pd.DataFrame, words: Mapping[str, Any]) -> None:
@@ -74,24 +90,60 @@ def print_summary(table: pd.DataFrame, words: Mapping[str, Any]) -> None:
         From `zeptobarn.study.labels.table_words`; metadata of a summary has them.
     """
     console = _console()
-    for shown, block in _blocks(table, ["mass\n\\[GeV]"], words, ["failed", "warnings"]):
-        for _, rows in block.groupby("mass_GeV", sort=False):
-            medians = rows.set_index("interval")["median_cm2"]
-            shown.add_row(
-                paths.number(rows["mass_GeV"].iloc[0]),
-                *(_number(medians.get(interval)) for interval in block["interval"].unique()),
-                str(rows["n_failed"].sum()),
-                str(rows["n_warnings"].sum()),
-            )
+    named = table.assign(row=table["mass_GeV"].map(paths.number), median=table["median_cm2"])
+    for shown in _medians(named, "mass\n\\[GeV]", words):
         console.print(shown, "")
-    trials = ", ".join(map(str, sorted(table["n_trials"].unique())))
     text = (
-        f"Medians over {trials} background-only datasets each, in cm²: {words['quantity']}, "
-        f"{words['conditions']}. Failed, warnings: how many of a row's limits."
+        f"Medians over {_trials(table)} background-only datasets each, in cm²: "
+        f"{words['quantity']}, {words['conditions']}. Failed, warnings: how many of a row's limits."
     )
     if table["median_cm2"].isna().any():
         text += " '–': too many trials failed for a fair median."
     console.print(text)
+
+
+def print_signals(table: pd.DataFrame, words: Mapping[str, Any]) -> None:
+    """Print the median of each interval for given signals: a table per detector, a row per signal.
+
+    Parameters
+    ----------
+    table
+        See `zeptobarn.summary.signal_medians.summarise_signals`.
+    words
+        From `zeptobarn.study.labels.signals_words`; metadata of a summary has them.
+    """
+    console = _console()
+    named = table.assign(
+        interaction="given signals", row=table["signal"], median=table["median_rate_multiplier"]
+    )
+    for shown in _medians(named, "signal", words):
+        console.print(shown, "")
+    units = table.drop_duplicates("signal").set_index("signal")["unit"]
+    console.print(
+        f"Medians over {_trials(table)} background-only datasets each, as multiples of the spectra "
+        f"that were given: {words['quantity']}, {words['conditions']}.",
+        *(f"{name}: {words['labels'][name]}, × {unit}." for name, unit in units.items()),
+        sep="\n",
+    )
+
+
+def print_signal_trials(limits: pd.DataFrame, n: int, words: Mapping[str, Any]) -> None:
+    """Print the limits of the first n datasets on given signals; see `print_trials`."""
+    console = _console()
+    first = limits[limits["trial"] < limits["trial"].min() + n]
+    first = first.assign(interaction="given signals", limit_cm2=first["limit_rate_multiplier"])
+    for shown, block in _blocks(first, ["signal", "trial"], words):
+        for (signal, trial), row in block.groupby(["signal", "trial"], sort=False):
+            by_interval = row.set_index("interval")
+            names = block["interval"].unique()
+            shown.add_row(
+                str(signal), str(trial), *(_limit(by_interval.loc[name]) for name in names)
+            )
+        console.print(shown, "")
+    console.print(
+        "Limits of single background-only datasets, as multiples of the spectra that were given: "
+        f"{words['quantity']}, {words['conditions']}."
+    )
 
 
 def print_trials(limits: pd.DataFrame, n: int, words: Mapping[str, Any]) -> None:
@@ -121,6 +173,24 @@ def print_trials(limits: pd.DataFrame, n: int, words: Mapping[str, Any]) -> None
         f"Limits of single background-only datasets, in cm²: {words['quantity']}, "
         f"{words['conditions']}."
     )
+
+
+def _medians(table: pd.DataFrame, head: str, words: Mapping[str, Any]) -> Iterator["Table"]:
+    """Give tables of medians: columns ``row`` and ``median`` say what stands in each."""
+    for shown, block in _blocks(table, [head], words, ["failed", "warnings"]):
+        for name, rows in block.groupby("row", sort=False):
+            medians = rows.set_index("interval")["median"]
+            shown.add_row(
+                str(name),
+                *(_number(medians.get(interval)) for interval in block["interval"].unique()),
+                str(rows["n_failed"].sum()),
+                str(rows["n_warnings"].sum()),
+            )
+        yield shown
+
+
+def _trials(table: pd.DataFrame) -> str:
+    return ", ".join(map(str, sorted(table["n_trials"].unique())))
 
 
 def _blocks(
@@ -176,22 +246,34 @@ def _existing(file: Path) -> Path:
     return file
 
 
-def _read_summary(results: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    file = results / paths.fill(paths.SUMMARY, suffix="parquet")
-    summary, metadata = read_parquet(_existing(file))
-    if "words" not in metadata:
-        raise ConfigError(f"{file}: made by an earlier version; run `snakemake --cores all` again")
-    return summary, metadata
+def _read_summaries(
+    results: Path,
+) -> Iterator[tuple[str, tuple[pd.DataFrame, dict[str, Any]]]]:
+    """Read the summaries that there are, of WIMPs and of given signals, by their paths."""
+    files = {
+        name: results / paths.fill(name, suffix="parquet")
+        for name in (paths.SUMMARY, paths.SIGNALS_SUMMARY)
+    }
+    kept = {name: file for name, file in files.items() if file.is_file()}
+    for name, file in (kept or {paths.SUMMARY: files[paths.SUMMARY]}).items():
+        summary, metadata = read_parquet(_existing(file))
+        if "words" not in metadata:
+            raise ConfigError(
+                f"{file}: made by an earlier version; run `snakemake --cores all` again"
+            )
+        yield name, (summary, metadata)
 
 
-def _files(results: Path, summary: pd.DataFrame) -> Iterator[str]:
-    """Name the figures of the first interaction's limits, and the report or how to make it."""
+def _figures(summary: pd.DataFrame) -> list[str]:
+    """Name the figures of the first interaction's limits."""
     interaction = summary["interaction"].iloc[0]
     names = [f"limits_{d}_{interaction}" for d in summary["detector"].unique()]
-    files = [
-        results / paths.fill(paths.FIGURE, figure=name, suffix="png")
-        for name in (f"limits_{interaction}", *names)
-    ]
+    return [f"limits_{interaction}", *names]
+
+
+def _files(results: Path, names: Sequence[str]) -> Iterator[str]:
+    """Name the figures that there are, and the report or how to make it."""
+    files = [results / paths.fill(paths.FIGURE, figure=name, suffix="png") for name in names]
     if figures := [file for file in files if file.is_file()]:
         beside = [str(figures[0]), *(file.name for file in figures[1:])]
         yield fill(

@@ -50,8 +50,9 @@ def _run(study: "Study") -> None:
         trials=1,
         calibration=Calibration(1200, (0.0, 0.01)),
         failures=Failures(1, 1),
-        masses_GeV=(max(study.masses_GeV),),
-        interactions=study.interactions[:1],
+        masses_GeV=(max(study.masses_GeV, default=50),),
+        interactions=study.interactions[:1] or ("SI",),
+        given_signals=(),
     )
     detector = next(iter(study.detectors.values()))
     (signal,) = study.signals()

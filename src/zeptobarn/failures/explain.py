@@ -137,10 +137,13 @@ def explain(study: Study, path: str | Path, trial: int, interval: str | None = N
     if rows.empty:
         raise ConfigError(f"{path}: no trial {trial}; allowed: {min(ends)} … {max(ends)}")
     first = _record(rows)
-    if first["detector"] not in study.targets or first["mass_GeV"] not in study.masses_GeV:
+    name, mass = _place(first)
+    known = study.places if mass is None else [(name, each) for each in study.masses_GeV]
+    if first["detector"] not in study.targets or (name, mass) not in known:
+        what = f"of the signal {name}" if mass is None else f"at {paths.number(mass)} GeV/c²"
         raise ConfigError(
-            f"{path}: of {first['detector']} at {paths.number(first['mass_GeV'])} GeV/c², which "
-            "this study does not have; name the one it was made from with --config and --overlay"
+            f"{path}: of {first['detector']} {what}, which this study does not have; name the one "
+            "it was made from with --config and --overlay"
         )
     if "finder" in rows.columns:
         expected = failures_slice(study, first["detector"], first["scan"])
@@ -148,7 +151,7 @@ def explain(study: Study, path: str | Path, trial: int, interval: str | None = N
         if interval is not None:
             raise ConfigError(f"{path}: --interval: a trial of the failure study has one limit")
         return _of_failures(study, rows)
-    expected = limits_slice(study, first["detector"], first["interaction"], first["mass_GeV"])
+    expected = limits_slice(study, first["detector"], name, mass)
     _check(path, metadata, expected)
     return _of_limits(study, rows, interval, path)
 
@@ -241,8 +244,8 @@ def _numbers(
     events = model.signal_events
     numbers = {
         "status": str(row["status"]),
-        "limit": _both(limit, reference),
-        "best fit": _both(best, reference),
+        "limit": _both(limit, reference, model),
+        "best fit": _both(best, reference, model),
         "critical value": f"{critical[-1]:.4g}"
         + ("" if np.ptp(critical) == 0 else f" (from {critical[0]:.4g} at small signals)"),
         "crossings in a dense scan": ", ".join(f"{x:.4g}" for x in crossings) or "none",
@@ -273,8 +276,12 @@ def _of_limits(
     if interval not in names:
         raise ConfigError(f"{path}: no interval {interval!r}; allowed: {', '.join(names)}")
     row = _record(rows[rows["interval"] == interval])
-    mass = next(m for m in study.masses_GeV if m == row["mass_GeV"])
-    model = load_model(study, row["detector"], mass, row["interaction"])
+    name, mass = _place(row)
+    if mass is None:
+        model = load_model(study, row["detector"], signal=name)
+    else:
+        mass = next(m for m in study.masses_GeV if m == mass)
+        model = load_model(study, row["detector"], mass, name)
     toys = {
         name: throw(
             study,
@@ -298,12 +305,12 @@ def _of_failures(study: Study, rows: pd.DataFrame) -> Explanation:
     precise = _templates(study, detector, source)
     model, setting, toys = rebuild(study, detector, row, precise, spectrum)
     explanation = explain_data(model, setting.interval, toys, row)
+    robust = _both(float(ours["limit_rate_multiplier"]), setting.sigma_ref_cm2, model)
     numbers = {
         **explanation.numbers,
         "recoils sampled per template": str(row["n_events_for_pdf"]),
         "an empty template was expected with": f"{100 * row['predicted_fraction']:.3g} %",
-        "zeptobarn's limit": f"{_both(float(ours['limit_rate_multiplier']), setting.sigma_ref_cm2)}"
-        f", {ours['status']}",
+        "zeptobarn's limit": f"{robust}, {ours['status']}",
     }
     if row["status"] not in WITH_LIMIT:
         return replace(explanation, numbers=numbers)
@@ -316,6 +323,11 @@ def _of_failures(study: Study, rows: pd.DataFrame) -> Explanation:
         numbers["why the two differ"] = row["difference"]
         return replace(explanation, numbers=numbers, cause=cause, cure=cure)
     return replace(explanation, numbers=numbers)
+
+
+def _place(row: Mapping[str, Any]) -> tuple[str, float | None]:
+    """Interaction and mass of a row's WIMP; of another signal, its name and None."""
+    return (row["signal"], None) if "signal" in row else (row["interaction"], row["mass_GeV"])
 
 
 def _record(rows: pd.DataFrame) -> dict[str, Any]:
@@ -335,9 +347,11 @@ def _check(path: str | Path, metadata: Mapping[str, Any], config_slice: Any) -> 
         )
 
 
-def _both(multiplier: float, reference_cm2: float) -> str:
+def _both(multiplier: float, reference_cm2: float, model: Model) -> str:
     if np.isnan(multiplier):
         return "none"
+    if model.mass_GeV is None:
+        return f"{multiplier:.4g} × {model.tested.unit}"
     return f"{multiplier:.4g} × {reference_cm2:g} cm² = {multiplier * reference_cm2:.4g} cm²"
 
 
@@ -375,10 +389,16 @@ def _outsiders(
 
 def _title(model: Model, interval: Interval, row: Mapping[str, Any]) -> str:
     level = float(row.get("confidence_level", model.study.confidence_level))
-    place = f"{model.study.title(model.target)}, {model.interaction.replace('_', ' ')}"
+    place = f"{model.study.title(model.target)}, "
+    if model.mass_GeV is None:
+        place += model.tested.label
+    else:
+        mass = paths.number(model.mass_GeV)
+        place += f"{model.interaction.replace('_', ' ')}, {mass} GeV/c²"
     scan = f"scan {row['scan']}, " if "scan" in row else ""
     origin = "asymptotic" if scan else labels.origin(interval, model.study.critical_values)
     return (
-        f"{place}, {paths.number(model.mass_GeV)} GeV/c²: {scan}trial {row['trial']}\n"
-        f"{labels.claim(interval)}; {labels.level(level, [origin])}; {labels.halo(model.study)}"
+        f"{place}: {scan}trial {row['trial']}\n{labels.claim(interval)}; "
+        f"{labels.level(level, [origin])}"
+        + ("" if model.mass_GeV is None else f"; {labels.halo(model.study)}")
     )

@@ -171,8 +171,7 @@ def _on_all_anchors(
 
 
 def _recoil(study: Study, detector: str, source: str) -> Recoil:
-    recoil = study.recoil(detector, source)
-    assert recoil is not None  # a signal is always of recoils
+    (recoil,) = study.source_spectra(detector, source)
     return recoil
 
 

@@ -73,8 +73,8 @@ def settings(study: Study, scan: str) -> list[Setting]:
 
 
 def names(study: Study) -> list[str]:
-    """Name the scans that a study has settings for: all, but ``leff_low`` needs a held shape."""
-    return [scan for scan in _SCANS if settings(study, scan)]
+    """Name the scans that a study has settings for: ``leff_low`` needs a held shape, all a mass."""
+    return [scan for scan in _SCANS if study.masses_GeV and settings(study, scan)]
 
 
 def looked_at_closely(study: Study) -> list[float]:

@@ -117,7 +117,7 @@ def draw_together(
     quantity, names = labels.apart(study.intervals)
     with new_figure(_WIDTH, 5.8, files) as figure:
         axis = figure.subplots()
-        for name, colour in _colours(study).items():
+        for name, colour in target_colours(study).items():
             rows = summary[(summary["detector"] == name) & (summary["interaction"] == interaction)]
             for i, (interval, words) in enumerate(
                 zip(study.intervals[::-1], names[::-1], strict=True)
@@ -149,7 +149,7 @@ def draw_together(
         figure.legend(loc="outside lower center", fontsize=7, ncols=columns)
 
 
-def _colours(study: Study) -> dict[str, str]:
+def target_colours(study: Study) -> dict[str, str]:
     """Colour of each detector, and of each combination."""
     spare = (GREEN, PURPLE, ORANGE, BLACK)
     colours = {name: detector.colour for name, detector in study.detectors.items()}

@@ -20,7 +20,7 @@ from zeptobarn.templates.spectra import COLUMNS, CROSS_SECTION_CM2, integrate
 _PER_TONNE_YEAR = 1000 * 365.25
 # Where the axis of the integrated spectra begins.
 _LOWEST_KEV = 0.01
-_CUTOFFS: Mapping[Recoil, str] = {"nr": ":", "er": "-."}
+CUTOFFS: Mapping[Recoil, str] = {"nr": ":", "er": "-."}
 
 
 def draw(
@@ -42,7 +42,7 @@ def draw(
         colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, len(study.masses_GeV)))
         for mass, colour in zip(study.masses_GeV, colours, strict=True):
             table = spectra[paths.wimp_source(interaction, mass)]
-            _line(axes[0], table, color=colour, label=paths.number(mass))
+            spectrum_line(axes[0], table, color=colour, label=paths.number(mass))
         axes[0].set_title(f"WIMP, {interaction_label(interaction)}, $10^{{-45}}$ cm²")
         for axis, detector in zip(axes[1:], study.detectors.values(), strict=True):
             for source in detector.sources:
@@ -51,7 +51,7 @@ def draw(
                 table = spectra[source.spectrum["name"]].copy()
                 table["rate_per_kg_day_keV"] *= source.rate_multiplier
                 dashed = "--" if source.recoil == "er" else "-"
-                _line(axis, table, color=source.colour, label=source.label, ls=dashed)
+                spectrum_line(axis, table, color=source.colour, label=source.label, ls=dashed)
             axis.set_title(f"backgrounds, {detector.title}")
         for axis in axes:
             axis.set(xscale="log", yscale="log", xlabel="recoil energy [keV]")
@@ -94,7 +94,7 @@ def draw_integrated(
             _both(axes[0], table, color=colour, label=f"{paths.number(mass)} GeV/c²")
         reference = power_of_ten(CROSS_SECTION_CM2)
         axes[0, 0].set_title(f"WIMP, {interaction_label(interaction)}, {reference} cm²")
-        _scale(axes[0])
+        scale(axes[0])
         recoil = signal_recoil(interaction)
         for detector in study.detectors.values():
             label = f"cutoff ({recoil}), {detector.title}"
@@ -107,8 +107,8 @@ def draw_integrated(
                 table[COLUMNS[1]] *= source.rate_multiplier
                 dashed = "--" if source.recoil == "er" else "-"
                 _both(row, table, color=source.colour, label=source.label, ls=dashed)
-            _scale(row)
-            for kind in _CUTOFFS:
+            scale(row)
+            for kind in CUTOFFS:
                 _cutoff(row, detector, kind, color="0.5", label=f"cutoff ({kind})")
             row[0].set_title(f"backgrounds, {detector.title}")
         for row in axes:
@@ -146,13 +146,14 @@ def rate_above(table: pd.DataFrame, energies_keV: NDArray[np.float64]) -> NDArra
 
 
 def _both(axes: Any, table: pd.DataFrame, **style: Any) -> None:
-    _line(axes[0], table, **style)
+    spectrum_line(axes[0], table, **style)
     energies = np.geomspace(_LOWEST_KEV, table[COLUMNS[0]].iloc[-1], 600)
     above = rate_above(table, energies)
     axes[1].plot(energies[above > 0], above[above > 0], **style)
 
 
-def _scale(axes: Any) -> None:
+def scale(axes: Iterable[Any]) -> None:
+    """Set logarithmic axes, of energies (keV) and of the rates that are drawn."""
     for axis in axes:
         axis.set(xscale="log", yscale="log", xlim=(_LOWEST_KEV, 200))
         rates = [np.max(line.get_ydata(), initial=0.0) for line in axis.get_lines()]
@@ -163,7 +164,7 @@ def _scale(axes: Any) -> None:
 def _cutoff(axes: Any, detector: Detector, recoil: Recoil, **style: Any) -> None:
     for axis in axes:
         axis.axvline(
-            detector.apparatus.response_cutoff_keV[recoil], ls=_CUTOFFS[recoil], lw=1, **style
+            detector.apparatus.response_cutoff_keV[recoil], ls=CUTOFFS[recoil], lw=1, **style
         )
 
 
@@ -172,7 +173,19 @@ def _in_columns(entries: int) -> dict[str, Any]:
     return {"ncols": 2, "fontsize": 6.5, "columnspacing": 1} if entries > 9 else {}
 
 
-def _line(axis: Any, table: pd.DataFrame, **style: object) -> None:
-    positive = table[table["rate_per_kg_day_keV"] > 0]
-    energy, rate = positive["recoil_energy_keV"], positive["rate_per_kg_day_keV"]
-    axis.plot(np.maximum(energy, 1e-3), rate * _PER_TONNE_YEAR, **style)
+def spectrum_line(axis: Any, table: pd.DataFrame, **style: object) -> None:
+    """Draw a spectrum; one of lines alone, as high as their rates are spread over one keV."""
+    energy, rate = (table[name].to_numpy(dtype=float) for name in COLUMNS)
+    positive = np.flatnonzero(rate > 0)
+    inner = len(positive) > 0 and positive[0] > 0 and positive[-1] < len(rate) - 1
+    if inner and not (rate[positive - 1].any() or rate[positive + 1].any()):
+        rates = rate[positive] * (energy[positive + 1] - energy[positive - 1]) / 2
+        heights = np.repeat(rates, 3)
+        heights[::3] = heights[2::3] = _NOTHING
+        axis.plot(np.repeat(energy[positive], 3), heights * _PER_TONNE_YEAR, **style)
+        return
+    axis.plot(np.maximum(energy[positive], 1e-3), rate[positive] * _PER_TONNE_YEAR, **style)
+
+
+# Far below any axis of rates, events/(kg day keV).
+_NOTHING = 1e-100

@@ -36,9 +36,9 @@ def draw_templates(
     """
     the_detector = study.detectors[detector]
     labels = {source.name: source.label for source in the_detector.sources}
-    for name in study.signals():
-        interaction, mass = study.signal(name) or ("", 0.0)
-        labels[name] = (
+    labels |= {signal.name: signal.label for signal in study.given_signals}
+    for interaction, mass in study.wimps:
+        labels[paths.wimp_source(interaction, mass)] = (
             f"{the_detector.signal.label} {interaction.replace('_', ' ')} "
             f"{paths.number(mass)} GeV/c²"
         )
@@ -69,10 +69,12 @@ def draw_templates(
         figure.supylabel(f"cS2 [{unit}]", fontsize=10)
         bar = figure.colorbar(mesh, ax=axes, fraction=0.02, pad=0.01)
         bar.set_label("density relative to the template's maximum")
-        reference = power_of_ten(study.reference_cross_section_cm2)
+        reference = f"WIMPs at {power_of_ten(study.reference_cross_section_cm2)} cm²"
+        given = ["given signals as given"] if study.given_signals else []
+        conditions = ", ".join([reference] * bool(study.wimps) + given)
         figure.suptitle(
             f"{the_detector.title}: expected events in the analysis space "
-            f"(WIMPs at {reference} cm²); points: one background-only dataset",
+            f"({conditions}); points: one background-only dataset",
             fontsize=10,
         )
 

@@ -15,16 +15,19 @@ class Limit:
     Attributes
     ----------
     cm2
-        The upper end of the cross section (cm²); NaN where there is none.
+        The upper end of the cross section (cm²); NaN where there is none, as of a spectrum that was
+        given, which has no cross section.
     low_cm2
         The lower end of a two-sided interval (cm²); NaN for upper limits.
-    rate_multiplier
-        The upper end, relative to the study's reference cross section.
+    rate_multiplier, low_rate_multiplier
+        Both ends, relative to the study's reference cross section, or to the given spectrum.
+    unit
+        cm², or what rate multiplier 1 of a given spectrum stands for, in the study's words.
     best_fit
         Best-fit signal rate multiplier, background rates and shape parameters, by name.
-    calibration_error_cm2
-        Standard deviation of ``cm2`` from the finite number of toys that its critical value was
-        calibrated with; NaN where it is asymptotic.
+    calibration_error_cm2, calibration_error_rate_multiplier
+        Standard deviation of the upper end from the finite number of toys that its critical value
+        was calibrated with; NaN where it is asymptotic.
     status, message
         ``ok``, a warning, or a failure, and what to do about it.
     statistic, treatment
@@ -39,7 +42,10 @@ class Limit:
     cm2: float
     low_cm2: float
     rate_multiplier: float
+    low_rate_multiplier: float
+    unit: str
     calibration_error_cm2: float
+    calibration_error_rate_multiplier: float
     best_fit: dict[str, float]
     status: str
     message: str
@@ -64,12 +70,16 @@ class Limit:
     def __str__(self) -> str:
         used = _used(self.inside, self.outside)
         claim = f"{self.statistic}, {self.treatment}"
-        if np.isnan(self.cm2):
+        if np.isnan(self.rate_multiplier):
             return f"no {claim}: {self.status}: {self.message} [{used}]"
         warning = "" if self.status == "ok" else f" ({self.status}: {self.message})"
         range_ = f"σ < {self.cm2:.3g} cm²"
         if not np.isnan(self.low_cm2):
             range_ = f"{self.low_cm2:.3g} cm² ≤ σ ≤ {self.cm2:.3g} cm²"
+        if np.isnan(self.cm2):
+            low, high = self.low_rate_multiplier, self.rate_multiplier
+            range_ = f"rate < {high:.4g}" if np.isnan(low) else f"{low:.4g} ≤ rate ≤ {high:.4g}"
+            range_ += f" × {self.unit}"
         level = labels.level(self.confidence_level, [self.critical_values])
         return f"{range_} at {level} [{claim}, {used}]{warning}"
 

@@ -25,8 +25,8 @@ from zeptobarn.templates.response import (
     read_response,
     write_response,
 )
-from zeptobarn.templates.spectra import source_spectrum
-from zeptobarn.templates.templates import Template, build, read_template, write_template
+from zeptobarn.templates.spectra import source_tables
+from zeptobarn.templates.templates import Template, build_source, read_template, write_template
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -35,8 +35,14 @@ if TYPE_CHECKING:
 # cannot be read any more.
 
 
-def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "SI") -> Model:
-    """Make the model of a WIMP mass in a detector or a combination.
+def load_model(
+    study: Study,
+    target: str,
+    mass_GeV: float | None = None,
+    interaction: str = "SI",
+    signal: str | None = None,
+) -> Model:
+    """Make the model of a WIMP mass, or of a given signal, in a detector or a combination.
 
     Templates are read from the study's results where they are there and of this configuration.
     Else they are computed (a minute or so the first time) and kept in the user's cache folder,
@@ -52,19 +58,25 @@ def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "S
         One of the study's masses (GeV/c²).
     interaction
         One of the study's interactions.
+    signal
+        One of the study's own signals, in place of a mass and an interaction.
 
     Raises
     ------
     ValueError
-        The study has no such detector, mass or interaction.
+        The study has no such detector, mass, interaction or signal.
     """
-    for key, given, allowed in (
-        ("detector", target, list(study.targets)),
-        ("mass_GeV", mass_GeV, list(study.masses_GeV)),
-        ("interaction", interaction, list(study.interactions)),
-    ):
-        if given not in allowed:
-            raise ValueError(f"{key}: found {given!r}; the study has {allowed}")
+    keys: list[tuple[str, object, Sequence[object]]] = [("detector", target, list(study.targets))]
+    if signal is None:
+        keys += [("mass_GeV", mass_GeV, study.masses_GeV)]
+        keys += [("interaction", interaction, study.interactions)]
+    else:
+        keys += [("signal", signal, [given.name for given in study.given_signals])]
+        keys += [("mass_GeV", mass_GeV, [None])]
+        interaction = signal
+    for key, asked, allowed in keys:
+        if asked not in allowed:
+            raise ValueError(f"{key}: found {asked!r}; the study has {list(allowed)}")
     templates = {}
     for detector in study.targets[target]:
         sources = [
@@ -85,7 +97,7 @@ def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "S
         values = read_calibration(model, file)
     except ResultError:
         with _progress() as progress:
-            progress.add_task(f"calibration of {target} at {mass_GeV:g} GeV/c²", total=None)
+            progress.add_task(f"calibration of {target}, {model.tested.label}", total=None)
             values = model.calibrate(os.cpu_count() or 1)
         _keep(write_calibration, model, values, file)
     return dataclasses.replace(model, critical_values=values)
@@ -94,7 +106,7 @@ def load_model(study: Study, target: str, mass_GeV: float, interaction: str = "S
 def read_model(
     study: Study,
     target: str,
-    mass_GeV: float,
+    mass_GeV: float | None,
     interaction: str,
     files: Sequence[str | Path],
     calibration_file: str | Path | None = None,
@@ -136,8 +148,8 @@ def load_templates(study: Study, detector: str, sources: list[str]) -> dict[str,
         except ResultError:
             continue
     missing = [source for source in sources if source not in loaded]
-    recoils = {study.recoil(detector, source) for source in missing} - {None}
-    responses = _kept_responses(study, detector, sorted(r for r in recoils if r is not None))
+    recoils = {recoil for source in missing for recoil in study.source_spectra(detector, source)}
+    responses = _kept_responses(study, detector, sorted(recoils))
     for source, template in _templates(study, detector, missing, responses).items():
         _keep(write_template, study, detector, source, template, files[source])
         loaded[source] = template
@@ -149,23 +161,25 @@ def build_templates(study: Study, detector: str, sources: list[str]) -> dict[str
     threads = os.cpu_count() or 1
     responses: dict[Recoil, dict[str, Response]] = {}
     for source in sources:
-        recoil = study.recoil(detector, source)
-        if recoil is not None and recoil not in responses:
-            responses[recoil] = {
-                anchor: compute_response(study, detector, recoil, anchor, threads)
-                for anchor in study.anchors(detector, recoil)
-            }
+        for recoil in study.source_spectra(detector, source):
+            if recoil not in responses:
+                responses[recoil] = {
+                    anchor: compute_response(study, detector, recoil, anchor, threads)
+                    for anchor in study.anchors(detector, recoil)
+                }
     return _templates(study, detector, sources, responses)
 
 
 def make_model(
     study: Study,
     target: str,
-    mass_GeV: float,
+    mass_GeV: float | None,
     interaction: str,
     templates: Mapping[str, Mapping[str, Template]],
 ) -> Model:
     """Make a model from the templates of a signal and of all backgrounds.
+
+    The mass of a signal that was given is None, and its interaction is its name.
 
     Parameters
     ----------
@@ -184,13 +198,12 @@ def _templates(
     sources: Sequence[str],
     responses: Mapping[Recoil, Mapping[str, Response]],
 ) -> dict[str, Template]:
-    built = {}
-    for source in sources:
-        recoil = study.recoil(detector, source)
-        mine = {} if recoil is None else responses[recoil]
-        spectrum = source_spectrum(study, detector, source)
-        built[source] = build(study, detector, source, spectrum, mine)
-    return built
+    return {
+        source: build_source(
+            study, detector, source, source_tables(study, detector, source), responses
+        )
+        for source in sources
+    }
 
 
 def _kept_responses(

@@ -1,4 +1,4 @@
-"""A WIMP mass in a detector, or in several: likelihood and limits, as a notebook holds them."""
+"""A signal in a detector, or in several: likelihood and limits, as a notebook holds them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from zeptobarn.inference.problem import Data, Problem, asimov, assemble, find_li
 from zeptobarn.inference.results import CALIBRATION_UNITS, COVERAGE_UNITS, limit_rows
 from zeptobarn.inference.status import Status
 from zeptobarn.study import labels
+from zeptobarn.study.signals import Signal
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
 from zeptobarn.templates.templates import Template
@@ -37,6 +38,8 @@ class Model:
     ----------
     target
         The detector or the combination.
+    interaction, mass_GeV
+        Of a WIMP; of a signal that was given, its name and None.
     templates
         Templates by detector and source.
     critical_values
@@ -47,7 +50,7 @@ class Model:
     study: Study
     target: str
     interaction: str
-    mass_GeV: float
+    mass_GeV: float | None
     templates: Mapping[str, Mapping[str, Template]]
     critical_values: pd.DataFrame | None = None
 
@@ -60,15 +63,33 @@ class Model:
             if name != self.signal
         )
         return (
-            f"<{self.target}, WIMP {self.interaction} {self.mass_GeV:g} GeV/c²: expects "
-            f"{self.signal_events:.3g} events at {self.study.reference_cross_section_cm2:g} cm²; "
-            f"backgrounds: {backgrounds}>"
+            f"<{self.target}, {self.tested.label}: expects {self.signal_events:.3g} events at "
+            f"{self.reference}; backgrounds: {backgrounds}>"
         )
 
     @property
     def signal(self) -> str:
         """Name of the signal source."""
-        return paths.wimp_source(self.interaction, self.mass_GeV)
+        return self.tested.name
+
+    @property
+    def tested(self) -> Signal:
+        """The signal that limits are set on."""
+        return self.study.tested(self.interaction, self.mass_GeV)
+
+    @property
+    def wimp_mass_GeV(self) -> float:
+        """Mass of the WIMP (GeV/c²); a signal that was given has none."""
+        if self.mass_GeV is None:
+            raise ValueError(f"{self.tested.label}: found a given signal; allowed: a WIMP")
+        return self.mass_GeV
+
+    @property
+    def reference(self) -> str:
+        """What rate multiplier 1 stands for, in words."""
+        if self.mass_GeV is None:
+            return f"rate multiplier 1 ({self.tested.unit})"
+        return f"{self.study.reference_cross_section_cm2:g} cm²"
 
     @property
     def signal_events(self) -> float:
@@ -114,12 +135,20 @@ class Model:
         chosen = self.interval(interval)
         dataset, inside, outside = self._observed(data, livetime_day)
         row = self._table(dataset, np.array([1]), chosen, 1).iloc[0]
-        reference = self.study.reference_cross_section_cm2
+        wimp = self.mass_GeV is not None
+        reference = self.study.reference_cross_section_cm2 if wimp else np.nan
+        multiplier, low = (
+            float(row[name]) for name in ("limit_rate_multiplier", "limit_low_rate_multiplier")
+        )
+        error = float(row[f"calibration_error_{'cm2' if wimp else 'rate_multiplier'}"])
         return Limit(
-            cm2=float(row["limit_cm2"]),
-            low_cm2=float(row["limit_low_rate_multiplier"]) * reference,
-            rate_multiplier=float(row["limit_rate_multiplier"]),
-            calibration_error_cm2=float(row["calibration_error_cm2"]),
+            cm2=multiplier * reference,
+            low_cm2=low * reference,
+            rate_multiplier=multiplier,
+            low_rate_multiplier=low,
+            unit=self.tested.unit,
+            calibration_error_cm2=error if wimp else np.nan,
+            calibration_error_rate_multiplier=error / reference if wimp else error,
             best_fit={
                 str(name).removeprefix("best_fit_"): float(row[name])
                 for name in row.index
@@ -356,9 +385,10 @@ class Model:
                 "write the data's livetime into the detector file and calibrate again"
             )
         if self.critical_values is None:
+            where = self.tested.label if self.mass_GeV is None else f"{self.mass_GeV:g} GeV/c²"
             raise ValueError(
-                f"critical_values: toys, but {self.target} at {self.mass_GeV:g} GeV/c² is not "
-                "calibrated: run the workflow"
+                f"critical_values: toys, but {self.target} at {where} is not calibrated: run the "
+                "workflow"
             )
         rows = self.critical_values[self.critical_values["interval"] == interval.name]
         return acceptance(

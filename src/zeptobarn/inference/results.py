@@ -21,6 +21,7 @@ from zeptobarn.templates.templates import bin_name
 if TYPE_CHECKING:
     from zeptobarn.inference.model import Model
 
+_CM2 = ("limit_cm2", "calibration_error_cm2", "asymptotic_limit_cm2")
 CALIBRATION_UNITS = {
     "interval": "",
     "confidence_level": "",
@@ -56,6 +57,8 @@ def limit_rows(
 ) -> pd.DataFrame:
     """Give the rows of `Model.limits` for one interval.
 
+    Of a signal that was given, they have its name in ``signal``, and rate multipliers alone.
+
     Parameters
     ----------
     results, simple
@@ -69,12 +72,12 @@ def limit_rows(
     for shape in model.study.target_shapes(model.target):
         if shape.name in interval.fixed:
             nuisances[shape.name] = np.full(len(trials), interval.fixed[shape.name])
-    reference = model.study.reference_cross_section_cm2
-    return pd.DataFrame(
+    reference = model.study.reference_cross_section_cm2 if model.mass_GeV is not None else 1.0
+    table = pd.DataFrame(
         {
             "detector": model.target,
             "interaction": model.interaction,
-            "mass_GeV": float(model.mass_GeV),
+            "mass_GeV": np.nan if model.mass_GeV is None else float(model.mass_GeV),
             "trial": trials,
             "interval": interval.name,
             "kind": interval.kind,
@@ -91,6 +94,18 @@ def limit_rows(
             "n_evaluations": results.evaluations,
         }
     )
+    return table if model.mass_GeV is not None else without_wimp(table)
+
+
+def without_wimp(table: pd.DataFrame) -> pd.DataFrame:
+    """Call the columns of a table of limits what they are where the signal was given.
+
+    Its name stands in ``interaction``, there is no mass, and what ends in ``_cm2`` was computed
+    for a reference of 1.
+    """
+    others = table.drop(columns=["mass_GeV", "limit_cm2"], errors="ignore")
+    names = {name: name.replace("_cm2", "_rate_multiplier") for name in others.columns}
+    return others.rename(columns={**names, "interaction": "signal"})
 
 
 def _messages(
@@ -124,8 +139,11 @@ def write_limits(model: "Model", limits: Iterable[pd.DataFrame], path: Path) -> 
     chunks = iter(limits)
     first = next(chunks)
     units = dict.fromkeys(first.columns, "")
-    units |= {"mass_GeV": "GeV/c²"}
-    units |= dict.fromkeys(("limit_cm2", "calibration_error_cm2", "asymptotic_limit_cm2"), "cm²")
+    in_cm2 = {**dict.fromkeys(_CM2, "cm²"), "mass_GeV": "GeV/c²"}
+    units |= {name: unit for name, unit in in_cm2.items() if name in units}
+    if model.mass_GeV is None:
+        multipliers = [name for name in units if name.endswith("_rate_multiplier")]
+        units |= dict.fromkeys(multipliers, model.tested.unit)
     units |= {f"best_fit_{shape.name}": "standard deviations" for shape in model.study.shapes}
     with parquet_writer(
         path,

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from zeptobarn.physics.apparatus import LIGHT_YIELDS, Apparatus, LightYield, Recoil
+from zeptobarn.physics.decays import decay
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.mathtext import unreadable
 
 # Of electrons that drift as long as that, one in 400 arrives; a lifetime in ms or a velocity in
 # cm/µs is beyond it.
 _MOST_LIFETIMES = 6
+# Keys of a decay's spectrum, and those that say the same otherwise.
+_EXCLUSIVE = {"isotope": ("q_value_keV", "daughter_z"), "normalisation": ("rate_per_kg_day",)}
 
 
 def check_detector(settings: Mapping[str, Any], apparatus: Apparatus, origin: str) -> None:
@@ -131,33 +134,65 @@ def _check_formula(source: Mapping[str, Any], place: str) -> None:
 
 
 def _check_spectrum(spectrum: Mapping[str, Any], place: str) -> None:
-    low, high = spectrum.get("range_keV", (0, 1))
-    if low >= high:
+    low, high = _range(spectrum)
+    for one, others in _EXCLUSIVE.items():
+        if one in spectrum and (beside := [key for key in others if key in spectrum]):
+            raise ConfigError(f"{place}: found {beside[0]} beside {one}; allowed: one of them")
+    if "range_keV" in spectrum and low >= high:
         raise ConfigError(f"{place}.range_keV: found [{low}, {high}]; allowed: low < high")
-    if spectrum["kind"] != "exponentials":
-        return
-    if len(spectrum["scales_keV"]) != len(spectrum["amplitudes_per_kg_day_keV"]):
-        raise ConfigError(f"{place}: as many scales_keV as amplitudes_per_kg_day_keV needed")
-    if low <= 0:
-        raise ConfigError(f"{place}.range_keV: found [{low}, {high}]; allowed: above 0")
-    if not any(spectrum["amplitudes_per_kg_day_keV"]):
-        raise ConfigError(f"{place}.amplitudes_per_kg_day_keV: found 0 only; needed: one above 0")
-    first, last = spectrum.get("normalisation", spectrum)["range_keV"]
-    if not low <= first < last <= high:
+    if spectrum["kind"] == "exponentials":
+        if len(spectrum["scales_keV"]) != len(spectrum["amplitudes_per_kg_day_keV"]):
+            raise ConfigError(f"{place}: as many scales_keV as amplitudes_per_kg_day_keV needed")
+        if low <= 0:
+            raise ConfigError(f"{place}.range_keV: found [{low}, {high}]; allowed: above 0")
+        if not any(spectrum["amplitudes_per_kg_day_keV"]):
+            raise ConfigError(
+                f"{place}.amplitudes_per_kg_day_keV: found 0 only; needed: one above 0"
+            )
+    if "normalisation" in spectrum:
+        _check_normalisation(spectrum, (low, high), place)
+
+
+def _check_normalisation(
+    spectrum: Mapping[str, Any], ends: tuple[float, float], place: str
+) -> None:
+    """The range counted lies inside the spectrum; of lines, it holds one."""
+    first, last = spectrum["normalisation"]["range_keV"]
+    if spectrum["kind"] == "lines":
+        energies = [line["energy_keV"] for line in spectrum["lines"] if line["rate_per_kg_day"]]
+        if not any(first < 0.99 * energy and 1.01 * energy < last for energy in energies):
+            raise ConfigError(
+                f"{place}.normalisation.range_keV: found [{first}, {last}]; allowed: around one of "
+                f"the lines with a rate, {energies} keV, by 1 % and more"
+            )
+    elif not ends[0] <= first < last <= ends[1]:
         raise ConfigError(
             f"{place}.normalisation.range_keV: found [{first}, {last}]; allowed: low < high, "
-            f"inside [{low}, {high}]"
+            f"inside [{ends[0]}, {ends[1]}]"
         )
+
+
+def _range(spectrum: Mapping[str, Any]) -> tuple[float, float]:
+    """Lowest and highest energy (keV) of a spectrum; of a file, any."""
+    if spectrum["kind"] == "lines":
+        energies = [line["energy_keV"] for line in spectrum["lines"]]
+        return min(energies), max(energies)
+    if spectrum["kind"] in ("beta", "two_neutrino_double_beta"):
+        return 0, decay(spectrum)[0]
+    low, high = spectrum.get("range_keV", (0, inf))
+    return low, high
 
 
 def _check_overlap(source: Mapping[str, Any], apparatus: Apparatus, place: str) -> None:
     """Some recoils of a spectrum have an energy that the response has; not so if it is in eV."""
-    low, high = source["spectrum"].get("range_keV", (0, inf))
+    low, high = _range(source["spectrum"])
+    key = {"lines": "lines", "flat": "range_keV", "exponentials": "range_keV"}
+    place = f"{place}.{key.get(source['spectrum']['kind'], 'q_value_keV')}"
     recoil: Recoil = source["recoil"]
     first, last = apparatus.response_cutoff_keV[recoil], apparatus.response_max_keV[recoil]
     if low >= last or high <= first:
         raise ConfigError(
-            f"{place}.range_keV: found [{low}, {high}], of which nothing is seen; allowed: some of "
+            f"{place}: found [{low}, {high}], of which nothing is seen; allowed: some of "
             f"response_cutoff_keV.{recoil} = {first} to response_max_keV.{recoil} = {last} keV"
         )
 

@@ -74,7 +74,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Signal:
+class WimpStyle:
     """How the WIMP is named, drawn and, in conventional sampling, simulated."""
 
     label: str
@@ -93,7 +93,7 @@ class Detector:
     fiducial_mass_kg: float
     space: AnalysisSpace = field(repr=False)
     sources: tuple[Source, ...] = field(repr=False)
-    signal: Signal = field(repr=False)
+    signal: WimpStyle = field(repr=False)
     apparatus: Apparatus = field(repr=False)
 
     @property
@@ -162,7 +162,7 @@ def load_detector(path: str | Path) -> Detector:
             np.geomspace(axes["cs2"]["low"], axes["cs2"]["high"], axes["cs2"]["bins"] + 1),
         ),
         sources=tuple(source for source in sources if source.rate_multiplier > 0),
-        signal=Signal(**settings["signal"]),
+        signal=WimpStyle(**settings["signal"]),
         apparatus=apparatus,
     )
 

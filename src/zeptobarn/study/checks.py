@@ -22,6 +22,7 @@ from zeptobarn.physics.halo import (
 from zeptobarn.study.plan import check_size
 from zeptobarn.study.study import _YIELD_RECOILS, Shape, Study, signal_recoil
 from zeptobarn.support.config import LONGEST_NAME, ConfigError, allowed
+from zeptobarn.support.mathtext import unreadable
 
 # Largest WIMP mass (GeV/c²) for them.
 _LARGEST_INELASTIC_GEV = 5
@@ -48,6 +49,7 @@ def check_study(study: Study, origin: str) -> None:
             f"multiple of trials_per_batch ({study.trials_per_batch}), so that a part of a study "
             "has the batches of the whole"
         )
+    _check_signals(study, origin)
     check_size(study, origin)
     _check_results(study, origin)
     shapes = {shape.name: shape for shape in study.shapes}
@@ -81,6 +83,30 @@ def check_study(study: Study, origin: str) -> None:
         _check_sources(detector, spectra, origin)
         _check_masses(study, detector, origin)
         _check_response(study, detector, origin)
+
+
+def _check_signals(study: Study, origin: str) -> None:
+    """Names of given signals are those of files and sources, each once; figures show the labels."""
+    if not study.places:
+        raise ConfigError(f"{origin}: masses_GeV, signals: found neither; needed: one of either")
+    taken = {
+        name: f"of {detector.name}"
+        for detector in study.detectors.values()
+        for source in detector.sources
+        for name in (source.name, (source.spectrum or {}).get("name", source.name))
+    }
+    for number, signal in enumerate(study.given_signals):
+        place = f"{origin}: signals[{number}]"
+        for name in (signal.name, *signal.spectra.values()):
+            if name in taken:
+                raise ConfigError(
+                    f"{place}.name: found {signal.name!r}, and {name!r} is a name {taken[name]}, "
+                    "too; allowed: names of no other source, spectrum or signal"
+                )
+            taken[name] = "of another signal"
+        for key, text in (("label", signal.label), ("unit", signal.unit)):
+            if reason := unreadable(text):
+                raise ConfigError(f"{place}.{key}: found {text!r}: {reason}")
 
 
 def _check_results(study: Study, origin: str) -> None:

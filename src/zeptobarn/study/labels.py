@@ -195,5 +195,14 @@ def table_words(study: Study) -> dict[str, Any]:
     }
 
 
+def signals_words(study: Study) -> dict[str, Any]:
+    """Give the words of `table_words` for given signals, which no halo makes, and ``labels``."""
+    return {
+        **table_words(study),
+        "conditions": study_level(study),
+        "labels": {signal.name: signal.label for signal in study.given_signals},
+    }
+
+
 def _listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1])] * (len(names) > 1) + [names[-1]])

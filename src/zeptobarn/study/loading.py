@@ -5,10 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.physics.detector import Detector, load_detector
 from zeptobarn.study.checks import check_study
+from zeptobarn.study.signals import AS_GIVEN, RECOILS, Signal
 from zeptobarn.study.study import Calibration, Coverage, Failures, Interval, Shape, Study
-from zeptobarn.support.config import ConfigError, read_yaml, validate
+from zeptobarn.support.config import ConfigError, find_input, read_yaml, validate
 from zeptobarn.support.place import check_results_name
 from zeptobarn.support.shipped import names_of_detectors, shipped
 from zeptobarn.support.tables import digest
@@ -108,7 +110,8 @@ def study_from_settings(
     check_results_name(settings["results"], origin)
     response = dict(settings.pop("response"))
     response["response_method"] = response.pop("method")
-    names = settings.pop("detectors")
+    names, masses = settings.pop("detectors"), settings.pop("masses_GeV")
+    interactions = settings.pop("interactions")
     calibration, coverage = settings.pop("calibration"), settings.pop("coverage")
     failures = settings.pop("failures")
     study = Study(
@@ -116,8 +119,11 @@ def study_from_settings(
         detectors={
             name: _detector(_detector_file(name, folder, origin), settings) for name in names
         },
-        interactions=tuple(settings.pop("interactions")),
-        masses_GeV=tuple(settings.pop("masses_GeV")),
+        interactions=tuple(interactions) if masses else (),  # of given signals alone, none
+        masses_GeV=tuple(masses),
+        given_signals=tuple(
+            _signal(signal, folder, origin) for signal in settings.pop("signals", ())
+        ),
         marked_masses_GeV=tuple(settings.pop("marked_masses_GeV", ())),
         first_trial=settings.pop("first_trial", 1),
         formula_reach=settings.pop("formula_reach", "detector"),
@@ -194,6 +200,27 @@ def _interval(settings: Mapping[str, Any]) -> Interval:
         tuple(settings.get("profiled", ())),
         settings.get("kind", "upper"),
         settings.get("cls", False),
+    )
+
+
+def _signal(settings: Mapping[str, Any], folder: Path, origin: str) -> Signal:
+    """Make a given signal; its files are relative to the study's folder, or the one above."""
+    files: dict[Recoil, str] = {}
+    for recoil in RECOILS:
+        if recoil not in settings:
+            continue
+        try:
+            files[recoil] = str(find_input(settings[recoil], [folder, folder.parent, Path()]))
+        except ConfigError as error:
+            raise ConfigError(f"{origin}: signals: {settings['name']}: {error}") from None
+    return Signal(
+        interaction=settings["name"],
+        mass_GeV=None,
+        label=settings["label"],
+        unit=settings.get("unit", AS_GIVEN),
+        recoils=tuple(files),
+        colour=settings.get("colour", "#D55E00"),
+        files=files,
     )
 
 

@@ -2,7 +2,7 @@
 
 from math import ceil, prod
 
-from zeptobarn.study.study import Study, signal_recoil
+from zeptobarn.study.study import Study
 from zeptobarn.support.config import ConfigError
 
 # Snakemake lists jobs one by one before it starts; ten times fewer are worth a word.
@@ -13,10 +13,10 @@ _MANY_JOBS = 10_000
 def count_jobs(study: Study) -> dict[str, int]:
     """Count the jobs of each kind, but for the figures and tables at the end."""
     n_batches = ceil(study.trials / study.trials_per_batch)
-    n_masses = len(study.interactions) * len(study.masses_GeV)
-    models = len(study.targets) * n_masses
+    n_signals = len(study.places)
+    models = len(study.targets) * n_signals
     detectors = study.detectors.values()
-    signals = {signal_recoil(interaction) for interaction in study.interactions}
+    signals = {recoil for place in study.places for recoil in study.tested(*place).recoils}
     responses = [
         prod(len(shape.anchors) for shape in study.shapes_of(detector.name, recoil))
         for detector in detectors
@@ -24,9 +24,9 @@ def count_jobs(study: Study) -> dict[str, int]:
         if recoil is not None
     ]
     return {
-        "spectra": n_masses + len(study.spectra()),
+        "spectra": len(study.wimps) + len(study.given_spectra()) + len(study.spectra()),
         "responses": sum(responses),
-        "templates": sum(n_masses + len(detector.sources) for detector in detectors),
+        "templates": sum(n_signals + len(detector.sources) for detector in detectors),
         "batches of datasets": len(study.detectors) * len(study.truths) * n_batches,
         "calibrations": models * (study.critical_values == "toys"),
         "batches of limits": models * n_batches,

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.physics.detector import Detector
+from zeptobarn.study.signals import Recoils, Signal, wimp
 from zeptobarn.support import paths
 
 # Ends of the names of interactions whose electron or photon is seen, and not the nucleus.
@@ -61,8 +62,8 @@ class Shape:
     detectors: tuple[str, ...]
     low_energy: str
 
-    def touches(self, detector: str, recoil: Recoil | None) -> bool:
-        """Whether templates of a detector and recoil type depend on the parameter.
+    def touches(self, detector: str, recoil: Recoils | None) -> bool:
+        """Whether templates of a detector and recoil type, or of both, depend on the parameter.
 
         Those that are not recoils (None) depend on what says which corrected areas pass the
         thresholds; a changed lifetime does not, since cS2 stays corrected with the nominal one.
@@ -71,6 +72,8 @@ class Shape:
             return False
         if recoil is None:
             return self.parameter in _REACH_PARAMETERS
+        if recoil == "both":
+            return True
         return _YIELD_RECOILS.get(self.parameter, recoil) == recoil
 
 
@@ -169,6 +172,7 @@ class Study:
     density: Literal["histogram", "kde"]
     published: Mapping[str, tuple[str, ...]]
     most_events_per_trial: float
+    given_signals: tuple[Signal, ...] = ()
 
     @property
     def batches(self) -> list[str]:
@@ -187,11 +191,11 @@ class Study:
         return self.template_replicas if self.response_method == "simulation" else 0
 
     def model_path(
-        self, pattern: str, target: str, interaction: str, mass_GeV: float, **wildcards: str
+        self, pattern: str, target: str, interaction: str, mass_GeV: float | None, **wildcards: str
     ) -> Path:
-        """Give the result file of a mass's model that a pattern of `paths` stands for."""
-        mass = paths.number(mass_GeV)
-        return self.path(pattern, target=target, interaction=interaction, mass=mass, **wildcards)
+        """Give the result file of a signal's model that a pattern of `paths` stands for."""
+        signal = self.tested(interaction, mass_GeV).path
+        return self.path(pattern, target=target, signal=signal, **wildcards)
 
     def path(self, pattern: str, **values: object) -> Path:
         """Put values into a pattern of `zeptobarn.support.paths`, below this study's results."""
@@ -211,19 +215,19 @@ class Study:
         return " + ".join(self.detectors[name].title for name in self.targets[target])
 
     def model_sources(
-        self, target: str, interaction: str, mass_GeV: float
+        self, target: str, interaction: str, mass_GeV: float | None
     ) -> list[tuple[str, str]]:
-        """Detector and source of each template of a mass's model, the signals first of each."""
+        """Detector and source of each template of a signal's model, the signals first of each."""
         return [
             (detector, source)
             for detector in self.targets[target]
             for source in (
-                paths.wimp_source(interaction, mass_GeV),
+                self.tested(interaction, mass_GeV).name,
                 *(source.name for source in self.detectors[detector].sources),
             )
         ]
 
-    def shapes_of(self, detector: str, recoil: Recoil | None) -> tuple[Shape, ...]:
+    def shapes_of(self, detector: str, recoil: Recoils | None) -> tuple[Shape, ...]:
         """The shape parameters that change templates of a detector and recoil type."""
         return tuple(shape for shape in self.shapes if shape.touches(detector, recoil))
 
@@ -244,7 +248,7 @@ class Study:
         others = (self.truth_of(interval) for interval in self.intervals)
         return {paths.anchor_name(truth): truth for truth in ({}, *others)}
 
-    def anchors(self, detector: str, recoil: Recoil | None) -> dict[str, dict[str, float]]:
+    def anchors(self, detector: str, recoil: Recoils | None) -> dict[str, dict[str, float]]:
         """Name and shape values of each anchor of a detector and recoil type, in grid order."""
         shapes = self.shapes_of(detector, recoil)
         grid = product(*(shape.anchors for shape in shapes))
@@ -266,14 +270,44 @@ class Study:
 
     def signals(self) -> list[str]:
         """Name every signal source of the study."""
-        return [
-            paths.wimp_source(interaction, mass)
-            for interaction in self.interactions
-            for mass in self.masses_GeV
-        ]
+        return [self.tested(*place).name for place in self.places]
+
+    @property
+    def wimps(self) -> list[tuple[str, float]]:
+        """Interaction and mass (GeV/c²) of each WIMP."""
+        return list(product(self.interactions, self.masses_GeV))
+
+    @property
+    def places(self) -> list[tuple[str, float | None]]:
+        """Interaction and mass (GeV/c²) of each WIMP; name, and None, of each given signal."""
+        return [*self.wimps, *((signal.name, None) for signal in self.given_signals)]
+
+    def place(self, path: str) -> tuple[str, float | None]:
+        """Give the place in `places` that stands in the paths of results as a text."""
+        return next(place for place in self.places if self.tested(*place).path == path)
+
+    def tested(self, interaction: str, mass_GeV: float | None) -> Signal:
+        """Give the signal of a WIMP, or a given one (its mass is None) by name."""
+        if mass_GeV is not None:
+            return wimp(interaction, mass_GeV, signal_recoil(interaction))
+        return next(signal for signal in self.given_signals if signal.name == interaction)
+
+    def source_signal(self, source: str) -> Signal | None:
+        """Give the signal that a source is of; None for a background."""
+        if known := self.signal(source):
+            return self.tested(*known)
+        return next((signal for signal in self.given_signals if signal.name == source), None)
+
+    def given_spectra(self) -> dict[str, str]:
+        """File of every spectrum of the given signals, by the spectrum's name."""
+        return {
+            signal.spectra[recoil]: file
+            for signal in self.given_signals
+            for recoil, file in signal.files.items()
+        }
 
     def signal(self, source: str) -> tuple[str, float] | None:
-        """Interaction and mass (GeV/c²) of a signal source; None for a background.
+        """Interaction and mass (GeV/c²) of a WIMP's source; None for any other.
 
         The mass and the interaction need not be among the study's own.
         """
@@ -283,18 +317,24 @@ class Study:
         mass = float(match["mass"])
         return match["interaction"], int(mass) if mass.is_integer() else mass
 
-    def recoil(self, detector: str, source: str) -> Recoil | None:
-        """Recoil type of a source; None for a template from a formula."""
-        if signal := self.signal(source):
-            return signal_recoil(signal[0])
+    def recoil(self, detector: str, source: str) -> Recoils | None:
+        """Recoil type of a source, or both; None for a template from a formula."""
+        if signal := self.source_signal(source):
+            return signal.touched
         return self.detectors[detector].source(source).recoil
 
+    def source_spectra(self, detector: str, source: str) -> dict[Recoil, str]:
+        """Names of a source's spectra by recoil type; none for a template from a formula."""
+        if signal := self.source_signal(source):
+            return signal.spectra
+        background = self.detectors[detector].source(source)
+        if background.recoil is None or background.spectrum is None:
+            return {}
+        return {background.recoil: str(background.spectrum["name"])}
+
     def spectrum_name(self, detector: str, source: str) -> str | None:
-        """Name of a source's spectrum; None for a template from a formula."""
-        if self.signal(source):
-            return source
-        spectrum = self.detectors[detector].source(source).spectrum
-        return None if spectrum is None else str(spectrum["name"])
+        """Name of a source's only spectrum; None for a template from a formula."""
+        return next(iter(self.source_spectra(detector, source).values()), None)
 
 
 def signal_recoil(interaction: str) -> Recoil:

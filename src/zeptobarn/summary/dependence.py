@@ -16,7 +16,7 @@ from zeptobarn.inference.load import make_model, read_model
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import asimov, find_limits
 from zeptobarn.inference.status import Status
-from zeptobarn.physics.apparatus import Recoil
+from zeptobarn.study.signals import Recoils
 from zeptobarn.study.study import Study
 from zeptobarn.study.variation import (
     EXPOSURES,
@@ -141,12 +141,11 @@ def write_dependence(study: Study, detector: str, table: pd.DataFrame, path: Pat
 
 
 def _templates(study: Study, detector: str, spectra: Spectra, threads: int) -> dict[str, Template]:
-    responses: dict[Recoil | None, dict[str, Response]] = {None: {}}
-    for source in spectra:
-        recoil = study.recoil(detector, source)
-        if recoil is not None and recoil not in responses:
-            response = compute_response(study, detector, recoil, "nominal", threads)
-            responses[recoil] = {"nominal": response}
+    responses: dict[Recoils | None, dict[str, Response]] = {None: {}}
+    recoils = {recoil for source in spectra for recoil in study.source_spectra(detector, source)}
+    for recoil in sorted(recoils):
+        response = compute_response(study, detector, recoil, "nominal", threads)
+        responses[recoil] = {"nominal": response}
     return {
         source: build(study, detector, source, table, responses[study.recoil(detector, source)])
         for source, table in spectra.items()
@@ -173,7 +172,7 @@ def _row(
         parameter,
         float(value),
         model.interaction,
-        float(model.mass_GeV),
+        float(model.wimp_mass_GeV),
         exposure * model.signal_events,
         exposure * backgrounds,
         limit_cm2,

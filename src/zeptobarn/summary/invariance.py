@@ -37,7 +37,7 @@ def limits_by_generator(models: Sequence[Model], trials: Sequence[int]) -> pd.Da
             limits = model.interval_limits(toys, model.study.intervals[-1].name)
             tables.append(
                 limits[["mass_GeV", "trial", "limit_cm2"]].assign(
-                    generating_mass_GeV=float(generator.mass_GeV)
+                    generating_mass_GeV=float(generator.wimp_mass_GeV)
                 )
             )
     return pd.concat(tables, ignore_index=True)[

@@ -90,7 +90,7 @@ def curve(model: Model, dataset: Mapping[str, Toys], interval: Interval) -> Curv
     multipliers = np.union1d(np.geomspace(limit / 300, 10 * limit, 400), [limit])
     best, fits = fits_at(problem, model.data(dataset), multipliers * model.signal_events)
     return Curve(
-        model.mass_GeV,
+        model.wimp_mass_GeV,
         multipliers,
         fits[0, :, 0],
         model.critical(interval, problem)[:, :2] / [model.signal_events, 1],
@@ -134,7 +134,7 @@ def likelihood_map(model: Model, dataset: Mapping[str, Toys]) -> Map | None:
         statistic = np.array([row[0] for row in rows]) - top
         conditional = np.array([row[1] for row in rows])
     return Map(
-        model.mass_GeV,
+        model.wimp_mass_GeV,
         shape.name if shape else "",
         values,
         signals / model.signal_events,

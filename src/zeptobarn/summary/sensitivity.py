@@ -1,8 +1,7 @@
 """Median limit and bands without toys (Asimov), and the templates' error on the limit."""
 
 import dataclasses
-from collections.abc import Mapping
-from itertools import product
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +13,16 @@ from zeptobarn.inference.asymptotics import cls, one_sided, two_sided, unified
 from zeptobarn.inference.load import make_model, read_model
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, asimov, find_limits
+from zeptobarn.inference.results import without_wimp
 from zeptobarn.physics.apparatus import Recoil
-from zeptobarn.study.slices.summary import sensitivity_slice
+from zeptobarn.study.slices.summary import sensitivity_slice, signals_sensitivity_slice
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
 from zeptobarn.support.streams import stream
 from zeptobarn.support.tables import write_parquet
 from zeptobarn.templates.response import Response, read_response
 from zeptobarn.templates.spectra import read_result
-from zeptobarn.templates.templates import Template, Widths, build, kernel_widths, smoothed
+from zeptobarn.templates.templates import Template, Widths, build_source, kernel_widths, smoothed
 
 # Best fits of the Asimov bands, in standard deviations of the signal.
 BANDS = {
@@ -50,7 +50,7 @@ def asimov_limits(model: Model, interval: Interval) -> dict[str, float]:
     limit uses these, and there are no bands (NaN).
     """
     problem = model.problem(interval)
-    per_event = model.study.reference_cross_section_cm2 / (model.signal_events or np.nan)
+    per_event = _reference(model) / (model.signal_events or np.nan)
     level, data = model.study.confidence_level, _asimov(model, problem)
     if problem.fault or not problem.signal_efficiency > 0 or _critical(interval, level, 1.0) <= 0:
         return dict.fromkeys(BANDS, np.nan)
@@ -86,7 +86,7 @@ def replica(response: Response, normal: NDArray[np.float64]) -> Response:
 def replica_templates(
     study: Study,
     detector: str,
-    spectra: Mapping[str, pd.DataFrame | None],
+    spectra: Mapping[str, Mapping[Recoil, pd.DataFrame]],
     responses: Mapping[Recoil, Mapping[str, Response]],
     number: int,
     widths: Mapping[str, Widths],
@@ -96,7 +96,7 @@ def replica_templates(
     Parameters
     ----------
     spectra
-        By source; None for a template from a formula.
+        By source and recoil type; none of a template from a formula.
     responses
         By recoil type and anchor.
     number
@@ -105,28 +105,21 @@ def replica_templates(
         Of the kernel, by source, where the study asks for one. They stay those of the simulated
         templates: a replica is noisier than a simulation, and would ask for others.
     """
-    varied: dict[Recoil | None, dict[str, Response]] = {None: {}}
+    varied: dict[Recoil, dict[str, Response]] = {}
     for recoil, anchors in responses.items():
         rng = stream(study.seed, "replica", detector, recoil, number)
         normal = rng.standard_normal(next(iter(anchors.values())).probability.shape)
         varied[recoil] = {name: replica(response, normal) for name, response in anchors.items()}
     return {
-        source: build(
-            study,
-            detector,
-            source,
-            table,
-            varied[study.recoil(detector, source)],
-            widths.get(source),
-        )
-        for source, table in spectra.items()
+        source: build_source(study, detector, source, tables, varied, widths.get(source))
+        for source, tables in spectra.items()
     }
 
 
 def source_widths(
     study: Study,
     detector: str,
-    spectra: Mapping[str, pd.DataFrame | None],
+    spectra: Mapping[str, Mapping[Recoil, pd.DataFrame]],
     responses: Mapping[Recoil, Mapping[str, Response]],
 ) -> dict[str, Widths]:
     """Widths of the kernel of each source that is simulated, as `smoothed` takes them.
@@ -139,9 +132,9 @@ def source_widths(
     plain = dataclasses.replace(study, density="histogram")
     space = study.detectors[detector].space
     return {
-        source: kernel_widths(build(plain, detector, source, table, responses[recoil]), space)
-        for source, table in spectra.items()
-        if (recoil := study.recoil(detector, source)) is not None
+        source: kernel_widths(build_source(plain, detector, source, tables, responses), space)
+        for source, tables in spectra.items()
+        if tables
     }
 
 
@@ -176,7 +169,7 @@ def template_bias(
 
 
 def sensitivity(study: Study, target: str) -> pd.DataFrame:
-    """Asimov limits of a detector or combination, and what finite simulation does to them.
+    """Asimov limits on WIMPs of a detector or combination, and what finite simulation does to them.
 
     Reads templates and calibrations from the study's results, and for error and bias of a
     simulation spectra and responses.
@@ -187,9 +180,20 @@ def sensitivity(study: Study, target: str) -> pd.DataFrame:
     deviation of the Asimov limit over replicas of the responses; and ``template_bias_cm2``, see
     `template_bias`. Both are 0 for quadrature.
     """
+    return _limits(study, target, study.wimps)
+
+
+def signals_sensitivity(study: Study, target: str) -> pd.DataFrame:
+    """Asimov limits on the given signals, like those of `sensitivity`; see `without_wimp`."""
+    places = [(signal.name, None) for signal in study.given_signals]
+    return without_wimp(_limits(study, target, places))
+
+
+def _limits(study: Study, target: str, places: Sequence[tuple[str, float | None]]) -> pd.DataFrame:
     n = study.replicas
+    names = [study.tested(*place).name for place in places]
     exact = 0.0 if study.response_method == "quadrature" else np.nan
-    inputs = {name: _inputs(study, name) for name in study.targets[target]} if n else {}
+    inputs = {d: _inputs(study, d, names) for d in study.targets[target]} if n else {}
     widths = {
         name: source_widths(study, name, spectra, responses)
         for name, (spectra, responses) in inputs.items()
@@ -202,7 +206,7 @@ def sensitivity(study: Study, target: str) -> pd.DataFrame:
         for i in range(n)
     ]
     rows = []
-    for interaction, mass in product(study.interactions, study.masses_GeV):
+    for interaction, mass in places:
         model = _read_model(study, target, mass, interaction)
         varied = [make_model(study, target, mass, interaction, each) for each in replicas]
         for interval in study.intervals:
@@ -214,7 +218,7 @@ def sensitivity(study: Study, target: str) -> pd.DataFrame:
             rows.append(
                 {
                     "interaction": interaction,
-                    "mass_GeV": float(mass),
+                    "mass_GeV": np.nan if mass is None else float(mass),
                     "interval": interval.name,
                     **limits,
                     "template_error_cm2": error if answered else np.nan,
@@ -224,7 +228,7 @@ def sensitivity(study: Study, target: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _read_model(study: Study, target: str, mass_GeV: float, interaction: str) -> Model:
+def _read_model(study: Study, target: str, mass_GeV: float | None, interaction: str) -> Model:
     """Read a model from the study's results; a file that is missing or stale is an error."""
     sources = study.model_sources(target, interaction, mass_GeV)
     files = [study.path(paths.TEMPLATE, detector=d, source=s) for d, s in sources]
@@ -235,19 +239,20 @@ def _read_model(study: Study, target: str, mass_GeV: float, interaction: str) ->
 
 
 def _inputs(
-    study: Study, detector: str
-) -> tuple[dict[str, pd.DataFrame | None], dict[Recoil, dict[str, Response]]]:
-    """Read the spectra of all sources, and the responses that they need."""
-    sources = [*study.signals(), *(s.name for s in study.detectors[detector].sources)]
-    spectra: dict[str, pd.DataFrame | None] = {}
+    study: Study, detector: str, signals: Sequence[str]
+) -> tuple[dict[str, dict[Recoil, pd.DataFrame]], dict[Recoil, dict[str, Response]]]:
+    """Read the spectra of signals and of all backgrounds, and the responses that they need."""
+    sources = [*signals, *(s.name for s in study.detectors[detector].sources)]
+    spectra: dict[str, dict[Recoil, pd.DataFrame]] = {}
     responses: dict[Recoil, dict[str, Response]] = {}
     for source in sources:
-        recoil, name = study.recoil(detector, source), study.spectrum_name(detector, source)
-        if recoil is None or name is None:
-            spectra[source] = None
-            continue
-        spectra[source] = read_result(study, name, study.path(paths.SPECTRUM, spectrum=name))
-        if recoil not in responses:
+        spectra[source] = {
+            recoil: read_result(study, name, study.path(paths.SPECTRUM, spectrum=name))
+            for recoil, name in study.source_spectra(detector, source).items()
+        }
+        for recoil in spectra[source]:
+            if recoil in responses:
+                continue
             place = {"detector": detector, "recoil": recoil}
             responses[recoil] = {
                 anchor: read_response(
@@ -263,14 +268,11 @@ def _inputs(
 
 
 def write_sensitivity(study: Study, target: str, table: pd.DataFrame, path: Path) -> None:
-    """Write a table of `sensitivity`."""
-    write_parquet(
-        table,
-        path,
-        units=_UNITS,
-        config_slice=sensitivity_slice(study, target),
-        seed=study.seed,
-    )
+    """Write a table of `sensitivity`, or of `signals_sensitivity`."""
+    given = "signal" in table
+    units = dict.fromkeys(table.columns, "") if given else _UNITS
+    depends_on = signals_sensitivity_slice if given else sensitivity_slice
+    write_parquet(table, path, units=units, config_slice=depends_on(study, target), seed=study.seed)
 
 
 def _replica_limit(model: Model, interval: Interval) -> float:
@@ -280,7 +282,12 @@ def _replica_limit(model: Model, interval: Interval) -> float:
         return np.nan
     reach = _reach(interval, model.study.confidence_level, 0.0)
     limit = _limit(problem, _asimov(model, problem), np.array([[0.0, reach**2]]))
-    return limit / model.signal_events * model.study.reference_cross_section_cm2
+    return limit / model.signal_events * _reference(model)
+
+
+def _reference(model: Model) -> float:
+    """Cross section (cm²) of rate multiplier 1; 1 of a signal that was given."""
+    return model.study.reference_cross_section_cm2 if model.mass_GeV is not None else 1.0
 
 
 def _asimov(model: Model, problem: Problem) -> Data:

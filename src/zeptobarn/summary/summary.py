@@ -68,24 +68,24 @@ _UNITS = {
 
 
 def limit_files(study: Study) -> list[str]:
-    """Paths of a study's limit files, relative to its results, in the order of its keys."""
+    """Paths of a study's files of limits on WIMPs, relative to its results, in its order."""
+    return _files(study, [study.tested(*place).path for place in study.wimps])
+
+
+def signal_files(study: Study) -> list[str]:
+    """Paths of a study's files of limits on given signals; see `limit_files`."""
+    return _files(study, [signal.path for signal in study.given_signals])
+
+
+def _files(study: Study, signals: Sequence[str]) -> list[str]:
     return [
-        paths.fill(
-            paths.LIMITS,
-            target=target,
-            interaction=interaction,
-            mass=paths.number(mass),
-            batch=batch,
-        )
-        for target in study.targets
-        for interaction in study.interactions
-        for mass in study.masses_GeV
-        for batch in study.batches
+        paths.fill(paths.LIMITS, target=target, signal=signal, batch=batch)
+        for target, signal, batch in product(study.targets, signals, study.batches)
     ]
 
 
 def limit_chunks(
-    study: Study, target: str, interaction: str, mass_GeV: float, columns: Sequence[str]
+    study: Study, target: str, interaction: str, mass_GeV: float | None, columns: Sequence[str]
 ) -> Iterator[pd.DataFrame]:
     """Read columns of all batches of a mass's limits, chunk by chunk; see `read_chunks`.
 

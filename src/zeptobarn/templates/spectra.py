@@ -6,6 +6,7 @@ them is zero), outside the rows it is zero.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from zeptobarn.physics.apparatus import Recoil
+from zeptobarn.physics.decays import beta_shape, decay, double_beta_shape
 from zeptobarn.physics.detector import Detector, Source
 from zeptobarn.physics.halo import HALOS
 from zeptobarn.physics.rates import wimp_rate
@@ -20,7 +23,7 @@ from zeptobarn.study.checks import largest_energy_keV
 from zeptobarn.study.slices.spectrum import spectrum_slice
 from zeptobarn.study.study import Study, signal_recoil
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.inputs import check_columns, numbers, read_table
+from zeptobarn.support.inputs import check_columns, numbers, read_table, refuse_shifted
 from zeptobarn.support.tables import read_parquet, write_csv, write_parquet
 
 COLUMNS = ["recoil_energy_keV", "rate_per_kg_day_keV"]
@@ -41,24 +44,34 @@ def spectrum(study: Study, name: str) -> pd.DataFrame:
     """Compute a study's spectrum by name, a signal's or a background's."""
     if signal := study.signal(name):
         return wimp_spectrum(signal[1], signal[0], study.halo)
+    if name in (given := study.given_spectra()):
+        return read_spectrum(given[name])
     return background_spectrum(study.spectra()[name])
 
 
+def source_tables(study: Study, detector: str, source: str) -> dict[Recoil, pd.DataFrame]:
+    """Compute the spectra of a detector's source by recoil type; none of a formula."""
+    names = study.source_spectra(detector, source)
+    return {recoil: spectrum(study, name) for recoil, name in names.items()}
+
+
 def source_spectrum(study: Study, detector: str, source: str) -> pd.DataFrame | None:
-    """Compute the spectrum of a detector's source; None for a template from a formula."""
+    """Compute the only spectrum of a detector's source; None for a template from a formula."""
     name = study.spectrum_name(detector, source)
     return None if name is None else spectrum(study, name)
 
 
 def check_rates(study: Study) -> None:
-    """Compute every background's spectrum, to find mistakes before a run.
+    """Compute the spectra of all backgrounds and given signals, to find mistakes before a run.
 
     Raises
     ------
     ConfigError
         A spectrum's file is wrong (see `read_spectrum`), or a background has more events than
-        anyone expects: in a trial, or in the trials of a job.
+        anyone expects: in a trial, or in the trials of a job; or nothing of a given signal has an
+        energy that a detector's response holds.
     """
+    _check_given(study)
     in_job = min(study.trials, study.trials_per_batch)
     for detector in study.detectors.values():
         of_detector = {s.name: most_events(detector, s) for s in detector.sources}
@@ -78,6 +91,22 @@ def check_rates(study: Study) -> None:
                 f"trials_per_batch: found {in_job} trials in a job, with up to "
                 f"{together / in_job:.3g} events each in {detector.name}; allowed: ≤ "
                 f"{_MOST_IN_JOB:.0e} events in a job"
+            )
+
+
+def _check_given(study: Study) -> None:
+    for signal, detector in product(study.given_signals, study.detectors.values()):
+        seen = {}
+        for recoil, file in signal.files.items():
+            apparatus = detector.apparatus
+            ends = apparatus.response_cutoff_keV[recoil], apparatus.response_max_keV[recoil]
+            seen[recoil] = f"{ends[0]:g} to {ends[1]:g} keV ({recoil})"
+            if integrate(read_spectrum(file), ends)[0] > 0:
+                break
+        else:
+            raise ConfigError(
+                f"signals: {signal.name}: found no recoils in {', '.join(signal.files.values())} "
+                f"that {detector.name} could see; allowed: some of {', '.join(seen.values())}"
             )
 
 
@@ -188,11 +217,22 @@ def read_spectrum(path: str | Path) -> pd.DataFrame:
         A column is missing or unknown, a value is not a number, an energy does not increase, or
         a rate is negative; the message names the row.
     """
-    table = read_table(path)
-    check_columns(table, COLUMNS, str(path), others=False)
+    return check_spectrum(read_table(path), str(path))
+
+
+def check_spectrum(table: pd.DataFrame, origin: str) -> pd.DataFrame:
+    """Check a user's spectrum; see `read_spectrum`.
+
+    Parameters
+    ----------
+    origin
+        What the message of a `ConfigError` calls the table.
+    """
+    check_columns(table, COLUMNS, origin, others=False)
+    refuse_shifted(table, origin)
     if len(table) < 2:
-        raise ConfigError(f"{path}: found {len(table)} rows; allowed: at least 2")
-    energy, rate = numbers(table, COLUMNS, str(path)).to_numpy().T
+        raise ConfigError(f"{origin}: found {len(table)} rows; allowed: at least 2")
+    energy, rate = numbers(table, COLUMNS, origin).to_numpy().T
     for bad, problem in (
         (energy < 0, "recoil_energy_keV is negative"),
         (rate < 0, "rate_per_kg_day_keV is negative"),
@@ -201,10 +241,10 @@ def read_spectrum(path: str | Path) -> pd.DataFrame:
         if bad.any():
             row = int(np.argmax(bad))
             raise ConfigError(
-                f"{path}: row {table.index[row]}: {problem}: found {energy[row]:g}, {rate[row]:g}"
+                f"{origin}: row {table.index[row]}: {problem}: found {energy[row]:g}, {rate[row]:g}"
             )
     if not rate.any():
-        raise ConfigError(f"{path}: the rate is zero everywhere")
+        raise ConfigError(f"{origin}: the rate is zero everywhere")
     return pd.DataFrame({COLUMNS[0]: energy, COLUMNS[1]: rate})
 
 
@@ -239,6 +279,11 @@ def integrate(table: pd.DataFrame, edges_keV: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(np.diff(before + inside))
 
 
+def total_rate(table: pd.DataFrame) -> float:
+    """Integrate a spectrum over all energies (events/(kg day))."""
+    return float(integrate(table, table[COLUMNS[0]].to_numpy()[[0, -1]])[0])
+
+
 def _integral(
     low: NDArray[np.float64], high: NDArray[np.float64], share: NDArray[np.float64]
 ) -> NDArray[np.float64]:
@@ -269,15 +314,62 @@ def _exponentials(settings: Mapping[str, Any]) -> pd.DataFrame:
     amplitudes: Sequence[float] = settings["amplitudes_per_kg_day_keV"]
     scales: Sequence[float] = settings["scales_keV"]
     rates = sum(a * np.exp(-energies / s) for a, s in zip(amplitudes, scales, strict=True))
+    return _normalised(pd.DataFrame({COLUMNS[0]: energies, COLUMNS[1]: rates}), settings)
+
+
+def _lines(settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Triangles around the energies, far narrower than any bin, whose areas are the rates.
+
+    A triangle begins and ends at a rate of 0, between which the rate is linear, so that its
+    integral is the line's rate wherever energies are cut. None reaches its neighbours.
+    """
+    rates: dict[float, float] = {}
+    for line in settings["lines"]:
+        energy = float(line["energy_keV"])
+        rates[energy] = rates.get(energy, 0.0) + line["rate_per_kg_day"]
+    middle = np.array(sorted(rates))
+    rows = np.repeat(middle[:, np.newaxis], 3, axis=1)
+    gaps = np.diff(middle, prepend=-np.inf, append=np.inf)
+    width = np.minimum(_LINE_WIDTH * middle, np.minimum(gaps[1:], gaps[:-1]) / 3)
+    rows[:, 0] -= width
+    rows[:, 2] += width
+    heights = np.zeros_like(rows)
+    heights[:, 1] = 2 * np.array([rates[e] for e in middle]) / (rows[:, 2] - rows[:, 0])
+    table = pd.DataFrame({COLUMNS[0]: rows.ravel(), COLUMNS[1]: heights.ravel()})
+    return _normalised(table, settings)
+
+
+def _decay(settings: Mapping[str, Any]) -> pd.DataFrame:
+    q_value_keV, daughter_z = decay(settings)
+    grid = _energy_grid(_LOWEST_OF_DECAY * q_value_keV, q_value_keV, _DECAY_STEP_LOG)
+    energies = np.append(0.0, grid)
+    shape = beta_shape if settings["kind"] == "beta" else double_beta_shape
+    rates = shape(energies, q_value_keV, daughter_z)
     table = pd.DataFrame({COLUMNS[0]: energies, COLUMNS[1]: rates})
+    whole = {"range_keV": energies[[0, -1]], "exposure_kg_day": 1.0}
+    total = {"normalisation": {"recoils": settings.get("rate_per_kg_day"), **whole}}
+    return _normalised(table, settings if "normalisation" in settings else total)
+
+
+def _normalised(table: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Scale a spectrum to the recoils of its ``normalisation``, where it has one."""
     if norm := settings.get("normalisation"):
         expected = integrate(table, norm["range_keV"])[0] * norm["exposure_kg_day"]
         table[COLUMNS[1]] *= norm["recoils"] / expected
     return table
 
 
+# Half the width of a line, relative to its energy.
+_LINE_WIDTH = 1e-4
+# Lowest energy above 0 of a decay's spectrum, relative to the Q value, and steps from there.
+_LOWEST_OF_DECAY = 1e-5
+_DECAY_STEP_LOG = 0.005
+
 _KINDS: Mapping[str, Callable[[Mapping[str, Any]], pd.DataFrame]] = {
     "csv": lambda settings: read_spectrum(settings["path"]),
     "flat": _flat,
     "exponentials": _exponentials,
+    "lines": _lines,
+    "beta": _decay,
+    "two_neutrino_double_beta": _decay,
 }

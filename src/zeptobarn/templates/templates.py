@@ -79,6 +79,46 @@ def build(
     return smoothed(template, the_detector.space, widths) if study.smoothed else template
 
 
+def build_source(
+    study: Study,
+    detector: str,
+    source: str,
+    spectra: Mapping[Recoil, pd.DataFrame],
+    responses: Mapping[Recoil, Mapping[str, Response]],
+    widths: Widths | None = None,
+) -> Template:
+    """Make the template of a source that may recoil in two ways, as the study asks for it.
+
+    Parameters
+    ----------
+    spectra
+        By recoil type; none of a formula. Those of both types are added up: of a nuclear recoil
+        with its Migdal electron, they are events of either, not the energies of one event.
+    responses
+        By recoil type and name of the anchor.
+    widths
+        See `build`.
+    """
+    if len(spectra) < 2:
+        (recoil, table) = next(iter(spectra.items()), (None, None))
+        return build(study, detector, source, table, responses[recoil] if recoil else {}, widths)
+    rate = events_per_rate(study, detector, source)
+    anchors = study.anchors(detector, "both")
+    n_bins = int(np.prod(study.detectors[detector].space.shape))
+    expected, variance = np.zeros((2, len(anchors), n_bins))
+    for recoil, table in spectra.items():
+        own = study.anchors(detector, recoil)
+        part = fold(table, responses[recoil], own, rate)
+        names = [shape.name for shape in study.shapes_of(detector, recoil)]
+        places = list(own.values())
+        at = [places.index({name: values[name] for name in names}) for values in anchors.values()]
+        expected += part.expected[at]
+        variance += part.variance[at]
+    template = Template(tuple(anchors.values()), expected, variance)
+    space = study.detectors[detector].space
+    return smoothed(template, space, widths) if study.smoothed else template
+
+
 def smoothed(template: Template, space: AnalysisSpace, widths: Widths | None = None) -> Template:
     """Kernel estimate of a template, at each anchor, see `zeptobarn.templates.density.smooth`.
 
@@ -232,6 +272,8 @@ def events_per_rate(study: Study, detector: str, source: str) -> float:
     the_detector = study.detectors[detector]
     if study.signal(source):
         return the_detector.exposure_kg_day * study.reference_cross_section_cm2 / CROSS_SECTION_CM2
+    if study.source_signal(source):
+        return the_detector.exposure_kg_day
     return the_detector.exposure_kg_day * the_detector.source(source).rate_multiplier
 
 
@@ -255,9 +297,13 @@ def sample(
     the_detector, recoil = study.detectors[detector], study.recoil(detector, source)
     if recoil is None:
         raise ValueError(f"{source}: no recoils, nothing to sample")
+    if recoil == "both":
+        raise ValueError(f"{source}: found two spectra; a spectrum is sampled alone")
     n = (
         n_events
-        or (the_detector.signal if study.signal(source) else the_detector.source(source)).n_events
+        or (
+            the_detector.signal if study.source_signal(source) else the_detector.source(source)
+        ).n_events
     )
     bins = sample_bins(the_detector.apparatus, recoil, the_detector.space, spectrum, n, rng)
     counts = np.bincount(bins[bins >= 0], minlength=int(np.prod(the_detector.space.shape))).astype(

@@ -1,17 +1,18 @@
-"""What the likelihood, critical values, limits and coverage of a mass depend on."""
+"""What the likelihood, critical values, limits and coverage of a signal depend on."""
 
 from typing import Any
 
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.study.slices.toys import toys_slice
 from zeptobarn.study.study import Study
-from zeptobarn.support import paths
 from zeptobarn.support.tables import digest
 
 
-def model_slice(study: Study, target: str, interaction: str, mass_GeV: float) -> dict[str, Any]:
-    """Give the configuration that the likelihood of a mass depends on."""
-    signal = paths.wimp_source(interaction, mass_GeV)
+def model_slice(
+    study: Study, target: str, interaction: str, mass_GeV: float | None
+) -> dict[str, Any]:
+    """Give the configuration that the likelihood of a signal depends on."""
+    signal = study.tested(interaction, mass_GeV).name
     return {
         "toys": {name: digest(toys_slice(study, name)) for name in study.targets[target]},
         "signal": {
@@ -35,7 +36,7 @@ def model_slice(study: Study, target: str, interaction: str, mass_GeV: float) ->
 
 
 def calibration_slice(
-    study: Study, target: str, interaction: str, mass_GeV: float
+    study: Study, target: str, interaction: str, mass_GeV: float | None
 ) -> dict[str, Any]:
     """Give the configuration that a mass's calibrated critical values depend on."""
     return {
@@ -47,7 +48,9 @@ def calibration_slice(
     }
 
 
-def limits_slice(study: Study, target: str, interaction: str, mass_GeV: float) -> dict[str, Any]:
+def limits_slice(
+    study: Study, target: str, interaction: str, mass_GeV: float | None
+) -> dict[str, Any]:
     """Give the configuration that a mass's limits depend on (not how many they are)."""
     configuration: dict[str, Any] = {
         "model": digest(model_slice(study, target, interaction, mass_GeV)),
@@ -60,7 +63,9 @@ def limits_slice(study: Study, target: str, interaction: str, mass_GeV: float) -
     return configuration
 
 
-def coverage_slice(study: Study, target: str, interaction: str, mass_GeV: float) -> dict[str, Any]:
+def coverage_slice(
+    study: Study, target: str, interaction: str, mass_GeV: float | None
+) -> dict[str, Any]:
     """Give the configuration that a mass's coverage depends on."""
     return {
         "calibration": digest(calibration_slice(study, target, interaction, mass_GeV)),

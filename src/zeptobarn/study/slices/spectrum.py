@@ -14,6 +14,8 @@ def spectrum_slice(study: Study, name: str) -> dict[str, Any]:
     """Give the configuration that a spectrum depends on."""
     if signal := study.signal(name):
         return {"interaction": signal[0], "mass_GeV": signal[1], "halo": asdict(HALOS[study.halo])}
+    if name in (given := study.given_spectra()):
+        return {"content": file_digest(given[name])}
     settings = dict(study.spectra()[name])
     if "path" in settings:
         settings["content"] = file_digest(settings.pop("path"))

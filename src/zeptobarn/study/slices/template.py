@@ -3,6 +3,7 @@
 from typing import Any
 
 from zeptobarn.physics import reach
+from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.study.slices.response import response_slice, space_slice
 from zeptobarn.study.slices.spectrum import spectrum_slice
 from zeptobarn.study.study import Study
@@ -11,15 +12,24 @@ from zeptobarn.support.tables import digest
 
 def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
     """Give the configuration that a template depends on."""
-    recoil, name = study.recoil(detector, source), study.spectrum_name(detector, source)
+    recoil, spectra = study.recoil(detector, source), study.source_spectra(detector, source)
     the_detector = study.detectors[detector]
     kept: dict[str, Any] = {
         "exposure_kg_day": the_detector.exposure_kg_day,
         "rate": study.reference_cross_section_cm2
         if study.signal(source)
+        else 1
+        if study.source_signal(source)
         else the_detector.source(source).rate_multiplier,
     }
-    if recoil is None or name is None:
+    if recoil == "both":
+        return kept | {
+            "spectra": {kind: spectrum_slice(study, name) for kind, name in spectra.items()},
+            "response": {kind: _responses(study, detector, kind) for kind in spectra},
+            "anchors": list(study.anchors(detector, recoil)),
+            "smoothed": study.smoothed,
+        }
+    if recoil is None or not spectra:
         numbers = the_detector.apparatus.by_name
         return kept | {
             "formula": the_detector.source(source).formula,
@@ -31,10 +41,14 @@ def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
             ],
         }
     return kept | {
-        "spectrum": spectrum_slice(study, name),
-        "response": {
-            anchor: digest(response_slice(study, detector, recoil, anchor))
-            for anchor in study.anchors(detector, recoil)
-        },
+        "spectrum": spectrum_slice(study, spectra[recoil]),
+        "response": _responses(study, detector, recoil),
         "smoothed": study.smoothed,
+    }
+
+
+def _responses(study: Study, detector: str, recoil: Recoil) -> dict[str, str]:
+    return {
+        anchor: digest(response_slice(study, detector, recoil, anchor))
+        for anchor in study.anchors(detector, recoil)
     }
