@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import log10
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,11 @@ def kinds(root: Path, model: Model, results: Path) -> list[Kind]:
             for name, detector in detectors.items()
         ),
         Kind("events", csv_texts(["cs1", "cs2"], EVENTS), _limit(model)),
+        Kind(
+            "events under other names",
+            csv_texts(["s1c_phd", "log10_cs2"], [[cs1, log10(cs2)] for cs1, cs2 in EVENTS]),
+            _limit(model),
+        ),
         Kind(
             "spectrum",
             csv_texts(["recoil_energy_keV", "rate_per_kg_day_keV"], SPECTRUM),

@@ -1,7 +1,7 @@
 """What a model answers about observed data: a limit and a test for a signal, with their texts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -34,6 +34,9 @@ class Limit:
         Where the critical value comes from: ``asymptotic`` or ``toys``.
     inside, outside
         Events in each detector's analysis space, by its name, and outside it: not used.
+    columns
+        Where each detector's areas come from, in words: nothing of ``cs1`` and ``cs2`` as they
+        stand.
     """
 
     cm2: float
@@ -50,6 +53,7 @@ class Limit:
     confidence_level: float
     inside: Mapping[str, int]
     outside: Mapping[str, int]
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def n_events(self) -> int:
@@ -63,6 +67,9 @@ class Limit:
 
     def __str__(self) -> str:
         used = _used(self.inside, self.outside)
+        for name, words in self.columns.items():
+            of_detector = f" of {name}" if len(self.columns) > 1 else ""
+            used += f"; {words}{of_detector}" if words else ""
         claim = f"{self.statistic}, {self.treatment}"
         if np.isnan(self.cm2):
             return f"no {claim}: {self.status}: {self.message} [{used}]"
