@@ -36,6 +36,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/datasets.smk"
 include: "workflow/rules/dependence.smk"
 include: "workflow/rules/coverage.smk"
+include: "workflow/rules/observed.smk"
 include: "workflow/rules/failures.smk"
 include: "workflow/rules/report.smk"
 

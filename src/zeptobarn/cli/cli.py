@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from zeptobarn import __version__
 from zeptobarn.support import paths
@@ -23,11 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.exit(2, parser.format_help())
     print_what_shows()
     try:
-        given.run(given)
+        status: int | None = given.run(given)
     except (ConfigError, ResultError) as error:
         print(f"zeptobarn: {error}", file=sys.stderr)
         return 1
-    return 0
+    return status or 0
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -52,6 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--trials", type=_positive, metavar="N", help="print the limits of the first N datasets"
     )
     table.set_defaults(run=_table)
+    _add_limit(commands)
     lint = commands.add_parser(
         "lint",
         help="compare fiducial masses with their cylinders, and name template bins that events "
@@ -85,6 +87,36 @@ def make_parser() -> argparse.ArgumentParser:
     cache.add_argument("--clear", action="store_true", help="remove them")
     cache.set_defaults(run=_cache)
     return parser
+
+
+def _add_limit(commands: Any) -> None:
+    limit = commands.add_parser(
+        "limit",
+        help="set the study's limits on observed events; exits with 1 if one has no limit",
+    )
+    limit.add_argument("events", metavar="EVENTS", help="a CSV or Parquet file: cS1, cS2")
+    limit.add_argument("--detector", required=True, metavar="NAME", help="one of the study's")
+    limit.add_argument(
+        "--mass", nargs="+", default=["all"], metavar="M", help="masses in GeV/c², or all (all)"
+    )
+    limit.add_argument("--interval", nargs="+", metavar="NAME", help="some of the intervals (all)")
+    limit.add_argument(
+        "--columns",
+        metavar="WHAT=NAME,…",
+        help="which columns to take, as in cs1=area,log10_cs2_phd=lgS2",
+    )
+    limit.add_argument(
+        "--livetime", type=_days, metavar="D", help="livetime of the data (days), if not the file's"
+    )
+    limit.add_argument("--output", type=Path, metavar="FILE", help="the table, .csv or .parquet")
+    _add_study(limit)
+    limit.set_defaults(run=_limit)
+
+
+def _limit(given: argparse.Namespace) -> int:
+    from zeptobarn.cli.limit import run
+
+    return run(given)
 
 
 def _table(given: argparse.Namespace) -> None:
@@ -170,6 +202,16 @@ def _add_study(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a file with the keys that differ, as config/quick.yaml: Snakemake's --configfile",
     )
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0 < days <= 100_000:
+        raise argparse.ArgumentTypeError(f"found {text}; allowed: days above 0 and ≤ 100000")
+    return days
 
 
 def _positive(text: str) -> int:

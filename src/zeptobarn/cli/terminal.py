@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 # Columns, on a terminal and in a file alike.
-_WIDTH = 80
+WIDTH = 80
 # Columns of the limits that are printed.
 _OF_TRIALS = (
     "detector", "interaction", "mass_GeV", "trial", "interval", "status", "limit_cm2",
@@ -73,13 +73,13 @@ def print_summary(table: pd.DataFrame, words: Mapping[str, Any]) -> None:
     words
         From `zeptobarn.study.labels.table_words`; metadata of a summary has them.
     """
-    console = _console()
+    console = make_console()
     for shown, block in _blocks(table, ["mass\n\\[GeV]"], words, ["failed", "warnings"]):
         for _, rows in block.groupby("mass_GeV", sort=False):
             medians = rows.set_index("interval")["median_cm2"]
             shown.add_row(
                 paths.number(rows["mass_GeV"].iloc[0]),
-                *(_number(medians.get(interval)) for interval in block["interval"].unique()),
+                *(number(medians.get(interval)) for interval in block["interval"].unique()),
                 str(rows["n_failed"].sum()),
                 str(rows["n_warnings"].sum()),
             )
@@ -104,7 +104,7 @@ def print_trials(limits: pd.DataFrame, n: int, words: Mapping[str, Any]) -> None
     words
         See `print_summary`.
     """
-    console = _console()
+    console = make_console()
     first = limits[limits["trial"] < limits["trial"].min() + n]
     for shown, block in _blocks(first, ["mass\n\\[GeV]", "trial"], words):
         for _, rows in block.groupby("mass_GeV", sort=False):
@@ -149,21 +149,23 @@ def _blocks(
             yield shown, rows[rows["interval"].isin(beside)]
 
 
-def _number(value: Any) -> str:
+def number(value: Any) -> str:
+    """Write a cross section (cm²) with three digits; a dash where there is none."""
     return "–" if value is None or np.isnan(value) else f"{value:.2e}"
 
 
 def _limit(row: pd.Series) -> str:
     """Write a limit, or the name of its status in lines of a column's width."""
     if row["status"] in WITH_LIMIT:
-        return _number(row["limit_cm2"])
+        return number(row["limit_cm2"])
     return fill(str(row["status"]).replace("_", "_ "), _COLUMN + 1).replace("_ ", "_")
 
 
-def _console() -> Any:
+def make_console() -> Any:
+    """Give a console of as many columns on a terminal as in a file."""
     from rich.console import Console
 
-    return Console(width=_WIDTH, highlight=False)
+    return Console(width=WIDTH, highlight=False)
 
 
 def _existing(file: Path) -> Path:
@@ -196,7 +198,7 @@ def _files(results: Path, summary: pd.DataFrame) -> Iterator[str]:
         beside = [str(figures[0]), *(file.name for file in figures[1:])]
         yield fill(
             f"Figures: {', '.join(beside)}",
-            _WIDTH,
+            WIDTH,
             subsequent_indent=" " * 9,
             break_long_words=False,
             break_on_hyphens=False,

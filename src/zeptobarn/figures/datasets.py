@@ -92,7 +92,7 @@ def draw(
         axes = upper.subplots(1, len(signals), sharex=True, sharey=True, squeeze=False)[0]
         for axis, (multiplier, events) in zip(axes, signals.items(), strict=True):
             _density(axis, the_detector.space, background)
-            _contours(axis, the_detector, templates[signal].nominal)
+            draw_contours(axis, the_detector, templates[signal].nominal)
             size = 6 if len(dataset) < 300 else 1.5
             axis.scatter(
                 dataset["cs1"], dataset["cs2"], s=size, c=BLACK, lw=0, rasterized=True,
@@ -135,11 +135,13 @@ def _density(axis: Any, space: AnalysisSpace, expected: NDArray[np.float64]) -> 
     )
 
 
-def _contours(axis: Any, detector: Detector, expected: NDArray[np.float64]) -> None:
+def draw_contours(
+    axis: Any, detector: Detector, expected: NDArray[np.float64], colour: str = "", style: str = "-"
+) -> None:
     """Lines around the densest bins that hold given shares of the signal."""
     if not expected.sum() > 0:
         return
-    space, colour = detector.space, detector.signal.colour
+    space, colour = detector.space, colour or detector.signal.colour
     levels = sorted(density_level(expected, share) for share in _SHARES)
     axis.contour(
         0.5 * (space.cs1_edges[1:] + space.cs1_edges[:-1]),
@@ -148,9 +150,10 @@ def _contours(axis: Any, detector: Detector, expected: NDArray[np.float64]) -> N
         sorted(set(levels)),
         colors=colour,
         linewidths=1,
+        linestyles=style,
     )
     shares = " and ".join(f"{100 * share:g} %" for share in sorted(_SHARES))
-    axis.plot([], [], color=colour, lw=1, label=f"{shares} of the signal")
+    axis.plot([], [], color=colour, lw=1, ls=style, label=f"{shares} of the signal")
 
 
 def _table(place: Any, table: pd.DataFrame) -> None:

@@ -66,19 +66,16 @@ class Limit:
         return sum(self.outside.values())
 
     def __str__(self) -> str:
-        used = _used(self.inside, self.outside)
-        for name, words in self.columns.items():
-            of_detector = f" of {name}" if len(self.columns) > 1 else ""
-            used += f"; {words}{of_detector}" if words else ""
+        events = used(self.inside, self.outside, self.columns)
         claim = f"{self.statistic}, {self.treatment}"
         if np.isnan(self.cm2):
-            return f"no {claim}: {self.status}: {self.message} [{used}]"
+            return f"no {claim}: {self.status}: {self.message} [{events}]"
         warning = "" if self.status == "ok" else f" ({self.status}: {self.message})"
         range_ = f"σ < {self.cm2:.3g} cm²"
         if not np.isnan(self.low_cm2):
             range_ = f"{self.low_cm2:.3g} cm² ≤ σ ≤ {self.cm2:.3g} cm²"
         level = labels.level(self.confidence_level, [self.critical_values])
-        return f"{range_} at {level} [{claim}, {used}]{warning}"
+        return f"{range_} at {level} [{claim}, {events}]{warning}"
 
 
 @dataclass(frozen=True)
@@ -97,17 +94,30 @@ class Discovery:
     def __str__(self) -> str:
         return (
             f"q₀ = {self.q0:.3g}, Z = {self.significance:.3g}, p = {self.p_value:.3g} "
-            f"[{_used(self.inside, self.outside)}]"
+            f"[{used(self.inside, self.outside)}]"
         )
 
 
-def _used(inside: Mapping[str, int], outside: Mapping[str, int]) -> str:
-    """How many events were used, and how many of each detector were not."""
+def used(
+    inside: Mapping[str, int], outside: Mapping[str, int], columns: Mapping[str, str] | None = None
+) -> str:
+    """Say how many events were used, how many of each detector were not, and of which columns.
+
+    Examples
+    --------
+    >>> used({"lz": 3}, {"lz": 1}, {"lz": "cs1 = s1c_phd, cs2 = 10^log10_s2c_phd"})
+    '3 events; outside the analysis space: 1 of 4 (25 %); cs1 = s1c_phd, cs2 = 10^log10_s2c_phd'
+    """
     dropped = [
         f"{n} of {n + inside[name]} ({100 * n / (n + inside[name]):.3g} %)"
         + (f" in {name}" if len(outside) > 1 else "")
         for name, n in outside.items()
         if n
     ]
-    where = f"; outside the analysis space: {', '.join(dropped)}" if dropped else ""
-    return f"{sum(inside.values())} events{where}"
+    text = f"{sum(inside.values())} events"
+    if dropped:
+        text += f"; outside the analysis space: {', '.join(dropped)}"
+    for name, words in (columns or {}).items():
+        of_detector = f" of {name}" if len(inside) > 1 else ""
+        text += f"; {words}{of_detector}" if words else ""
+    return text

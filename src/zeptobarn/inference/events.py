@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from zeptobarn.inference.problem import Data
@@ -76,12 +77,15 @@ class Observation:
         Events in each detector's analysis space, by its name, and outside it: not used.
     columns
         Where each detector's areas come from, in words.
+    events
+        Each detector's events inside: ``cs1``, ``cs2`` (its area unit), by their row in the table.
     """
 
     data: Data
     inside: dict[str, int]
     outside: dict[str, int]
     columns: dict[str, str]
+    events: dict[str, pd.DataFrame]
 
 
 def sort_observed(
@@ -106,7 +110,7 @@ def sort_observed(
     ConfigError
         A livetime is no number of days above 0; see also `zeptobarn.templates.observed`.
     """
-    bins, exposure, start, outside, words = [], [], 0, {}, {}
+    bins, exposure, start, outside, words, used = [], [], 0, {}, {}, {}
     for name, given in data.items():
         detector = study.detectors[name]
         origin = "data" if len(data) == 1 else f"data of {name}"
@@ -117,6 +121,7 @@ def sort_observed(
             detector, events, str(given) if isinstance(given, str | Path) else origin
         )
         outside[name] = int((event_bins < 0).sum())
+        used[name] = events[event_bins >= 0]
         bins.append(start + event_bins[event_bins >= 0])
         livetime = detector.livetime_day
         if livetimes_day is not None:
@@ -128,7 +133,7 @@ def sort_observed(
     ones = np.ones(len(everything))
     inside = dict(zip(data, map(len, bins), strict=True))
     sorted_data = Data(everything, ones, ends[np.newaxis], np.array([exposure]), {})
-    return Observation(sorted_data, inside, outside, words)
+    return Observation(sorted_data, inside, outside, words, used)
 
 
 def _livetime(given: Any) -> float:

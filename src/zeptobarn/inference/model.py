@@ -91,7 +91,7 @@ class Model:
 
     def limit(
         self,
-        data: Events | Mapping[str, Events],
+        data: Observation | Events | Mapping[str, Events],
         interval: str = "profiled",
         livetime_day: float | Mapping[str, float] | None = None,
         columns: Columns | None = None,
@@ -103,7 +103,8 @@ class Model:
         data
             Events with a column for each of cS1 and cS2, under names such as ``cs1``,
             ``s1c_phd``, ``log10_cs2_pe``: a table, an array with named fields, or a CSV or
-            Parquet file; of a combination, one for each detector, by name.
+            Parquet file; of a combination, one for each detector, by name. Or what
+            `observation` made of them.
         interval
             Name of one of the study's intervals.
         livetime_day
@@ -121,7 +122,7 @@ class Model:
         """
         chosen = self.interval(interval)
         seen = self.observation(data, livetime_day, columns)
-        row = self._table(seen.data, np.array([1]), chosen, 1).iloc[0]
+        row = self.table(seen.data, chosen).iloc[0]
         reference = self.study.reference_cross_section_cm2
         return Limit(
             cm2=float(row["limit_cm2"]),
@@ -147,7 +148,7 @@ class Model:
 
     def discovery(
         self,
-        data: Events | Mapping[str, Events],
+        data: Observation | Events | Mapping[str, Events],
         interval: str = "profiled",
         livetime_day: float | Mapping[str, float] | None = None,
         columns: Columns | None = None,
@@ -228,7 +229,7 @@ class Model:
         """Set one of the study's limits on many datasets; see `limits`."""
         members: dict[str, Toys] = self._by_detector("toys", toys)
         trials = next(iter(members.values())).trials
-        return self._table(self.data(members), trials, self.interval(interval), threads)
+        return self.table(self.data(members), self.interval(interval), trials, threads)
 
     def data(self, toys: Toys | Mapping[str, Toys]) -> Data:
         """Sort datasets into bins; of a combination, trial i joins trial i of each detector."""
@@ -260,7 +261,7 @@ class Model:
     def calibrate(
         self,
         threads: int = 1,
-        data: Events | Mapping[str, Events] | None = None,
+        data: Observation | Events | Mapping[str, Events] | None = None,
         columns: Columns | None = None,
     ) -> pd.DataFrame:
         """Critical values of the study's intervals from toys (a ``central`` one has none).
@@ -281,7 +282,7 @@ class Model:
         """
         alike: dict[str, list[Interval]] = {}
         for interval in self.study.intervals:
-            if interval.kind != "central" and self._answers(interval, self.problem(interval)):
+            if interval.kind != "central" and self.answers(interval, self.problem(interval)):
                 alike.setdefault(interval.treatment, []).append(interval)
         tables = {
             interval.name: table
@@ -324,7 +325,7 @@ class Model:
         kinds = ["asymptotic"] + (["toys"] if self.critical_values is not None else [])
         for interval in self.study.intervals:
             problem = self.problem(interval)
-            if not self._answers(interval, problem):
+            if not self.answers(interval, problem):
                 continue
             critical = {kind: self.critical(interval, problem, kind) for kind in kinds}
             address = [self.target, self.signal, interval.name]
@@ -385,7 +386,7 @@ class Model:
             rows[column].to_numpy(),
         )
 
-    def _answers(self, interval: Interval, problem: Problem) -> bool:
+    def answers(self, interval: Interval, problem: Problem) -> bool:
         """Whether there is a signal to look for and a critical value above 0."""
         beyond = interval.kind != "upper" or one_sided(self.study.confidence_level) > 0
         return problem.signal_efficiency > 0 and not problem.fault and beyond
@@ -400,11 +401,13 @@ class Model:
 
     def observation(
         self,
-        data: Events | Mapping[str, Events],
+        data: Observation | Events | Mapping[str, Events],
         livetime_day: float | Mapping[str, float] | None = None,
         columns: Columns | None = None,
     ) -> Observation:
-        """Sort one observation into bins; see `limit`."""
+        """Sort one observation into bins; see `limit`. One that is sorted stays as it is."""
+        if isinstance(data, Observation):
+            return data
         by_detector: dict[str, Events] = self._by_detector("data", data)
         livetimes: dict[str, float] | None = None
         chosen: dict[str, Mapping[str, str]] | None = None
@@ -416,12 +419,25 @@ class Model:
             chosen = self._by_detector("columns", named)
         return sort_observed(self.study, by_detector, livetimes, chosen)
 
-    def _table(
-        self, data: Data, trials: NDArray[np.int64], interval: Interval, threads: int
+    def table(
+        self,
+        data: Data,
+        interval: Interval,
+        trials: NDArray[np.int64] | None = None,
+        threads: int = 1,
     ) -> pd.DataFrame:
+        """Set an interval on datasets; see `limits` for the columns.
+
+        Parameters
+        ----------
+        trials
+            Their numbers; from 1 if none are given.
+        """
+        if trials is None:
+            trials = np.arange(1, 1 + len(data.offsets))
         problem = self.problem(interval)
         error = np.full(len(trials), np.nan)
-        if self._answers(interval, problem):
+        if self.answers(interval, problem):
             calibrated = self.study.critical_values == "toys" and interval.kind != "central"
             columns = _CRITICAL_VALUES if calibrated else _CRITICAL_VALUES[:1]
             limits = find_limits(

@@ -11,7 +11,6 @@ from zeptobarn.physics.detector import AnalysisSpace, Detector
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.inputs import read_table, refuse_shifted
 from zeptobarn.templates.columns import Column, Quantity, choose_columns, take_areas
-from zeptobarn.templates.density import bin_index
 
 # An array with named fields counts as a table.
 Events = pd.DataFrame | NDArray[np.void] | str | Path
@@ -73,6 +72,9 @@ def bins_of(detector: Detector, events: pd.DataFrame, origin: str) -> NDArray[np
         the strongest that there is. The message names both ranges, and how many events would be
         inside if the columns were swapped, or one of them (or both) held log10 of the area.
     """
+    # Here, so that a workflow that checks its events before it plans does without numba.
+    from zeptobarn.templates.density import bin_index
+
     space, unit = detector.space, detector.area_unit
     cs1, cs2 = events["cs1"].to_numpy(), events["cs2"].to_numpy()
     bins = bin_index(space, cs1, cs2)
@@ -94,6 +96,8 @@ def bins_of(detector: Detector, events: pd.DataFrame, origin: str) -> NDArray[np
 
 def _hint(space: AnalysisSpace, cs1: NDArray[np.float64], cs2: NDArray[np.float64]) -> str:
     """Of events that all lie outside: what most of them seem to be, if any lie inside as that."""
+    from zeptobarn.templates.density import bin_index
+
     with np.errstate(over="ignore"):
         first, second = 10**cs1, 10**cs2
     guesses = {

@@ -1,0 +1,126 @@
+"""Observed events over the bands and the signal; the most signal-like in a table."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import LogNorm
+
+from zeptobarn.figures.datasets import draw_contours
+from zeptobarn.figures.style import BLACK, new_figure, wrapped
+from zeptobarn.figures.templates import draw_band_lines, set_limits
+from zeptobarn.inference.model import Model
+from zeptobarn.study import labels
+from zeptobarn.study.study import Interval
+from zeptobarn.summary.influence import LISTED
+from zeptobarn.support import paths
+
+# Decades of the signal-to-background ratio that colours tell apart.
+_DECADES = 4
+
+
+def draw_events(
+    model: Model, interval: Interval, events: pd.DataFrame, files: Iterable[str | Path]
+) -> None:
+    """Draw observed events in a panel per detector, coloured by signal over background.
+
+    Parameters
+    ----------
+    events
+        From `zeptobarn.summary.influence.influential_events`.
+    """
+    listed = events[events["rank"] <= LISTED]
+    n, low = len(model.templates), 0.19 * (len(listed) + 1)
+    highest = max(float(events["signal_to_background"].max()) if len(events) else 1.0, 1e-3)
+    if not np.isfinite(highest):
+        highest = 1.0
+    norm = LogNorm(highest / 10**_DECADES, highest)
+    with new_figure(max(5.2 * n, 6.2), 4.3 + low, files) as figure:
+        parts: Any = figure.subfigures(2, 1, height_ratios=[4.3, low])
+        axes = parts[0].subplots(1, n, squeeze=False)[0]
+        for axis, (name, templates) in zip(axes, model.templates.items(), strict=True):
+            detector = model.study.detectors[name]
+            draw_band_lines(axis, detector, templates)
+            draw_contours(axis, detector, templates[model.signal].nominal, BLACK, "--")
+            own = events[events["detector"] == name]
+            drawn = axis.scatter(
+                own["cs1"],
+                own["cs2"],
+                s=22 if len(own) < 300 else 6,
+                c=own["signal_to_background"].clip(lower=norm.vmin, upper=norm.vmax),
+                norm=norm,
+                cmap="viridis_r",
+                edgecolors=BLACK,
+                lw=0.4,
+                zorder=3,
+            )
+            for row in listed[listed["detector"] == name].to_dict("records"):
+                axis.annotate(
+                    str(row["rank"]),
+                    (row["cs1"], row["cs2"]),
+                    xytext=(4, 3) if row["rank"] % 2 else (-4, -10),
+                    ha="left" if row["rank"] % 2 else "right",
+                    textcoords="offset points",
+                    fontsize=8,
+                    weight="bold",
+                    zorder=4,
+                )
+            set_limits(axis, detector.space)
+            axis.set_xlabel(f"cS1 [{detector.area_unit}]")
+            axis.set_ylabel(f"cS2 [{detector.area_unit}]")
+            if n > 1:
+                axis.set_title(detector.title)
+            axis.legend(loc="lower right", fontsize=7)
+        bar = parts[0].colorbar(drawn, ax=list(axes), pad=0.01, extend="min")
+        bar.set_label("signal at the limit / background")
+        title = model.study.title(model.target)
+        words = (
+            f"{title}, {len(events)} observed events and a WIMP of {paths.number(model.mass_GeV)} "
+            f"GeV/c², {model.interaction}\n{labels.claim(interval)}"
+        )
+        parts[0].suptitle(wrapped(words, figure.get_figwidth(), 10), fontsize=10)
+        _table(parts[1], model, listed)
+
+
+def _table(place: Any, model: Model, listed: pd.DataFrame) -> None:
+    axis = place.subplots()
+    axis.set_axis_off()
+    if not len(listed):
+        return
+    several = len(model.templates) > 1
+    units = {model.study.detectors[name].area_unit for name in model.templates}
+    unit = f" [{units.pop()}]" if len(units) == 1 else ""
+    columns = {
+        "": [str(rank) for rank in listed["rank"]],
+        "detector": [model.study.detectors[name].title for name in listed["detector"]],
+        "row": listed["row"].tolist(),
+        f"cS1{unit}": [f"{area:.2f}" for area in listed["cs1"]],
+        f"cS2{unit}": [f"{area:.1f}" for area in listed["cs2"]],
+        "signal/background": [f"{ratio:.2g}" for ratio in listed["signal_to_background"]],
+        "limit without [cm²]": [
+            "–" if np.isnan(limit) else f"{limit:.2e}".replace("-", "−")
+            for limit in listed["limit_without_cm2"]
+        ],
+        "change": [
+            "–" if np.isnan(change) else f"{100 * change:+.1f} %".replace("-", "−")
+            for change in listed["change"]
+        ],
+    }
+    widths = dict(zip(columns, (0.04, 0.2, 0.09, 0.12, 0.12, 0.19, 0.2, 0.12), strict=True))
+    if not several:
+        del columns["detector"], widths["detector"]
+    drawn = axis.table(
+        list(zip(*columns.values(), strict=True)),
+        colLabels=list(columns),
+        colWidths=list(widths.values()),
+        cellLoc="right",
+        bbox=(0.02, 0, 0.96, 1),
+    )
+    drawn.auto_set_font_size(False)
+    drawn.set_fontsize(8)
+    for (row, column), cell in drawn.get_celld().items():
+        cell.visible_edges = "B" if row == 0 else ""
+        if several and column == 1:
+            cell.set_text_props(ha="left")

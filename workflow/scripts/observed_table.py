@@ -1,0 +1,13 @@
+from zeptobarn.study.loading import check_plan, study_from_settings
+from zeptobarn.study.slices.observed import observed_table_slice
+from zeptobarn.summary.observed import join_masses, write_observed
+from zeptobarn.support.joblog import keep_log
+
+keep_log(snakemake.log[0])
+
+study = study_from_settings(snakemake.config)
+place = study, snakemake.wildcards.target, snakemake.wildcards.interaction
+check_plan(snakemake.params.config, observed_table_slice(*place))
+table = join_masses(*place, snakemake.input.limits, snakemake.input.summary)
+for file in (snakemake.output.parquet, snakemake.output.csv):
+    write_observed(*place, table, file)
