@@ -19,9 +19,11 @@ from zeptobarn.inference.model import Model
 from zeptobarn.physics.detector import load_detector
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.slices.limits import limits_slice
+from zeptobarn.study.slices.observed import observed_slice
 from zeptobarn.summary.published import read_published
 from zeptobarn.support.config import read_yaml
 from zeptobarn.support.tables import digest, read_parquet
+from zeptobarn.templates.observed import check_observed
 from zeptobarn.templates.response import check_light
 from zeptobarn.templates.spectra import check_rates, read_spectrum
 
@@ -57,6 +59,7 @@ def kinds(root: Path, model: Model, results: Path) -> list[Kind]:
     files = sorted(results.rglob("*.parquet"))
     return [
         Kind("study", yaml_texts(study), _try_study),
+        Kind("observed data of a study", yaml_texts(_with_observed(root)), _try_observed),
         *(
             Kind(f"detector {name}", yaml_texts(detector), _try_detector)
             for name, detector in detectors.items()
@@ -134,6 +137,29 @@ def _try_study(text: str, folder: Path, outcomes: Outcomes) -> None:
         for target in study.targets:
             for interaction in study.interactions:
                 digest(limits_slice(study, target, interaction, study.masses_GeV[0]))
+
+    outcomes.add(text, call, "mine.yaml")
+
+
+def _with_observed(root: Path) -> dict[str, Any]:
+    """A study with little else than observed data, so that these are what is changed."""
+    data = {
+        "file": str(root / "resources/observed/xenon1t_sr0.csv"),
+        "columns": {"cs1": "cs1", "cs2_bottom_pe": "cs2"},
+        "livetime_day": 34.2,
+    }
+    return {"observed": {"xenon1t": data}, "detectors": ["xenon1t"]}
+
+
+def _try_observed(text: str, folder: Path, outcomes: Outcomes) -> None:
+    file = folder / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+
+    def call() -> None:
+        study = load_study("config/config.yaml", file)
+        check_observed(study, "mine.yaml")
+        for name in study.observed:
+            digest(observed_slice(study, name, study.interactions[0], study.masses_GeV[0]))
 
     outcomes.add(text, call, "mine.yaml")
 

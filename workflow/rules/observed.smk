@@ -6,15 +6,14 @@ from zeptobarn.study.slices.observed import (
     observed_slice,
     observed_table_slice,
 )
-from zeptobarn.templates.observed import read_events
+from zeptobarn.templates.observed import check_observed
 
 # Targets with observed data, and interactions.
 OBSERVED = list(product(observed_targets(STUDY), STUDY.interactions))
 # Events and nuisances are looked at in one limit: the last interval's, near the best sensitivity.
 OBSERVED_GEV, OBSERVED_INTERVAL = STUDY.nearest_mass(50), STUDY.intervals[-1].name
 
-for name, data in STUDY.observed.items():  # mistakes before a run
-    read_events(data.file, STUDY.detectors[name], data.file, data.columns)
+check_observed(STUDY, " + ".join(CONFIG_FILES))  # mistakes before a run
 
 
 def observed_files(target):

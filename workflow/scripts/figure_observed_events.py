@@ -1,8 +1,7 @@
 from zeptobarn.figures.observed_events import draw_events
-
 from zeptobarn.inference.load import read_model
 from zeptobarn.study.loading import study_from_settings
-from zeptobarn.summary.observed import read_detail
+from zeptobarn.summary.observed_table import read_detail
 from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])

@@ -1,7 +1,6 @@
 from zeptobarn.figures.observed import draw_influences
-
 from zeptobarn.study.loading import study_from_settings
-from zeptobarn.summary.observed import read_detail
+from zeptobarn.summary.observed_table import read_detail
 from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])

@@ -7,7 +7,7 @@ from zeptobarn.summary.influence import (
     influential_events,
     influential_nuisances,
 )
-from zeptobarn.summary.observed import observe, read_calibrated, write_detail
+from zeptobarn.summary.observed_table import observe, read_calibrated, write_detail
 from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])

@@ -1,8 +1,8 @@
 from zeptobarn.inference.load import read_model
-from zeptobarn.inference.observed import calibrate_on, observed_limits
+from zeptobarn.inference.observed_limits import calibrate_on, observed_limits
 from zeptobarn.study.loading import check_plan, study_from_settings
 from zeptobarn.study.slices.observed import observed_slice
-from zeptobarn.summary.observed import observe, write_calibrated, write_rows
+from zeptobarn.summary.observed_table import observe, write_calibrated, write_rows
 from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])

@@ -1,6 +1,6 @@
 from zeptobarn.study.loading import check_plan, study_from_settings
 from zeptobarn.study.slices.observed import observed_table_slice
-from zeptobarn.summary.observed import join_masses, write_observed
+from zeptobarn.summary.observed_table import join_masses, write_observed
 from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])

@@ -62,12 +62,15 @@ def make_parser() -> argparse.ArgumentParser:
     _add_study(lint)
     lint.set_defaults(run=_lint)
     explain = commands.add_parser(
-        "explain", help="say why a trial has its limit, or none: a page with its curve"
+        "explain",
+        help="say why a trial, or observed data, have their limit, or none: a page with its curve",
     )
-    explain.add_argument("result", metavar="RESULT", help="a file of limits/ or failures/")
     explain.add_argument(
-        "--trial", type=_positive, required=True, metavar="N", help="the number of a dataset in it"
+        "result", metavar="RESULT", help="a file of limits/, failures/ or observed/"
     )
+    which = explain.add_mutually_exclusive_group(required=True)
+    which.add_argument("--trial", type=_positive, metavar="N", help="the number of a dataset in it")
+    which.add_argument("--mass", metavar="M", help="of observed data: a mass in it (GeV/c²)")
     explain.add_argument(
         "--interval",
         metavar="NAME",
@@ -77,7 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--output",
         type=Path,
         metavar="FILE",
-        help="the page, .pdf or .png (explain_trial_N.pdf)",
+        help="the page, .pdf or .png (explain_trial_N.pdf, explain_MGeV.pdf)",
     )
     _add_study(explain)
     explain.set_defaults(run=_explain)
@@ -165,15 +168,20 @@ def _lint(given: argparse.Namespace) -> None:
 
 def _explain(given: argparse.Namespace) -> None:
     from zeptobarn.failures.explain import explain
+    from zeptobarn.failures.explain_observed import explain_observed
     from zeptobarn.figures.explain import draw_page
     from zeptobarn.study.loading import load_study
 
     draw_into_files()
-    output = given.output or Path(f"explain_trial_{given.trial}.pdf")
+    name = f"{given.mass}GeV" if given.trial is None else f"trial_{given.trial}"
+    output = given.output or Path(f"explain_{name}.pdf")
     if output.suffix not in (".pdf", ".png"):
         raise ConfigError(f"--output: found {output}; allowed: a name that ends in .pdf or .png")
     study = load_study(given.config, given.overlay)
-    explanation = explain(study, given.result, given.trial, given.interval)
+    if given.trial is None:
+        explanation = explain_observed(study, given.result, given.mass, given.interval)
+    else:
+        explanation = explain(study, given.result, given.trial, given.interval)
     draw_page(explanation, [output])
     print(f"{explanation}\n\n{output}")
 

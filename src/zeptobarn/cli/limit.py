@@ -13,13 +13,13 @@ from zeptobarn.cli.terminal import WIDTH, make_console, number
 from zeptobarn.inference.answers import used
 from zeptobarn.inference.events import Observation
 from zeptobarn.inference.load import load_calibrated_on, load_uncalibrated
-from zeptobarn.inference.observed import observed_limits
+from zeptobarn.inference.observed_limits import observed_limits
 from zeptobarn.inference.status import WITH_LIMIT
 from zeptobarn.study import labels
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.observed import with_observed
 from zeptobarn.study.study import Observed, Study
-from zeptobarn.summary.observed import add_expected, observe, read_expected, write_observed
+from zeptobarn.summary.observed_table import add_expected, observe, read_expected, write_observed
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
 from zeptobarn.templates.columns import parse_columns
@@ -55,7 +55,7 @@ def print_observed(study: Study, table: pd.DataFrame, seen: Observation, missing
     Parameters
     ----------
     table
-        From `zeptobarn.summary.observed.add_expected`.
+        From `zeptobarn.summary.observed_table.add_expected`.
     missing
         Why nothing is expected; nothing where something is.
     """
@@ -130,11 +130,10 @@ def _origin(table: pd.DataFrame) -> str:
 def _study(given: argparse.Namespace) -> Study:
     study = load_study(given.config, given.overlay)
     if given.detector not in study.detectors:
-        also = " (data of a combination: observed, in the study)" * (
-            given.detector in study.combined
-        )
+        combined = given.detector in study.combined
         raise ConfigError(
-            f"--detector: found {given.detector}; the study has {', '.join(study.detectors)}{also}"
+            f"--detector: found {given.detector}; allowed: {', '.join(study.detectors)}"
+            + " (a combination's data stand in the study: observed)" * combined
         )
     columns = {} if given.columns is None else parse_columns(given.columns)
     observed = Observed(str(given.events), columns, given.livetime)

@@ -151,7 +151,9 @@ def _blocks(
 
 def number(value: Any) -> str:
     """Write a cross section (cm²) with three digits; a dash where there is none."""
-    return "–" if value is None or np.isnan(value) else f"{value:.2e}"
+    if value is None or np.isnan(value):
+        return "–"
+    return "0" if value == 0 else f"{value:.2e}"
 
 
 def _limit(row: pd.Series) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from zeptobarn.figures.distributions import nuisance_label
 from zeptobarn.figures.limits import decorate, draw_published
@@ -41,7 +41,7 @@ def draw_curves(
     Parameters
     ----------
     table
-        From `zeptobarn.summary.observed.add_expected`.
+        From `zeptobarn.summary.observed_table.add_expected`.
     published
         Tables of published limits (see ``resources/published``).
     """
@@ -197,4 +197,5 @@ def _percent(axis: Any, values: Any) -> None:
     """Give an axis of relative changes its ticks, and at least a per cent to either side."""
     largest = 1.15 * max(np.nanmax(np.abs(values), initial=0.0), 0.01)
     axis.set_xlim(-largest, largest)
+    axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.xaxis.set_major_formatter(PercentFormatter(1.0))

@@ -56,17 +56,7 @@ def draw_events(
                 lw=0.4,
                 zorder=3,
             )
-            for row in listed[listed["detector"] == name].to_dict("records"):
-                axis.annotate(
-                    str(row["rank"]),
-                    (row["cs1"], row["cs2"]),
-                    xytext=(4, 3) if row["rank"] % 2 else (-4, -10),
-                    ha="left" if row["rank"] % 2 else "right",
-                    textcoords="offset points",
-                    fontsize=8,
-                    weight="bold",
-                    zorder=4,
-                )
+            _number(axis, listed[listed["detector"] == name])
             set_limits(axis, detector.space)
             axis.set_xlabel(f"cS1 [{detector.area_unit}]")
             axis.set_ylabel(f"cS2 [{detector.area_unit}]")
@@ -82,6 +72,30 @@ def draw_events(
         )
         parts[0].suptitle(wrapped(words, figure.get_figwidth(), 10), fontsize=10)
         _table(parts[1], model, listed)
+
+
+def _number(axis: Any, events: pd.DataFrame) -> None:
+    """Write the ranks of events beside them, on the side away from the nearest other one."""
+    places = np.column_stack([events["cs1"] / 70, np.log(events["cs2"]) / 5])
+    for row, place in zip(events.to_dict("records"), places, strict=True):
+        away = place - places
+        distance = np.hypot(*away.T)
+        distance[distance == 0] = np.inf
+        nearest = int(distance.argmin()) if len(distance) else 0
+        side = np.array([0.7, 0.7])
+        if np.isfinite(distance[nearest]):
+            side = away[nearest] / distance[nearest]
+        axis.annotate(
+            str(row["rank"]),
+            (row["cs1"], row["cs2"]),
+            xytext=tuple(9 * side),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=8,
+            weight="bold",
+            zorder=4,
+        )
 
 
 def _table(place: Any, model: Model, listed: pd.DataFrame) -> None:
@@ -100,8 +114,7 @@ def _table(place: Any, model: Model, listed: pd.DataFrame) -> None:
         f"cS2{unit}": [f"{area:.1f}" for area in listed["cs2"]],
         "signal/background": [f"{ratio:.2g}" for ratio in listed["signal_to_background"]],
         "limit without [cm²]": [
-            "–" if np.isnan(limit) else f"{limit:.2e}".replace("-", "−")
-            for limit in listed["limit_without_cm2"]
+            "–" if np.isnan(limit) else f"{limit:.2e}" for limit in listed["limit_without_cm2"]
         ],
         "change": [
             "–" if np.isnan(change) else f"{100 * change:+.1f} %".replace("-", "−")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zeptobarn.inference import calibration
 from zeptobarn.inference.events import Observation
 from zeptobarn.inference.model import Model
-from zeptobarn.inference.observed import calibrate_on
+from zeptobarn.inference.observed_limits import calibrate_on
 from zeptobarn.inference.results import read_calibration, write_calibration
 from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.study.slices.limits import calibration_slice
@@ -99,7 +99,7 @@ def load_uncalibrated(study: Study, target: str, mass_GeV: float, interaction: s
 
 
 def load_calibrated_on(model: Model, seen: Observation) -> Model:
-    """Calibrate a model on an observation, see `zeptobarn.inference.observed.calibrate_on`.
+    """Calibrate a model on an observation, see `zeptobarn.inference.observed_limits.calibrate_on`.
 
     What was computed is kept in the user's cache folder.
     """

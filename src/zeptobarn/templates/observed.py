@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from zeptobarn.physics.detector import AnalysisSpace, Detector
+from zeptobarn.study.study import Study
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.inputs import read_table, refuse_shifted
 from zeptobarn.templates.columns import Column, Quantity, choose_columns, take_areas
@@ -53,6 +54,21 @@ def read_events(
             f"those of one, such as events[events['trial'] == {trials.iloc[0]}]"
         )
     return take_areas(table, chosen, origin), chosen
+
+
+def check_observed(study: Study, origin: str) -> None:
+    """Read all observed events of a study, for mistakes to be known before it runs.
+
+    Parameters
+    ----------
+    origin
+        What the message of a `ConfigError` calls the configuration.
+    """
+    for name, data in study.observed.items():
+        try:
+            read_events(data.file, study.detectors[name], data.file, data.columns)
+        except ConfigError as error:
+            raise ConfigError(f"{origin}: observed: {name}: {error}") from None
 
 
 def bins_of(detector: Detector, events: pd.DataFrame, origin: str) -> NDArray[np.int64]:

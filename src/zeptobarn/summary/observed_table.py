@@ -59,7 +59,7 @@ def add_expected(rows: pd.DataFrame, summary: pd.DataFrame | None) -> pd.DataFra
     Parameters
     ----------
     rows
-        From `zeptobarn.inference.observed.observed_limits`.
+        From `zeptobarn.inference.observed_limits.observed_limits`.
     summary
         See `zeptobarn.summary.summary.summarise`; none: nothing is known.
 
@@ -78,7 +78,7 @@ def add_expected(rows: pd.DataFrame, summary: pd.DataFrame | None) -> pd.DataFra
 
 
 def write_rows(model: Model, rows: pd.DataFrame, path: str | Path, seen: Observation) -> None:
-    """Write the rows of a mass, see `zeptobarn.inference.observed.observed_limits`."""
+    """Write the rows of a mass, see `zeptobarn.inference.observed_limits.observed_limits`."""
     place = model.study, model.target, model.interaction, model.mass_GeV
     write_parquet(
         rows,

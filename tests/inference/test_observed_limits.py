@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from zeptobarn.inference.load import make_model
-from zeptobarn.inference.observed import calibrate_on, observed_limits
+from zeptobarn.inference.observed_limits import calibrate_on, observed_limits
 from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.study.study import Calibration, Interval
 from zeptobarn.templates.templates import Template
