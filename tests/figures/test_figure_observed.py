@@ -124,4 +124,5 @@ def test_pulls_impacts_and_single_events(small_study, shown, tmp_path):
     np.testing.assert_allclose(widths[2:4], nuisances["change_high"])
     np.testing.assert_allclose([bar.get_width() for bar in without.patches], events["change"][:10])
     draw_twice(tmp_path, draw)
-    draw_and_keep(lambda files: draw_influences(*place, events[:0], nuisances[:0], files))
+    for none in (events[:0], events.assign(change=np.nan, limit_without_cm2=np.nan)):
+        draw_and_keep(lambda files, none=none: draw_influences(*place, none, nuisances[:0], files))

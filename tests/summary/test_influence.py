@@ -101,6 +101,27 @@ def test_nothing_seen(model):
     assert table.loc["er_rate", "error_high"] == pytest.approx(0.5 / events, rel=0.02)
 
 
+def test_no_limit_no_influence(small_study, small_templates, model, toy):
+    """An event that nothing explains, and a signal that expects nothing: no numbers, no error."""
+    interval = model.interval("profiled")
+    seen = model.observation(pd.concat([toy, pd.DataFrame({"cs1": [10.5], "cs2": [60.0]})]))
+    assert (
+        influential_events(model, seen, interval)[
+            ["signal_to_background", "limit_without_cm2", "change"]
+        ]
+        .isna()
+        .all(axis=None)
+    )
+    assert influential_nuisances(model, seen, interval).empty
+    template = small_templates["xenon1t"][model.signal]
+    nothing = dataclasses.replace(template, expected=0 * template.expected)
+    templates = {"xenon1t": small_templates["xenon1t"] | {model.signal: nothing}}
+    empty = make_model(small_study, "xenon1t", 50, "SI", templates)
+    seen = empty.observation(toy)
+    assert influential_events(empty, seen, interval)["signal_to_background"].isna().all()
+    assert influential_nuisances(empty, seen, interval).empty
+
+
 def test_errors_and_pulls_by_another_minimiser(small_study, small_templates):
     """Leff with its constraint and a log-normal ER rate: SciPy scans the same likelihood."""
     detector = small_study.detectors["xenon1t"]

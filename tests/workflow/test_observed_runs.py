@@ -81,7 +81,7 @@ def test_a_study_with_observed_data(workflow, monkeypatch, capsys):
     [
         ({"file": "none.csv"}, "observed: xenon1t: file: no file none.csv; looked for below"),
         ({"file": "mine.csv"}, "observed: xenon1t: mine.csv: found columns 'cs2_bottom_phd', 'li"),
-        ({"columns": {"cs1": "light"}}, "observed.xenon1t: 'file' is missing"),
+        ({"columns": {"cs1": "light"}}, "observed.xenon1t: missing key 'file'"),
         ({"file": "mine.csv", "livetime_day": 0}, "observed.xenon1t.livetime_day: found 0"),
         ({"file": "mine.csv", "column": {}}, "observed.xenon1t"),
     ],

@@ -6,8 +6,8 @@ from zeptobarn.support.joblog import keep_log
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-place = study, snakemake.wildcards.target, snakemake.wildcards.interaction
-check_plan(snakemake.params.config, observed_table_slice(*place))
-table = join_masses(*place, snakemake.input.limits, snakemake.input.summary)
+target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
+check_plan(snakemake.params.config, observed_table_slice(study, target, interaction))
+table = join_masses(study, target, interaction, snakemake.input.limits, snakemake.input.summary)
 for file in (snakemake.output.parquet, snakemake.output.csv):
-    write_observed(*place, table, file)
+    write_observed(study, target, [interaction], table, file)

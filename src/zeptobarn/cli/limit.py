@@ -44,7 +44,7 @@ def run(given: argparse.Namespace) -> int:
     table = table[table["interval"].isin(intervals)].reset_index(drop=True)
     print_observed(study, table, seen, missing)
     if given.output is not None:
-        write_observed(study, given.detector, study.interactions[0], table, given.output)
+        write_observed(study, given.detector, study.interactions, table, given.output)
         print(f"\n{given.output}")
     return 0 if table["status"].isin(WITH_LIMIT).all() else 1
 

@@ -50,7 +50,7 @@ def explain_observed(
             "was made from with --config and --overlay"
         )
     place = study, target, interaction, next(m for m in study.masses_GeV if m == names[mass])
-    allowed = [observed_slice(*place), observed_table_slice(study, target, interaction)]
+    allowed = [observed_slice(*place), [observed_table_slice(study, target, interaction)]]
     if metadata["config_hash"] not in map(digest, allowed):
         raise ResultError(
             f"{path}: made from another configuration or other events than this study's; run "

@@ -59,9 +59,10 @@ def influential_events(model: Model, seen: Observation, interval: Interval) -> p
     ``change`` of the limit when the event is left out, with the same critical values.
     """
     data, limit = seen.data, _limit(model, seen.data, interval)
-    problem = model.problem(interval)
-    signal = limit * model.signal_events if limit > 0 else 1 / problem.signal_efficiency
-    ratio = _ratio(problem, data, signal)
+    problem, ratio = model.problem(interval), np.full(len(data.bins), np.nan)
+    if model.answers(interval, problem):
+        signal = limit * model.signal_events if limit > 0 else 1 / problem.signal_efficiency
+        ratio = _ratio(problem, data, signal)
     table = pd.concat(
         [
             events.assign(detector=name, row=events.index.astype(str))
@@ -110,7 +111,7 @@ def influential_nuisances(model: Model, seen: Observation, interval: Interval) -
     problem, data = model.problem(interval), seen.data
     limit = _limit(model, data, interval)
     best, _ = fits_at(problem, data, np.zeros(1))
-    if np.isnan(best[0]):
+    if np.isnan(best[0]) or not model.answers(interval, problem):
         return pd.DataFrame(columns=list(NUISANCE_UNITS))
     fitted = fits_at(problem, data, best)[1][0, 0, 1:]
     lowest, rows = deviance(problem, data, fitted), []
@@ -135,10 +136,14 @@ def _limit(model: Model, data: Data, interval: Interval) -> float:
 
 
 def _ratio(problem: Problem, data: Data, signal: float) -> NDArray[np.float64]:
-    """Density of a signal (expected events) over that of the backgrounds at each event."""
-    if not len(data.bins):
-        return np.empty(0)
-    parameters = fits_at(problem, data, np.array([signal]))[1][0, 0, 1:]
+    """Density of a signal (expected events) over that of the backgrounds at each event.
+
+    NaN where the likelihood has no value.
+    """
+    statistic, *fitted = fits_at(problem, data, np.array([signal]))[1][0, 0]
+    if np.isnan(statistic):
+        return np.full(len(data.bins), np.nan)
+    parameters = np.array(fitted)
     parameters[0] = signal
     both = np.concatenate(predict(problem, parameters))[data.bins]
     parameters[0] = 0.0

@@ -150,11 +150,21 @@ def read_detail(
 
 
 def write_observed(
-    study: Study, target: str, interaction: str, table: pd.DataFrame, path: str | Path
+    study: Study,
+    target: str,
+    interactions: Sequence[str],
+    table: pd.DataFrame,
+    path: str | Path,
 ) -> None:
     """Write a table of `add_expected`, as CSV or Parquet by the file's ending."""
-    config_slice = observed_table_slice(study, target, interaction)
+    config_slice = [observed_table_slice(study, target, each) for each in interactions]
     _write(table, Path(path), _units(table, study), config_slice, study)
+
+
+def read_observed(study: Study, target: str, interaction: str, path: str | Path) -> pd.DataFrame:
+    """Read what `write_observed` wrote of one interaction."""
+    config_slice = [observed_table_slice(study, target, interaction)]
+    return read_parquet(path, config_slice=config_slice)[0]
 
 
 def _write(
