@@ -1,47 +1,13 @@
 from itertools import product
 
 from zeptobarn.study.observed import observed_targets
-from zeptobarn.study.slices.observed import (
-    observed_detail_slice,
-    observed_slice,
-    observed_table_slice,
-)
+from zeptobarn.study.slices.observed import observed_slice, observed_table_slice
 from zeptobarn.templates.observed import check_observed
 
 # Targets with observed data, and interactions.
 OBSERVED = list(product(observed_targets(STUDY), STUDY.interactions))
-# Events and nuisances are looked at in one limit: the last interval's, near the best sensitivity.
-OBSERVED_GEV, OBSERVED_INTERVAL = STUDY.nearest_mass(50), STUDY.intervals[-1].name
 
 check_observed(STUDY, " + ".join(CONFIG_FILES))  # mistakes before a run
-
-
-def observed_files(target):
-    """Give the event files of a target. Their age does not count, what they say does."""
-    return [ancient(STUDY.observed[name].file) for name in STUDY.targets[target]]
-
-
-def observed_detail(detail, suffix):
-    """Give the pattern of the events or the nuisances of a limit."""
-    name = paths.OBSERVED_DETAIL.replace("{detail}", detail)
-    return pattern(name.replace("{suffix}", suffix))
-
-
-def observed_details(wildcards, detail):
-    """Give the events or the nuisances that a picture shows."""
-    place = wildcards.target, wildcards.interaction, OBSERVED_GEV
-    return STUDY.model_path(
-        paths.OBSERVED_DETAIL, *place, detail=detail, suffix="parquet"
-    )
-
-
-def observed_picture_slice(wildcards):
-    """Give the configuration of a picture of one limit."""
-    place = wildcards.target, wildcards.interaction, OBSERVED_GEV
-    return [
-        STUDY.title(wildcards.target),
-        observed_detail_slice(STUDY, *place, OBSERVED_INTERVAL),
-    ]
 
 
 rule observed:

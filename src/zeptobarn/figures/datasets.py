@@ -1,6 +1,6 @@
 """A dataset with and without signal over the templates, and what its sources expect."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
-from zeptobarn.figures.style import BLACK, interaction_label, new_figure, power_of_ten
+from zeptobarn.figures.style import BLACK, draw_table, interaction_label, new_figure, power_of_ten
 from zeptobarn.figures.templates import density_level
 from zeptobarn.physics.detector import AnalysisSpace, Detector
 from zeptobarn.study.study import Study
@@ -157,31 +157,14 @@ def draw_contours(
 
 
 def _table(place: Any, table: pd.DataFrame) -> None:
-    axis = place.subplots()
-    axis.set_axis_off()
-    cells: Sequence[Sequence[str]] = [
-        [
-            str(row.label),
-            str(row.rate),
-            f"{row.rate_multiplier:g}",
-            _count(float(str(row.expected_events))),
-            str(row.thrown_events),
-        ]
-        for row in table.itertuples()
-    ]
-    drawn = axis.table(
-        cells,
-        colLabels=["source", "rate in the fit", "rate multiplier", "expected events", "thrown"],
-        colWidths=[0.34, 0.16, 0.16, 0.18, 0.12],
-        cellLoc="right",
-        bbox=(0.02, 0, 0.96, 1),
-    )
-    drawn.auto_set_font_size(False)
-    drawn.set_fontsize(8)
-    for (row, column), cell in drawn.get_celld().items():
-        cell.visible_edges = "B" if row == 0 else ""
-        if column == 0:
-            cell.set_text_props(ha="left")
+    columns = {
+        "source": table["label"].tolist(),
+        "rate in the fit": table["rate"].tolist(),
+        "rate multiplier": [f"{value:g}" for value in table["rate_multiplier"]],
+        "expected events": [_count(value) for value in table["expected_events"]],
+        "thrown": [str(n) for n in table["thrown_events"]],
+    }
+    draw_table(place.subplots(), columns, [0.34, 0.16, 0.16, 0.18, 0.12], left=0)
 
 
 def _name(study: Study, detector: str, signal: str) -> str:

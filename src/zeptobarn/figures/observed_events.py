@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.colors import LogNorm
 
 from zeptobarn.figures.datasets import draw_contours
-from zeptobarn.figures.style import BLACK, new_figure, wrapped
+from zeptobarn.figures.style import BLACK, draw_table, new_figure, wrapped
 from zeptobarn.figures.templates import draw_band_lines, set_limits
 from zeptobarn.inference.model import Model
 from zeptobarn.study import labels
@@ -100,8 +100,8 @@ def _number(axis: Any, events: pd.DataFrame) -> None:
 
 def _table(place: Any, model: Model, listed: pd.DataFrame) -> None:
     axis = place.subplots()
-    axis.set_axis_off()
     if not len(listed):
+        axis.set_axis_off()
         return
     several = len(model.templates) > 1
     units = {model.study.detectors[name].area_unit for name in model.templates}
@@ -124,16 +124,4 @@ def _table(place: Any, model: Model, listed: pd.DataFrame) -> None:
     widths = dict(zip(columns, (0.04, 0.2, 0.09, 0.12, 0.12, 0.19, 0.2, 0.12), strict=True))
     if not several:
         del columns["detector"], widths["detector"]
-    drawn = axis.table(
-        list(zip(*columns.values(), strict=True)),
-        colLabels=list(columns),
-        colWidths=list(widths.values()),
-        cellLoc="right",
-        bbox=(0.02, 0, 0.96, 1),
-    )
-    drawn.auto_set_font_size(False)
-    drawn.set_fontsize(8)
-    for (row, column), cell in drawn.get_celld().items():
-        cell.visible_edges = "B" if row == 0 else ""
-        if several and column == 1:
-            cell.set_text_props(ha="left")
+    draw_table(axis, columns, list(widths.values()), left=1 if several else -1)
