@@ -63,7 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
     lint.set_defaults(run=_lint)
     explain = commands.add_parser(
         "explain",
-        help="say why a trial, or observed data, have their limit, or none: a page with its curve",
+        help="say why a trial has its limit, or none, or observed data: a page with its curve",
     )
     explain.add_argument(
         "result", metavar="RESULT", help="a file of limits/, failures/ or observed/"

@@ -64,29 +64,26 @@ def print_observed(study: Study, table: pd.DataFrame, seen: Observation, missing
     for (target, interaction, name), rows in table.groupby(
         ["detector", "interaction", "interval"], sort=False
     ):
-        console.print(
-            f"{target}, {interaction}, {name}: {labels.full_claim(study, by_name[str(name)])}"
-        )
-        console.print(_block(rows, by_name[str(name)].kind != "upper"), "")
+        interval = by_name[str(name)]
+        place = f"{target}, {interaction}, {name}"
+        console.print(f"{place}: {labels.full_claim(study, interval)}", markup=False)
+        console.print(_block(rows, interval.kind != "upper"), "")
         for message, same in rows[rows["message"] != ""].groupby("message", sort=False):
             masses = ", ".join(paths.number(mass) for mass in same["mass_GeV"])
-            console.print(f"{masses} GeV/c²: {same['status'].iloc[0]}: {message}.", "")
+            said = f"{masses} GeV/c²: {same['status'].iloc[0]}: {message}.\n"
+            console.print(said, markup=False)
     console.print(
         f"{used(seen.inside, seen.outside, seen.columns)}. Cross sections in cm². PCL: "
         "power-constrained limit, not below the "
-        f"{study.power_constraint:g} quantile of background-only limits. p₀: {_origin(table)}."
+        f"{study.power_constraint:g} quantile of background-only limits. p₀: {_origin(table)}.",
+        markup=False,  # a column may be called [PE]
     )
     if missing:
-        console.print(
-            "\n"
-            + fill(
-                f"No median, bands or power-constrained limits: {missing}. `snakemake --cores all` "
-                "makes them, with this study's --configfile.",
-                WIDTH,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
+        said = (
+            f"No median, bands or power-constrained limits: {missing}. `snakemake --cores all` "
+            "makes them, with this study's --configfile."
         )
+        print("", fill(said, WIDTH, break_long_words=False, break_on_hyphens=False), sep="\n")
 
 
 def _block(rows: pd.DataFrame, two_ends: bool) -> object:
