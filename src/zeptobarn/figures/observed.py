@@ -197,5 +197,5 @@ def _percent(axis: Any, values: Any) -> None:
     """Give an axis of relative changes its ticks, and at least a per cent to either side."""
     largest = 1.15 * max(np.nan_to_num(np.abs(values)).max(initial=0.0), 0.01)
     axis.set_xlim(-largest, largest)
-    axis.xaxis.set_major_locator(MaxNLocator(5))
+    axis.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axis.xaxis.set_major_formatter(PercentFormatter(1.0))

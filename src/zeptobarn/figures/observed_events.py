@@ -12,6 +12,7 @@ from zeptobarn.figures.datasets import draw_contours
 from zeptobarn.figures.style import BLACK, draw_table, new_figure, wrapped
 from zeptobarn.figures.templates import draw_band_lines, set_limits
 from zeptobarn.inference.model import Model
+from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.study import labels
 from zeptobarn.study.study import Interval
 from zeptobarn.summary.influence import LISTED
@@ -19,6 +20,8 @@ from zeptobarn.support import paths
 
 # Decades of the signal-to-background ratio that colours tell apart.
 _DECADES = 4
+# Distance of a number from its event, as a share of the panel.
+_BESIDE = 0.03
 
 
 def draw_events(
@@ -56,7 +59,7 @@ def draw_events(
                 lw=0.4,
                 zorder=3,
             )
-            _number(axis, listed[listed["detector"] == name])
+            _number(axis, detector.space, own)
             set_limits(axis, detector.space)
             axis.set_xlabel(f"cS1 [{detector.area_unit}]")
             axis.set_ylabel(f"cS2 [{detector.area_unit}]")
@@ -74,21 +77,27 @@ def draw_events(
         _table(parts[1], model, listed)
 
 
-def _number(axis: Any, events: pd.DataFrame) -> None:
-    """Write the ranks of events beside them, on the side away from the nearest other one."""
-    places = np.column_stack([events["cs1"] / 70, np.log(events["cs2"]) / 5])
-    for row, place in zip(events.to_dict("records"), places, strict=True):
-        away = place - places
-        distance = np.hypot(*away.T)
-        distance[distance == 0] = np.inf
-        nearest = int(distance.argmin()) if len(distance) else 0
-        side = np.array([0.7, 0.7])
-        if np.isfinite(distance[nearest]):
-            side = away[nearest] / distance[nearest]
+def _number(axis: Any, space: AnalysisSpace, events: pd.DataFrame) -> None:
+    """Write the ranks of the first events beside them, where the most room is."""
+    (left, right), (low, high) = space.cs1_edges[[0, -1]], np.log(space.cs2_edges[[0, -1]])
+    taken = np.column_stack(
+        [(events["cs1"] - left) / (right - left), (np.log(events["cs2"]) - low) / (high - low)]
+    )
+    angles = np.arange(0, 2 * np.pi, np.pi / 8)
+    sides = np.column_stack([np.cos(angles), np.sin(angles)])
+    for row, place in zip(events.to_dict("records"), taken.copy(), strict=True):
+        if row["rank"] > LISTED:
+            continue
+        tried = place + _BESIDE * sides
+        room = np.hypot(*(tried[:, np.newaxis] - taken).transpose(2, 0, 1)).min(axis=1)
+        # As far as they matter, and not over an edge.
+        room = np.minimum(room, _BESIDE) - (np.abs(tried - 0.5).max(axis=1) > 0.49)
+        best = int(room.argmax())
+        taken = np.vstack([taken, tried[best]])
         axis.annotate(
             str(row["rank"]),
             (row["cs1"], row["cs2"]),
-            xytext=tuple(9 * side),
+            xytext=tuple(9 * sides[best]),
             textcoords="offset points",
             ha="center",
             va="center",
