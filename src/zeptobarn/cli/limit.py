@@ -37,7 +37,10 @@ def run(given: argparse.Namespace) -> int:
     for interaction, mass in product(study.interactions, masses):
         model = load_uncalibrated(study, given.detector, mass, interaction)
         seen = observe(model)
-        model = load_calibrated_on(model, seen)
+        try:
+            model = load_calibrated_on(model, seen)
+        except ValueError as error:  # too few toys in the study
+            raise ConfigError(f"{given.detector} at {mass:g} GeV/c²: {error}") from None
         tables.append(observed_limits(model, seen, os.cpu_count() or 1))
     summary, missing = read_expected(study)
     table = add_expected(pd.concat(tables, ignore_index=True), summary)
