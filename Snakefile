@@ -42,6 +42,7 @@ if STUDY.masses_GeV:
     include: "workflow/rules/datasets.smk"
     include: "workflow/rules/dependence.smk"
     include: "workflow/rules/coverage.smk"
+    include: "workflow/rules/observed.smk"
     include: "workflow/rules/failures.smk"
 
 

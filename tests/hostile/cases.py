@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import log10
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from zeptobarn.inference.model import Model
 from zeptobarn.physics.detector import load_detector
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.slices.limits import limits_slice
+from zeptobarn.study.slices.observed import observed_slice
 from zeptobarn.summary.published import read_published
 from zeptobarn.support.config import read_yaml
 from zeptobarn.support.tables import digest, read_parquet
+from zeptobarn.templates.observed import check_observed
 from zeptobarn.templates.response import check_light
 from zeptobarn.templates.spectra import check_rates, read_spectrum
 
@@ -74,12 +77,18 @@ def kinds(root: Path, model: Model, results: Path) -> list[Kind]:
     return [
         Kind("study", yaml_texts(study), _try_study),
         Kind("study with signals", yaml_texts({**study, "signals": SIGNALS}), _try_study),
+        Kind("observed data of a study", yaml_texts(_with_observed(root)), _try_observed),
         *(
             Kind(f"detector {name}", yaml_texts(detector), _try_detector)
             for name, detector in detectors.items()
         ),
         Kind("detector with decays", yaml_texts(_with_decays(detectors["xenon1t"])), _try_detector),
         Kind("events", csv_texts(["cs1", "cs2"], EVENTS), _limit(model)),
+        Kind(
+            "events under other names",
+            csv_texts(["s1c_phd", "log10_cs2"], [[cs1, log10(cs2)] for cs1, cs2 in EVENTS]),
+            _limit(model),
+        ),
         Kind(
             "spectrum",
             csv_texts(["recoil_energy_keV", "rate_per_kg_day_keV"], SPECTRUM),
@@ -157,6 +166,29 @@ def _try_study(text: str, folder: Path, outcomes: Outcomes) -> None:
         for target in study.targets:
             for place in [*study.wimps[:1], *((s.name, None) for s in study.given_signals)]:
                 digest(limits_slice(study, target, *place))
+
+    outcomes.add(text, call, "mine.yaml")
+
+
+def _with_observed(root: Path) -> dict[str, Any]:
+    """A study with little else than observed data, so that these are what is changed."""
+    data = {
+        "file": str(root / "resources/observed/xenon1t_sr0.csv"),
+        "columns": {"cs1": "cs1", "cs2_bottom_pe": "cs2"},
+        "livetime_day": 34.2,
+    }
+    return {"observed": {"xenon1t": data}, "detectors": ["xenon1t"]}
+
+
+def _try_observed(text: str, folder: Path, outcomes: Outcomes) -> None:
+    file = folder / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+
+    def call() -> None:
+        study = load_study("config/config.yaml", file)
+        check_observed(study, "mine.yaml")
+        for name in study.observed:
+            digest(observed_slice(study, name, study.interactions[0], study.masses_GeV[0]))
 
     outcomes.add(text, call, "mine.yaml")
 

@@ -116,7 +116,8 @@ def csv_texts(header: list[str], rows: Sequence[Sequence[Any]]) -> st.SearchStra
                     del table[i : i + 1]
                 case 5 if table:
                     table[0] = [
-                        draw(st.sampled_from((*header, "x", "log10_s2c"))) for _ in table[0]
+                        draw(st.sampled_from((*header, "x", "log10_s2c", "cs2_phd", "3")))
+                        for _ in table[0]
                     ]
                 case 6 if table:
                     table[0] = table[0][::-1]

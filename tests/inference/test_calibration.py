@@ -123,7 +123,7 @@ def test_toys_with_the_nuisances_of_the_data(small_study, small_templates):
     model = make_model(study, "xenon1t", 50, "SI", small_templates)
     events = pd.concat([model.toy(seed) for seed in (1, 2)])
     problem = model.problem(study.intervals[0])
-    data = model._observed(events, None)[0]
+    data = model.observation(events).data
     rate = best_nuisances(problem, np.array([0.5]), data)[0, 1]
     assert rate == pytest.approx(2.0, abs=0.5)
     own, shared = model.calibrate(data=events), model.calibrate()

@@ -20,15 +20,16 @@ def sort(events):
 
 def test_every_form_of_the_same_events(tmp_path):
     expected = sort(EVENTS)
-    assert expected[1:] == ({"xenon1t": 2}, {"xenon1t": 1})
+    assert (expected.inside, expected.outside) == ({"xenon1t": 2}, {"xenon1t": 1})
     path = tmp_path / "events.csv"
     EVENTS.to_csv(path, index=False)
     fields = EVENTS[["cs2", "cs1"]].to_records(index=False)
     big_endian = np.array(fields.tolist(), dtype=[("cs2", ">f8"), ("cs1", ">f4")])
     for events in (path, str(path), fields, np.asarray(fields), big_endian, EVENTS.astype("str")):
-        data, *counts = sort(events)
-        assert tuple(counts) == expected[1:]
-        np.testing.assert_array_equal(data.bins, expected[0].bins)
+        seen = sort(events)
+        assert (seen.inside, seen.outside) == (expected.inside, expected.outside)
+        assert seen.columns == {"xenon1t": ""}
+        np.testing.assert_array_equal(seen.data.bins, expected.data.bins)
 
 
 @pytest.mark.parametrize(
@@ -52,18 +53,19 @@ def test_which_column_is_which_is_not_guessed(events, given):
 
 def test_fields_of_other_names():
     events = np.array([(5.8, 1073.4)], dtype=[("s1", float), ("s2", float)])
-    with pytest.raises(ConfigError, match=r"^data: found columns 's1', 's2'; needed: 'cs1', 'cs2'"):
+    with pytest.raises(ConfigError, match=r"^data: found columns 's1', 's2'; needed: cs1 and cs2"):
         sort(events)
 
 
 def test_a_column_of_trials_that_says_nothing():
-    assert sort(EVENTS.assign(trial=np.nan))[1] == {"xenon1t": 2}
+    assert sort(EVENTS.assign(trial=np.nan)).inside == {"xenon1t": 2}
     with pytest.raises(ConfigError, match=r"of 3 datasets .*'trial'; .*\[events\['trial'\] == 4"):
         sort(EVENTS.assign(trial=[4, 5, 6]))
 
 
 def test_no_events_are_an_observation():
-    assert sort(EVENTS[:0])[1:] == ({"xenon1t": 0}, {"xenon1t": 0})
+    seen = sort(EVENTS[:0])
+    assert (seen.inside, seen.outside) == ({"xenon1t": 0}, {"xenon1t": 0})
 
 
 EVENT = pd.DataFrame({"cs1": [10.0], "cs2": [1000.0]})
@@ -83,6 +85,6 @@ def test_livetimes_that_are_none(livetime):
 
 @pytest.mark.parametrize("livetime", [17.1, np.float64(17.1), np.float32(17.1), 20, np.int64(20)])
 def test_livetimes(livetime):
-    data, inside, _ = sort_observed(load_study(), {"xenon1t": EVENT}, {"xenon1t": livetime})
-    assert inside == {"xenon1t": 1}
-    assert data.exposure[0, 0] == pytest.approx(float(livetime) / 34.2)
+    seen = sort_observed(load_study(), {"xenon1t": EVENT}, {"xenon1t": livetime})
+    assert seen.inside == {"xenon1t": 1}
+    assert seen.data.exposure[0, 0] == pytest.approx(float(livetime) / 34.2)

@@ -371,6 +371,29 @@ def test_calibrated_values_hold_for_the_detectors_livetime_only(model):
         calibrated.limit(model.toy(1), livetime_day=10)
 
 
+def test_columns_under_other_names(model, small_study, small_templates):
+    """The limit is that of the same events under our names, and says where they come from."""
+    toy = model.toy(seed=1)
+    ours = model.limit(toy)
+    assert "cs1 =" not in str(ours)
+    theirs = pd.DataFrame({"S1c [phd]": toy["cs1"] / 1.15, "log10_cs2": np.log10(toy["cs2"])})
+    limit = model.limit(theirs)
+    assert limit.cm2 == pytest.approx(ours.cm2, rel=1e-9, abs=0)
+    assert str(limit).endswith("; cs1 = 1.15 × S1c [phd] (phd → PE), cs2 = 10^log10_cs2]")
+    named = {"cs1": "a", "log10_cs2": "b"}
+    again = model.limit(theirs.set_axis(["x", "b"], axis=1).assign(a=toy["cs1"]), columns=named)
+    assert again.cm2 == pytest.approx(ours.cm2, rel=1e-9, abs=0)
+    with pytest.raises(ConfigError, match="data: found columns 'a', 'b'; needed: cs1 and cs2"):
+        model.discovery(theirs.set_axis(["a", "b"], axis=1))
+    study = dataclasses.replace(small_study, combined={"both": ("xenon1t", "lz")})
+    both = make_model(study, "both", 50, "SI", small_templates)
+    toys = both.toy(1)
+    data = {"xenon1t": theirs.set_axis(["a", "b"], axis=1), "lz": toys["lz"]}
+    data["xenon1t"]["a"] = toy["cs1"]
+    together = both.limit(data, columns={"xenon1t": named, "lz": {}})
+    assert "cs1 = a, cs2 = 10^b of xenon1t]" in str(together)
+
+
 def test_trials_of_a_combination_must_match(small_study, small_templates):
     study = dataclasses.replace(small_study, combined={"both": ("xenon1t", "lz")})
     both = make_model(study, "both", 50, "SI", small_templates)

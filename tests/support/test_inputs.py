@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from zeptobarn.physics.detector import _read_map
+from zeptobarn.physics.detector import _read_map, load_detector
 from zeptobarn.summary.published import read_published
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.inputs import file_digest, numbers, read_table
+from zeptobarn.templates import observed
 from zeptobarn.templates.spectra import read_spectrum
-from zeptobarn.templates.toys import read_events
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,10 @@ def test_a_row_is_named_by_its_line(tmp_path):
     assert table["a"].tolist() == ["of two\nlines", "3"]
     with pytest.raises(ConfigError, match="t: row 5: found b=inf; allowed: finite numbers"):
         numbers(table, ("b",), "t")
+
+
+def read_events(path):
+    return observed.read_events(path, load_detector("xenon1t"), "")[0]
 
 
 # Each kind of table with its reader; every number is marked to be spoilt in turn.

@@ -26,7 +26,7 @@ from zeptobarn.support.config import read_yaml
 
 ROOT = Path(__file__).parents[2]
 PROFILE = "profiles/default/config.yaml"
-TARGETS = ("all", "failures", "pictures", "coverage")
+TARGETS = ("all", "failures", "pictures", "coverage", "observed")
 
 TINY = {
     "results": "results",

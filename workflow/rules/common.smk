@@ -14,6 +14,7 @@ from zeptobarn.study.slices.limits import (
     coverage_slice,
     limits_slice,
 )
+from zeptobarn.study.slices.observed import observed_detail_slice
 from zeptobarn.study.slices.response import response_slice
 from zeptobarn.study.slices.spectrum import spectrum_slice
 from zeptobarn.study.slices.summary import (
@@ -63,6 +64,10 @@ else:
     LOCK = hold_job(STUDY.results)
 # What the captions of limits say of statistic, critical values, nuisances and halo.
 CLAIMS = labels.caption(STUDY)
+# Observed events and nuisances are looked at in one limit: the last interval's, near the best
+# sensitivity.
+OBSERVED_GEV = STUDY.nearest_mass(50) if STUDY.masses_GeV else None
+OBSERVED_INTERVAL = STUDY.intervals[-1].name
 NOMINAL_CLAIM = f"Limits: {labels.nominal_claim(STUDY)}."
 
 
@@ -228,6 +233,34 @@ def source_recoils(sources):
     """Give detector and recoil type of the responses of sources, each once."""
     places = [(d, recoil) for d, s in sources for recoil in STUDY.source_spectra(d, s)]
     return list(dict.fromkeys(places))
+
+
+def observed_files(target):
+    """Give the event files of a target. Their age does not count, what they say does."""
+    return [ancient(STUDY.observed[name].file) for name in STUDY.targets[target]]
+
+
+def observed_detail(detail, suffix):
+    """Give the pattern of the events or the nuisances of a limit."""
+    name = paths.OBSERVED_DETAIL.replace("{detail}", detail)
+    return pattern(name.replace("{suffix}", suffix))
+
+
+def observed_details(wildcards, detail):
+    """Give the events or the nuisances that a picture shows."""
+    place = wildcards.target, wildcards.interaction, OBSERVED_GEV
+    return STUDY.model_path(
+        paths.OBSERVED_DETAIL, *place, detail=detail, suffix="parquet"
+    )
+
+
+def observed_picture_slice(wildcards):
+    """Give the configuration of a picture of one limit."""
+    place = wildcards.target, wildcards.interaction, OBSERVED_GEV
+    return [
+        STUDY.title(wildcards.target),
+        observed_detail_slice(STUDY, *place, OBSERVED_INTERVAL),
+    ]
 
 
 def step_files():

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from zeptobarn import __version__
 from zeptobarn.support import paths
@@ -23,11 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.exit(2, parser.format_help())
     print_what_shows()
     try:
-        given.run(given)
+        status: int | None = given.run(given)
     except (ConfigError, ResultError) as error:
         print(f"zeptobarn: {error}", file=sys.stderr)
         return 1
-    return 0
+    return status or 0
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -52,6 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--trials", type=_positive, metavar="N", help="print the limits of the first N datasets"
     )
     table.set_defaults(run=_table)
+    _add_limit(commands)
     lint = commands.add_parser(
         "lint",
         help="compare fiducial masses with their cylinders, and name template bins that events "
@@ -60,12 +62,15 @@ def make_parser() -> argparse.ArgumentParser:
     _add_study(lint)
     lint.set_defaults(run=_lint)
     explain = commands.add_parser(
-        "explain", help="say why a trial has its limit, or none: a page with its curve"
+        "explain",
+        help="say why a trial has its limit, or none, or observed data: a page with its curve",
     )
-    explain.add_argument("result", metavar="RESULT", help="a file of limits/ or failures/")
     explain.add_argument(
-        "--trial", type=_positive, required=True, metavar="N", help="the number of a dataset in it"
+        "result", metavar="RESULT", help="a file of limits/, failures/ or observed/"
     )
+    which = explain.add_mutually_exclusive_group(required=True)
+    which.add_argument("--trial", type=_positive, metavar="N", help="the number of a dataset in it")
+    which.add_argument("--mass", metavar="M", help="of observed data: a mass in it (GeV/c²)")
     explain.add_argument(
         "--interval",
         metavar="NAME",
@@ -75,7 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--output",
         type=Path,
         metavar="FILE",
-        help="the page, .pdf or .png (explain_trial_N.pdf)",
+        help="the page, .pdf or .png (explain_trial_N.pdf, explain_MGeV.pdf)",
     )
     _add_study(explain)
     explain.set_defaults(run=_explain)
@@ -134,6 +139,36 @@ def _recast(given: argparse.Namespace) -> None:
     print(recast(pair, given.detector, given.events, given.interval, study))
 
 
+def _add_limit(commands: Any) -> None:
+    limit = commands.add_parser(
+        "limit",
+        help="set the study's limits on observed events; exits with 1 if one has no limit",
+    )
+    limit.add_argument("events", metavar="EVENTS", help="a CSV or Parquet file: cS1, cS2")
+    limit.add_argument("--detector", required=True, metavar="NAME", help="one of the study's")
+    limit.add_argument(
+        "--mass", nargs="+", default=["all"], metavar="M", help="masses in GeV/c², or all (all)"
+    )
+    limit.add_argument("--interval", nargs="+", metavar="NAME", help="some of the intervals (all)")
+    limit.add_argument(
+        "--columns",
+        metavar="WHAT=NAME,…",
+        help="which columns to take, as in cs1=area,log10_cs2_phd=lgS2",
+    )
+    limit.add_argument(
+        "--livetime", type=_days, metavar="D", help="livetime of the data (days), if not the file's"
+    )
+    limit.add_argument("--output", type=Path, metavar="FILE", help="the table, .csv or .parquet")
+    _add_study(limit)
+    limit.set_defaults(run=_limit)
+
+
+def _limit(given: argparse.Namespace) -> int:
+    from zeptobarn.cli.limit import run
+
+    return run(given)
+
+
 def _table(given: argparse.Namespace) -> None:
     from zeptobarn.cli.terminal import print_first_trials, print_study
 
@@ -180,15 +215,20 @@ def _lint(given: argparse.Namespace) -> None:
 
 def _explain(given: argparse.Namespace) -> None:
     from zeptobarn.failures.explain import explain
+    from zeptobarn.failures.explain_observed import explain_observed
     from zeptobarn.figures.explain import draw_page
     from zeptobarn.study.loading import load_study
 
     draw_into_files()
-    output = given.output or Path(f"explain_trial_{given.trial}.pdf")
+    name = f"{given.mass}GeV" if given.trial is None else f"trial_{given.trial}"
+    output = given.output or Path(f"explain_{name}.pdf")
     if output.suffix not in (".pdf", ".png"):
         raise ConfigError(f"--output: found {output}; allowed: a name that ends in .pdf or .png")
     study = load_study(given.config, given.overlay)
-    explanation = explain(study, given.result, given.trial, given.interval)
+    if given.trial is None:
+        explanation = explain_observed(study, given.result, given.mass, given.interval)
+    else:
+        explanation = explain(study, given.result, given.trial, given.interval)
     draw_page(explanation, [output])
     print(f"{explanation}\n\n{output}")
 
@@ -217,6 +257,16 @@ def _add_study(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a file with the keys that differ, as config/quick.yaml: Snakemake's --configfile",
     )
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0 < days <= 100_000:
+        raise argparse.ArgumentTypeError(f"found {text}; allowed: days above 0 and ≤ 100000")
+    return days
 
 
 def _positive(text: str) -> int:

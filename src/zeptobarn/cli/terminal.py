@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 # Columns, on a terminal and in a file alike.
-_WIDTH = 80
+WIDTH = 80
 # Columns of the limits that are printed.
 _OF_TRIALS = (
     "detector", "interaction", "mass_GeV", "trial", "interval", "status", "limit_cm2",
@@ -89,7 +89,7 @@ def print_summary(table: pd.DataFrame, words: Mapping[str, Any]) -> None:
     words
         From `zeptobarn.study.labels.table_words`; metadata of a summary has them.
     """
-    console = _console()
+    console = make_console()
     named = table.assign(row=table["mass_GeV"].map(paths.number), median=table["median_cm2"])
     for shown in _medians(named, "mass\n\\[GeV]", words):
         console.print(shown, "")
@@ -112,7 +112,7 @@ def print_signals(table: pd.DataFrame, words: Mapping[str, Any]) -> None:
     words
         From `zeptobarn.study.labels.signals_words`; metadata of a summary has them.
     """
-    console = _console()
+    console = make_console()
     named = table.assign(
         interaction="given signals", row=table["signal"], median=table["median_rate_multiplier"]
     )
@@ -129,7 +129,7 @@ def print_signals(table: pd.DataFrame, words: Mapping[str, Any]) -> None:
 
 def print_signal_trials(limits: pd.DataFrame, n: int, words: Mapping[str, Any]) -> None:
     """Print the limits of the first n datasets on given signals; see `print_trials`."""
-    console = _console()
+    console = make_console()
     first = limits[limits["trial"] < limits["trial"].min() + n]
     first = first.assign(interaction="given signals", limit_cm2=first["limit_rate_multiplier"])
     for shown, block in _blocks(first, ["signal", "trial"], words):
@@ -156,7 +156,7 @@ def print_trials(limits: pd.DataFrame, n: int, words: Mapping[str, Any]) -> None
     words
         See `print_summary`.
     """
-    console = _console()
+    console = make_console()
     first = limits[limits["trial"] < limits["trial"].min() + n]
     for shown, block in _blocks(first, ["mass\n\\[GeV]", "trial"], words):
         for _, rows in block.groupby("mass_GeV", sort=False):
@@ -182,7 +182,7 @@ def _medians(table: pd.DataFrame, head: str, words: Mapping[str, Any]) -> Iterat
             medians = rows.set_index("interval")["median"]
             shown.add_row(
                 str(name),
-                *(_number(medians.get(interval)) for interval in block["interval"].unique()),
+                *(number(medians.get(interval)) for interval in block["interval"].unique()),
                 str(rows["n_failed"].sum()),
                 str(rows["n_warnings"].sum()),
             )
@@ -219,21 +219,25 @@ def _blocks(
             yield shown, rows[rows["interval"].isin(beside)]
 
 
-def _number(value: Any) -> str:
-    return "–" if value is None or np.isnan(value) else f"{value:.2e}"
+def number(value: Any) -> str:
+    """Write a cross section (cm²) with three digits; a dash where there is none."""
+    if value is None or np.isnan(value):
+        return "–"
+    return "0" if value == 0 else f"{value:.2e}"
 
 
 def _limit(row: pd.Series) -> str:
     """Write a limit, or the name of its status in lines of a column's width."""
     if row["status"] in WITH_LIMIT:
-        return _number(row["limit_cm2"])
+        return number(row["limit_cm2"])
     return fill(str(row["status"]).replace("_", "_ "), _COLUMN + 1).replace("_ ", "_")
 
 
-def _console() -> Any:
+def make_console() -> Any:
+    """Give a console of as many columns on a terminal as in a file."""
     from rich.console import Console
 
-    return Console(width=_WIDTH, highlight=False)
+    return Console(width=WIDTH, highlight=False)
 
 
 def _existing(file: Path) -> Path:
@@ -278,7 +282,7 @@ def _files(results: Path, names: Sequence[str]) -> Iterator[str]:
         beside = [str(figures[0]), *(file.name for file in figures[1:])]
         yield fill(
             f"Figures: {', '.join(beside)}",
-            _WIDTH,
+            WIDTH,
             subsequent_indent=" " * 9,
             break_long_words=False,
             break_on_hyphens=False,

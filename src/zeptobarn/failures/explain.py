@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from zeptobarn.failures.rows import LEFT_NOMINAL
 from zeptobarn.failures.sampled import rebuild
 from zeptobarn.failures.scans import failures_slice
+from zeptobarn.inference.events import Observation
 from zeptobarn.inference.load import load_model, load_templates
 from zeptobarn.inference.model import Model
-from zeptobarn.inference.problem import fits_at
+from zeptobarn.inference.problem import Data, fits_at
 from zeptobarn.inference.status import WITH_LIMIT, Status
 from zeptobarn.study import labels
 from zeptobarn.study.slices.limits import limits_slice
@@ -127,7 +128,8 @@ def explain(study: Study, path: str | Path, trial: int, interval: str | None = N
     metadata = read_metadata(path)
     if not {"trial", "status"} <= set(metadata["units"]):
         raise ConfigError(
-            f"{path}: no column trial or status; allowed: a file of limits/ or failures/"
+            f"{path}: no column trial or status; allowed: a file of limits/ or failures/, or, with "
+            "--mass, of observed/"
         )
     matching, ends = [], []
     for chunk in read_chunks(path):
@@ -157,26 +159,32 @@ def explain(study: Study, path: str | Path, trial: int, interval: str | None = N
 
 
 def explain_data(
-    model: Model, interval: Interval, toys: Toys | Mapping[str, Toys], row: Mapping[str, Any]
+    model: Model,
+    interval: Interval,
+    toys: Toys | Mapping[str, Toys] | Observation,
+    row: Mapping[str, Any],
 ) -> Explanation:
     """Explain the limit of a dataset.
 
     Parameters
     ----------
+    toys
+        The dataset: of one trial, or observed.
     row
         What is known of the limit: ``limit_rate_multiplier, best_fit_rate_multiplier, status,
         message``, and of a conventional search also ``bound, statistic_low, statistic_high,
         critical_value``.
     """
-    problem, data = model.problem(interval), model.data(toys)
+    problem = model.problem(interval)
+    data, events = _dataset(model, toys)
     conventional = "bound" in row
     limit, best = float(row["limit_rate_multiplier"]), float(row["best_fit_rate_multiplier"])
     bound = float(row["bound"]) if conventional else np.nan
-    events = model.signal_events
-    signals = _scanned(events, limit, best, [bound] if conventional else [])
+    signal_events = model.signal_events
+    signals = _scanned(signal_events, limit, best, [bound] if conventional else [])
     statistic = np.full(_POINTS, np.nan)
     if not problem.fault:
-        unit = events if events > 0 else 1.0
+        unit = signal_events if signal_events > 0 else 1.0
         statistic = fits_at(problem, data, signals * unit)[1][0, :, 0]
     if conventional:
         critical = np.full(_POINTS, float(row["critical_value"]))
@@ -184,13 +192,13 @@ def explain_data(
         critical = np.zeros(_POINTS)
     else:
         values = model.critical(interval, problem)
-        critical = np.interp(signals * events, values[:, 0], values[:, 1])
+        critical = np.interp(signals * signal_events, values[:, 0], values[:, 1])
     crossings = _crossings(signals, statistic, critical, best)
-    numbers = _numbers(model, toys, row, statistic, critical, crossings)
+    numbers = _numbers(model, sum(map(len, events.values())), row, statistic, critical, crossings)
     status = Status[str(row["status"])]
     # The conventional search ends at one of several crossings, whichever.
     meant = Status.multiple_crossings if status == Status.ok and len(crossings) > 1 else status
-    numbers |= _outsiders(model, problem.structure.density, toys)
+    numbers |= _outsiders(model, problem.structure.density, events)
     return Explanation(
         _title(model, interval, row),
         status.name,
@@ -232,7 +240,7 @@ def _crossings(
 
 def _numbers(
     model: Model,
-    toys: Toys | Mapping[str, Toys],
+    n_events: int,
     row: Mapping[str, Any],
     statistic: NDArray[np.float64],
     critical: NDArray[np.float64],
@@ -252,7 +260,7 @@ def _numbers(
         "largest statistic in the scan": f"{np.nanmax(statistic):.4g}"
         if np.isfinite(statistic).any()
         else "none: the likelihood has no value",
-        "events in the dataset": str(_events(toys)),
+        "events in the dataset": str(n_events),
         "signal expected at multiplier 1": f"{events:.4g} events",
         "bins that the signal fills": str(_filled(model)),
     }
@@ -355,9 +363,14 @@ def _both(multiplier: float, reference_cm2: float, model: Model) -> str:
     return f"{multiplier:.4g} × {reference_cm2:g} cm² = {multiplier * reference_cm2:.4g} cm²"
 
 
-def _events(toys: Toys | Mapping[str, Toys]) -> int:
-    members = toys.values() if isinstance(toys, Mapping) else [toys]
-    return sum(len(each.events) for each in members)
+def _dataset(
+    model: Model, toys: Toys | Mapping[str, Toys] | Observation
+) -> tuple[Data, Mapping[str, pd.DataFrame]]:
+    """Give a dataset in bins, and its events by detector."""
+    if isinstance(toys, Observation):
+        return toys.data, toys.events
+    members = toys if isinstance(toys, Mapping) else {model.target: toys}
+    return model.data(toys), {name: each.events for name, each in members.items()}
 
 
 def _filled(model: Model) -> str:
@@ -372,13 +385,12 @@ def _filled(model: Model) -> str:
 
 
 def _outsiders(
-    model: Model, density: NDArray[np.float64], toys: Toys | Mapping[str, Toys]
+    model: Model, density: NDArray[np.float64], by_detector: Mapping[str, pd.DataFrame]
 ) -> dict[str, str]:
     """Where events without any density are."""
-    members = toys if isinstance(toys, Mapping) else {model.target: toys}
     outsiders, start = [], 0
     for name in model.templates:
-        detector, events = model.study.detectors[name], members[name].events
+        detector, events = model.study.detectors[name], by_detector[name]
         bins = bin_index(detector.space, events["cs1"].to_numpy(), events["cs2"].to_numpy())
         outside = events[~(density[start + bins] > 0).any(axis=1)]
         for cs1, cs2 in zip(outside["cs1"], outside["cs2"], strict=True):
@@ -396,9 +408,10 @@ def _title(model: Model, interval: Interval, row: Mapping[str, Any]) -> str:
         mass = paths.number(model.mass_GeV)
         place += f"{model.interaction.replace('_', ' ')}, {mass} GeV/c²"
     scan = f"scan {row['scan']}, " if "scan" in row else ""
+    dataset = f"trial {row['trial']}" if "trial" in row else "observed"
     origin = "asymptotic" if scan else labels.origin(interval, model.study.critical_values)
     return (
-        f"{place}: {scan}trial {row['trial']}\n{labels.claim(interval)}; "
+        f"{place}: {scan}{dataset}\n{labels.claim(interval)}; "
         f"{labels.level(level, [origin])}"
         + ("" if model.mass_GeV is None else f"; {labels.halo(model.study)}")
     )

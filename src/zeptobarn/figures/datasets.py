@@ -1,6 +1,6 @@
 """A dataset with and without signal over the templates, and what its sources expect."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
-from zeptobarn.figures.style import BLACK, interaction_label, new_figure, power_of_ten
+from zeptobarn.figures.style import BLACK, draw_table, interaction_label, new_figure, power_of_ten
 from zeptobarn.figures.templates import density_level
 from zeptobarn.physics.detector import AnalysisSpace, Detector
 from zeptobarn.study.study import Study
@@ -92,7 +92,7 @@ def draw(
         axes = upper.subplots(1, len(signals), sharex=True, sharey=True, squeeze=False)[0]
         for axis, (multiplier, events) in zip(axes, signals.items(), strict=True):
             _density(axis, the_detector.space, background)
-            _contours(axis, the_detector, templates[signal].nominal)
+            draw_contours(axis, the_detector, templates[signal].nominal)
             size = 6 if len(dataset) < 300 else 1.5
             axis.scatter(
                 dataset["cs1"], dataset["cs2"], s=size, c=BLACK, lw=0, rasterized=True,
@@ -135,11 +135,13 @@ def _density(axis: Any, space: AnalysisSpace, expected: NDArray[np.float64]) -> 
     )
 
 
-def _contours(axis: Any, detector: Detector, expected: NDArray[np.float64]) -> None:
+def draw_contours(
+    axis: Any, detector: Detector, expected: NDArray[np.float64], colour: str = "", style: str = "-"
+) -> None:
     """Lines around the densest bins that hold given shares of the signal."""
     if not expected.sum() > 0:
         return
-    space, colour = detector.space, detector.signal.colour
+    space, colour = detector.space, colour or detector.signal.colour
     levels = sorted(density_level(expected, share) for share in _SHARES)
     axis.contour(
         0.5 * (space.cs1_edges[1:] + space.cs1_edges[:-1]),
@@ -148,37 +150,21 @@ def _contours(axis: Any, detector: Detector, expected: NDArray[np.float64]) -> N
         sorted(set(levels)),
         colors=colour,
         linewidths=1,
+        linestyles=style,
     )
     shares = " and ".join(f"{100 * share:g} %" for share in sorted(_SHARES))
-    axis.plot([], [], color=colour, lw=1, label=f"{shares} of the signal")
+    axis.plot([], [], color=colour, lw=1, ls=style, label=f"{shares} of the signal")
 
 
 def _table(place: Any, table: pd.DataFrame) -> None:
-    axis = place.subplots()
-    axis.set_axis_off()
-    cells: Sequence[Sequence[str]] = [
-        [
-            str(row.label),
-            str(row.rate),
-            f"{row.rate_multiplier:g}",
-            _count(float(str(row.expected_events))),
-            str(row.thrown_events),
-        ]
-        for row in table.itertuples()
-    ]
-    drawn = axis.table(
-        cells,
-        colLabels=["source", "rate in the fit", "rate multiplier", "expected events", "thrown"],
-        colWidths=[0.34, 0.16, 0.16, 0.18, 0.12],
-        cellLoc="right",
-        bbox=(0.02, 0, 0.96, 1),
-    )
-    drawn.auto_set_font_size(False)
-    drawn.set_fontsize(8)
-    for (row, column), cell in drawn.get_celld().items():
-        cell.visible_edges = "B" if row == 0 else ""
-        if column == 0:
-            cell.set_text_props(ha="left")
+    columns = {
+        "source": table["label"].tolist(),
+        "rate in the fit": table["rate"].tolist(),
+        "rate multiplier": [f"{value:g}" for value in table["rate_multiplier"]],
+        "expected events": [_count(value) for value in table["expected_events"]],
+        "thrown": [str(n) for n in table["thrown_events"]],
+    }
+    draw_table(place.subplots(), columns, [0.34, 0.16, 0.16, 0.18, 0.12], left=0)
 
 
 def _name(study: Study, detector: str, signal: str) -> str:

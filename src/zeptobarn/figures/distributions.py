@@ -111,7 +111,7 @@ def draw_pulls(
             normal = len(values) * np.diff(ndtr(edges))
             axis.stairs(normal, edges, color=BLACK, lw=1.2, label="unit normal")
             moments = f"mean {values.mean():.2f}, sd {values.std():.2f}".replace("-", "−")
-            axis.set_title(f"{_label(study, target, str(name))}\n{moments}")
+            axis.set_title(f"{nuisance_label(study, target, str(name))}\n{moments}")
             axis.set(xlabel="(fitted − true) / expected error", ylabel="trials per bin")
             axis.set_ylim(0, 1.45 * max(axis.get_ylim()[1], 1))
             axis.legend(loc="upper left", ncols=2, columnspacing=1)
@@ -124,9 +124,10 @@ def draw_pulls(
                 axis.axhline(end, color="0.6", lw=1, ls=":", zorder=0)
             axis.scatter(centre, fitted, s=4, color=RED, lw=0, rasterized=True)
             axis.set(
-                xlabel=f"{_label(study, target, str(name))}, measured [σ]", ylabel="fitted [σ]"
+                xlabel=f"{nuisance_label(study, target, str(name))}, measured [σ]",
+                ylabel="fitted [σ]",
             )
-            axis.set_title(f"{_label(study, target, str(name))}\nfit and constraint")
+            axis.set_title(f"{nuisance_label(study, target, str(name))}\nfit and constraint")
         set_title(figure, _place(study, target, mass_GeV, interval))
 
 
@@ -213,7 +214,7 @@ def _exceedance(axis: Any, values: Any, above: Any, x: float) -> None:
     axis.plot(grid, above(grid, np.inf), color=BLACK, ls=":", label="asymptotic, unbounded")
 
 
-def _label(study: Study, target: str, parameter: str) -> str:
+def nuisance_label(study: Study, target: str, parameter: str) -> str:
     """Name a nuisance as text."""
     members = study.targets[target]
     rates = {

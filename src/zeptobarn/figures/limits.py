@@ -72,8 +72,8 @@ def draw_detector(
             _marks(axis, study, chosen, colour)
             axis.legend(loc="upper right")
             ours = len(axis.get_legend_handles_labels()[1])
-            _published(axis, published, interaction, width)
-            _decorate(axis, study, interaction)
+            draw_published(axis, published, interaction, width)
+            decorate(axis, study, interaction)
             axis.set_title(wrapped(names[i], 3))
             handles, texts = (entries[ours:] for entries in axis.get_legend_handles_labels())
         for axis in axes:
@@ -136,8 +136,8 @@ def draw_together(
                     **(_POINTS if i == 0 else {}),
                     label=wrapped(f"{study.title(name)}, {words}", _WIDTH - 0.6, 7),
                 )
-        _published(axis, published, interaction, _WIDTH)
-        _decorate(axis, study, interaction)
+        draw_published(axis, published, interaction, _WIDTH)
+        decorate(axis, study, interaction)
         set_title(
             figure,
             f"Background only: {quantity}, {labels.conditions(study)}\n"
@@ -202,7 +202,17 @@ def _marks(axis: Any, study: Study, rows: pd.DataFrame, colour: str) -> None:
               mec=colour, mew=0.8)  # fmt: skip
 
 
-def _published(axis: Any, tables: Iterable[pd.DataFrame], interaction: str, width: float) -> None:
+def draw_published(
+    axis: Any,
+    tables: Iterable[pd.DataFrame],
+    interaction: str,
+    width: float,
+    colour: str = BLACK,
+) -> None:
+    """Draw published limits of an interaction, with legends for a figure of a width (inches).
+
+    The first table's are drawn in a colour.
+    """
     for number, table in enumerate(tables):
         chosen = table[table["interaction"] == interaction]
         for (label, kind), rows in chosen.groupby(["label", "kind"], sort=False):
@@ -211,7 +221,7 @@ def _published(axis: Any, tables: Iterable[pd.DataFrame], interaction: str, widt
             axis.plot(
                 rows["mass_GeV"],
                 rows["cross_section_cm2"],
-                color=BLACK if number == 0 else "0.45",
+                color=colour if number == 0 else "0.45",
                 ls="" if single else _PUBLISHED_LINES[str(kind)],
                 marker="*" if single else None,
                 ms=8,
@@ -222,7 +232,8 @@ def _published(axis: Any, tables: Iterable[pd.DataFrame], interaction: str, widt
             )
 
 
-def _decorate(axis: Any, study: Study, interaction: str) -> None:
+def decorate(axis: Any, study: Study, interaction: str) -> None:
+    """Give axes of cross sections their scales, labels and range of masses."""
     axis.set(xscale="log", yscale="log", xlabel="WIMP mass [GeV/c²]")
     nucleon = {"SD_n": "neutron", "SD_p": "proton"}.get(interaction[:4], "nucleon")
     seen = interaction_label(interaction) if signal_recoil(interaction) == "er" else ""

@@ -1,7 +1,7 @@
 """How figures look, and how they are written."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import fill
@@ -105,6 +105,36 @@ _SYMBOLS = {
     "t\u0303": r"$\tilde{t}$",
     "v₀": "$v_0$",
 }
+
+
+def draw_table(
+    axis: Any, columns: Mapping[str, Sequence[str]], widths: Sequence[float], left: int
+) -> None:
+    """Fill axes with a table: a line below its head, one of its columns to the left.
+
+    Parameters
+    ----------
+    columns
+        Cells by head.
+    widths
+        Of the columns, as shares of the axes.
+    left
+        Number of the column that is set to the left; the others are set to the right.
+    """
+    axis.set_axis_off()
+    drawn = axis.table(
+        list(zip(*columns.values(), strict=True)),
+        colLabels=list(columns),
+        colWidths=widths,
+        cellLoc="right",
+        bbox=(0.02, 0, 0.96, 1),
+    )
+    drawn.auto_set_font_size(False)
+    drawn.set_fontsize(8)
+    for (row, column), cell in drawn.get_celld().items():
+        cell.visible_edges = "B" if row == 0 else ""
+        if column == left:
+            cell.set_text_props(ha="left")
 
 
 def set_title(figure: Figure, text: str) -> None:

@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
 from zeptobarn.figures.style import BLACK, BLUE, RED, new_figure, power_of_ten
-from zeptobarn.physics.detector import AnalysisSpace
+from zeptobarn.physics.detector import AnalysisSpace, Detector
 from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 from zeptobarn.templates.templates import Template
@@ -63,7 +63,7 @@ def draw_templates(
             size = 5 if len(dataset) < 300 else 0.6
             axis.scatter(dataset["cs1"], dataset["cs2"], s=size, c=RED, lw=0, rasterized=True)
             axis.set_title(f"{labels[name]}\n{_count(expected.sum())} events", fontsize=8)
-            _limits(axis, the_detector.space)
+            set_limits(axis, the_detector.space)
         unit = the_detector.area_unit
         figure.supxlabel(f"cS1 [{unit}]", fontsize=10)
         figure.supylabel(f"cS2 [{unit}]", fontsize=10)
@@ -99,17 +99,7 @@ def draw_bands(
     the_detector = study.detectors[detector]
     with new_figure(5.2, 4.2, files) as figure:
         axis = figure.subplots()
-        er = [source for source in the_detector.sources if source.recoil == "er"]
-        nr = [source for source in the_detector.sources if source.recoil == "nr"]
-        nr = sorted(nr, key=lambda s: _mean_cs1(the_detector.space, templates[s.name].nominal))[-1:]
-        for sources, colour, label in ((er, BLUE, "ER"), (nr, RED, "NR")):
-            if not sources:
-                continue
-            expected = np.sum([templates[source.name].nominal for source in sources], axis=0)
-            centres, low, middle, high = band(the_detector.space, expected)
-            names = ", ".join(source.label for source in sources)
-            axis.fill_between(centres, low, high, color=colour, alpha=0.2, lw=0)
-            axis.plot(centres, middle, color=colour, label=f"{label} band: {names}")
+        draw_band_lines(axis, the_detector, templates)
         for source in the_detector.sources:
             events = dataset[dataset["source"] == source.name]
             if len(events):
@@ -125,7 +115,7 @@ def draw_bands(
                     zorder=3 if source.recoil == "er" else 4,
                     rasterized=True,
                 )
-        _limits(axis, the_detector.space)
+        set_limits(axis, the_detector.space)
         axis.set_xlabel(f"cS1 [{the_detector.area_unit}]")
         axis.set_ylabel(f"cS2 [{the_detector.area_unit}]")
         axis.set_title(
@@ -134,6 +124,27 @@ def draw_bands(
         )
         if axis.get_legend_handles_labels()[0]:
             axis.legend(loc="lower right")
+
+
+def draw_band_lines(axis: Any, detector: Detector, templates: Mapping[str, Template]) -> None:
+    """Draw the ER and the NR band, see `draw_bands`.
+
+    Parameters
+    ----------
+    templates
+        By source name.
+    """
+    er = [source for source in detector.sources if source.recoil == "er"]
+    nr = [source for source in detector.sources if source.recoil == "nr"]
+    nr = sorted(nr, key=lambda s: _mean_cs1(detector.space, templates[s.name].nominal))[-1:]
+    for sources, colour, label in ((er, BLUE, "ER"), (nr, RED, "NR")):
+        if not sources:
+            continue
+        expected = np.sum([templates[source.name].nominal for source in sources], axis=0)
+        centres, low, middle, high = band(detector.space, expected)
+        names = ", ".join(source.label for source in sources)
+        axis.fill_between(centres, low, high, color=colour, alpha=0.2, lw=0)
+        axis.plot(centres, middle, color=colour, label=f"{label} band: {names}")
 
 
 def band(space: AnalysisSpace, expected: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
@@ -174,7 +185,8 @@ def _mean_cs1(space: AnalysisSpace, expected: NDArray[np.float64]) -> float:
     return float(by_cs1 @ space.cs1_edges[:-1] / max(by_cs1.sum(), 1e-300))
 
 
-def _limits(axis: Any, space: AnalysisSpace) -> None:
+def set_limits(axis: Any, space: AnalysisSpace) -> None:
+    """Let axes show the analysis space, cS2 on a logarithmic scale."""
     axis.set_xlim(space.cs1_edges[0], space.cs1_edges[-1])
     axis.set_ylim(space.cs2_edges[0], space.cs2_edges[-1])
     axis.set_yscale("log")

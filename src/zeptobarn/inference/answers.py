@@ -1,7 +1,7 @@
 """What a model answers about observed data: a limit and a test for a signal, with their texts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -37,6 +37,9 @@ class Limit:
         Where the critical value comes from: ``asymptotic`` or ``toys``.
     inside, outside
         Events in each detector's analysis space, by its name, and outside it: not used.
+    columns
+        Where each detector's areas come from, in words: nothing of ``cs1`` and ``cs2`` as they
+        stand.
     """
 
     cm2: float
@@ -56,6 +59,7 @@ class Limit:
     confidence_level: float
     inside: Mapping[str, int]
     outside: Mapping[str, int]
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def n_events(self) -> int:
@@ -68,10 +72,10 @@ class Limit:
         return sum(self.outside.values())
 
     def __str__(self) -> str:
-        used = _used(self.inside, self.outside)
+        events = used(self.inside, self.outside, self.columns)
         claim = f"{self.statistic}, {self.treatment}"
         if np.isnan(self.rate_multiplier):
-            return f"no {claim}: {self.status}: {self.message} [{used}]"
+            return f"no {claim}: {self.status}: {self.message} [{events}]"
         warning = "" if self.status == "ok" else f" ({self.status}: {self.message})"
         range_ = f"σ < {self.cm2:.3g} cm²"
         if not np.isnan(self.low_cm2):
@@ -81,7 +85,7 @@ class Limit:
             range_ = f"rate < {high:.4g}" if np.isnan(low) else f"{low:.4g} ≤ rate ≤ {high:.4g}"
             range_ += f" × {self.unit}"
         level = labels.level(self.confidence_level, [self.critical_values])
-        return f"{range_} at {level} [{claim}, {used}]{warning}"
+        return f"{range_} at {level} [{claim}, {events}]{warning}"
 
 
 @dataclass(frozen=True)
@@ -100,17 +104,30 @@ class Discovery:
     def __str__(self) -> str:
         return (
             f"q₀ = {self.q0:.3g}, Z = {self.significance:.3g}, p = {self.p_value:.3g} "
-            f"[{_used(self.inside, self.outside)}]"
+            f"[{used(self.inside, self.outside)}]"
         )
 
 
-def _used(inside: Mapping[str, int], outside: Mapping[str, int]) -> str:
-    """How many events were used, and how many of each detector were not."""
+def used(
+    inside: Mapping[str, int], outside: Mapping[str, int], columns: Mapping[str, str] | None = None
+) -> str:
+    """Say how many events were used, how many of each detector were not, and of which columns.
+
+    Examples
+    --------
+    >>> used({"lz": 3}, {"lz": 1}, {"lz": "cs1 = s1c_phd, cs2 = 10^log10_s2c_phd"})
+    '3 events; outside the analysis space: 1 of 4 (25 %); cs1 = s1c_phd, cs2 = 10^log10_s2c_phd'
+    """
     dropped = [
         f"{n} of {n + inside[name]} ({100 * n / (n + inside[name]):.3g} %)"
         + (f" in {name}" if len(outside) > 1 else "")
         for name, n in outside.items()
         if n
     ]
-    where = f"; outside the analysis space: {', '.join(dropped)}" if dropped else ""
-    return f"{sum(inside.values())} events{where}"
+    text = f"{sum(inside.values())} events"
+    if dropped:
+        text += f"; outside the analysis space: {', '.join(dropped)}"
+    for name, words in (columns or {}).items():
+        of_detector = f" of {name}" if len(inside) > 1 else ""
+        text += f"; {words}{of_detector}" if words else ""
+    return text

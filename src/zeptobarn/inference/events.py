@@ -1,6 +1,7 @@
 """Events sorted into the bins of a likelihood: those of toys, and those observed."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,10 @@ from zeptobarn.inference.problem import Data
 from zeptobarn.study.study import Study
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.strict_yaml import shortened
+from zeptobarn.templates.columns import describe
 from zeptobarn.templates.density import bin_index
-from zeptobarn.templates.toys import Toys, bins_of, check_events, read_events
-
-# An array with named fields counts as a table.
-Events = pd.DataFrame | NDArray[np.void] | str | Path
+from zeptobarn.templates.observed import Events, bins_of, read_events
+from zeptobarn.templates.toys import Toys
 
 # Longest livetime, as in a detector file.
 _MOST_DAYS = 100_000
@@ -67,10 +67,34 @@ def sort_toys(study: Study, toys: Mapping[str, Toys]) -> Data:
     return Data(bins, np.ones(len(bins)), first, exposure, centres)
 
 
+@dataclass(frozen=True)
+class Observation:
+    """One observation, sorted into bins.
+
+    Attributes
+    ----------
+    inside, outside
+        Events in each detector's analysis space, by its name, and outside it: not used.
+    columns
+        Where each detector's areas come from, in words.
+    events
+        Each detector's events inside: ``cs1``, ``cs2`` (its area unit), by their row in the table.
+    """
+
+    data: Data
+    inside: dict[str, int]
+    outside: dict[str, int]
+    columns: dict[str, str]
+    events: dict[str, pd.DataFrame]
+
+
 def sort_observed(
-    study: Study, data: Mapping[str, Events], livetimes_day: Mapping[str, float] | None
-) -> tuple[Data, dict[str, int], dict[str, int]]:
-    """Sort one observation into bins; also, each detector's events inside and outside.
+    study: Study,
+    data: Mapping[str, Events],
+    livetimes_day: Mapping[str, float] | None,
+    columns: Mapping[str, Mapping[str, str]] | None = None,
+) -> Observation:
+    """Sort one observation into bins.
 
     Parameters
     ----------
@@ -78,23 +102,26 @@ def sort_observed(
         By detector, in the order of the likelihood's: events, or a CSV or Parquet file of them.
     livetimes_day
         The data's own livetimes (days), by detector, where they are not the detectors'.
+    columns
+        By detector, see `zeptobarn.templates.columns.choose_columns`.
 
     Raises
     ------
     ConfigError
-        A livetime is no number of days above 0; see also `zeptobarn.templates.toys.bins_of`.
+        A livetime is no number of days above 0; see also `zeptobarn.templates.observed`.
     """
-    bins, exposure, start, outside = [], [], 0, {}
+    bins, exposure, start, outside, words, used = [], [], 0, {}, {}, {}
     for name, given in data.items():
         detector = study.detectors[name]
         origin = "data" if len(data) == 1 else f"data of {name}"
-        if isinstance(given, str | Path):
-            origin = str(given)
-            events = read_events(given)
-        else:
-            events = check_events(_table(given, origin), origin)
-        event_bins = bins_of(detector, events, origin)
+        chosen = None if columns is None else columns.get(name)
+        events, taken = read_events(given, detector, origin, chosen)
+        words[name] = describe(taken)
+        event_bins = bins_of(
+            detector, events, str(given) if isinstance(given, str | Path) else origin
+        )
         outside[name] = int((event_bins < 0).sum())
+        used[name] = events[event_bins >= 0]
         bins.append(start + event_bins[event_bins >= 0])
         livetime = detector.livetime_day
         if livetimes_day is not None:
@@ -106,7 +133,7 @@ def sort_observed(
     ones = np.ones(len(everything))
     inside = dict(zip(data, map(len, bins), strict=True))
     sorted_data = Data(everything, ones, ends[np.newaxis], np.array([exposure]), {})
-    return sorted_data, inside, outside
+    return Observation(sorted_data, inside, outside, words, used)
 
 
 def _livetime(given: Any) -> float:
@@ -119,21 +146,4 @@ def _livetime(given: Any) -> float:
     raise ConfigError(
         f"livetime_day: found {shortened(repr(given))}; allowed: a number of days above 0 and "
         f"≤ {_MOST_DAYS}"
-    )
-
-
-def _table(given: object, origin: str) -> pd.DataFrame:
-    """Give a table, or an array with named fields, as a table: nothing without names."""
-    if isinstance(given, pd.DataFrame):
-        return given
-    if isinstance(given, np.ndarray) and given.dtype.names and given.ndim == 1:
-        return pd.DataFrame({name: given[name] for name in given.dtype.names})
-    what = (
-        f"an array of shape {given.shape}"
-        if isinstance(given, np.ndarray)
-        else f"a {type(given).__name__}"
-    )
-    raise ConfigError(
-        f"{origin}: found {what}, whose columns have no names; allowed: a file, or "
-        "pandas.DataFrame({'cs1': ..., 'cs2': ...}) with an array of areas for each"
     )

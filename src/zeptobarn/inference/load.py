@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zeptobarn.inference import calibration
+from zeptobarn.inference.events import Observation
 from zeptobarn.inference.model import Model
+from zeptobarn.inference.observed_limits import calibrate_on
 from zeptobarn.inference.results import read_calibration, write_calibration
 from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.study.slices.limits import calibration_slice
@@ -66,24 +68,8 @@ def load_model(
     ValueError
         The study has no such detector, mass, interaction or signal.
     """
-    keys: list[tuple[str, object, Sequence[object]]] = [("detector", target, list(study.targets))]
-    if signal is None:
-        keys += [("mass_GeV", mass_GeV, study.masses_GeV)]
-        keys += [("interaction", interaction, study.interactions)]
-    else:
-        keys += [("signal", signal, [given.name for given in study.given_signals])]
-        keys += [("mass_GeV", mass_GeV, [None])]
-        interaction = signal
-    for key, asked, allowed in keys:
-        if asked not in allowed:
-            raise ValueError(f"{key}: found {asked!r}; the study has {list(allowed)}")
-    templates = {}
-    for detector in study.targets[target]:
-        sources = [
-            s for d, s in study.model_sources(target, interaction, mass_GeV) if d == detector
-        ]
-        templates[detector] = load_templates(study, detector, sources)
-    model = make_model(study, target, mass_GeV, interaction, templates)
+    model = load_uncalibrated(study, target, mass_GeV, interaction, signal)
+    interaction = model.interaction
     if study.critical_values != "toys":
         return model
     file = study.model_path(paths.CALIBRATION, target, interaction, mass_GeV)
@@ -101,6 +87,57 @@ def load_model(
             values = model.calibrate(os.cpu_count() or 1)
         _keep(write_calibration, model, values, file)
     return dataclasses.replace(model, critical_values=values)
+
+
+def load_uncalibrated(
+    study: Study,
+    target: str,
+    mass_GeV: float | None = None,
+    interaction: str = "SI",
+    signal: str | None = None,
+) -> Model:
+    """Make a model without calibrated critical values; see `load_model`."""
+    keys: list[tuple[str, object, Sequence[object]]] = [("detector", target, list(study.targets))]
+    if signal is None:
+        keys += [("mass_GeV", mass_GeV, study.masses_GeV)]
+        keys += [("interaction", interaction, study.interactions)]
+    else:
+        keys += [("signal", signal, [given.name for given in study.given_signals])]
+        keys += [("mass_GeV", mass_GeV, [None])]
+        interaction = signal
+    for key, asked, allowed in keys:
+        if asked not in allowed:
+            raise ValueError(f"{key}: found {asked!r}; the study has {list(allowed)}")
+    templates = {}
+    for detector in study.targets[target]:
+        sources = [
+            s for d, s in study.model_sources(target, interaction, mass_GeV) if d == detector
+        ]
+        templates[detector] = load_templates(study, detector, sources)
+    return make_model(study, target, mass_GeV, interaction, templates)
+
+
+def load_calibrated_on(model: Model, seen: Observation) -> Model:
+    """Calibrate a model on an observation, see `zeptobarn.inference.observed_limits.calibrate_on`.
+
+    What was computed is kept in the user's cache folder.
+    """
+    if model.study.critical_values != "toys":
+        return model
+    place = model.study, model.target, model.interaction, model.mass_GeV
+    data = [seen.data.bins.tolist(), seen.data.offsets.tolist()]
+    file = _kept("calibration", [calibration_slice(*place), data], calibration.__file__)
+    try:
+        return dataclasses.replace(model, critical_values=read_calibration(model, file))
+    except ResultError as error:
+        _mention(error)
+    with _progress() as progress:
+        words = f"calibration of {model.target}, {model.tested.label}, on the data"
+        progress.add_task(words, total=None)
+        calibrated = calibrate_on(model, seen, os.cpu_count() or 1)
+    assert calibrated.critical_values is not None
+    _keep(write_calibration, model, calibrated.critical_values, file)
+    return calibrated
 
 
 def read_model(
@@ -246,7 +283,7 @@ def _keep(write: Callable[..., None], *arguments: Any) -> None:
         warn_once(f"{error}; it is computed again next time")
 
 
-def _kept(kind: str, config_slice: Mapping[str, Any], module: str) -> Path:
+def _kept(kind: str, config_slice: Any, module: str) -> Path:
     """File of the cache for what depends on a configuration and on a module's reachable code."""
     return kept(kind, digest([config_slice, code_of(module)]))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from zeptobarn.inference.answers import Discovery, Limit
 from zeptobarn.inference.asymptotics import asymptotic, one_sided, two_sided
 from zeptobarn.inference.calibration import calibrate, covered
 from zeptobarn.inference.construction import acceptance
-from zeptobarn.inference.events import Events, sort_observed, sort_toys
+from zeptobarn.inference.events import Observation, sort_observed, sort_toys
 from zeptobarn.inference.intervals import no_results
 from zeptobarn.inference.problem import Data, Problem, asimov, assemble, find_limits, fits_at
 from zeptobarn.inference.results import CALIBRATION_UNITS, COVERAGE_UNITS, limit_rows
@@ -22,12 +22,15 @@ from zeptobarn.study import labels
 from zeptobarn.study.signals import Signal
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
+from zeptobarn.templates.observed import Events
 from zeptobarn.templates.templates import Template
 from zeptobarn.templates.toys import Toys, throw
 
 # Columns of a calibration: the critical value, and one standard deviation of its toys off.
 _CRITICAL_VALUES = ("critical_value", "critical_value_low", "critical_value_high")
 T = TypeVar("T")
+# Which columns hold the areas; of a combination, by detector.
+Columns = Mapping[str, str] | Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -109,32 +112,38 @@ class Model:
 
     def limit(
         self,
-        data: Events | Mapping[str, Events],
+        data: Observation | Events | Mapping[str, Events],
         interval: str = "profiled",
         livetime_day: float | Mapping[str, float] | None = None,
+        columns: Columns | None = None,
     ) -> Limit:
         """Set a limit on observed data.
 
         Parameters
         ----------
         data
-            Events with ``cs1`` and ``cs2`` (the detector's area unit): a table, an array with
-            named fields, or a CSV or Parquet file; of a combination, one for each detector, by
-            name.
+            Events with a column for each of cS1 and cS2, under names such as ``cs1``,
+            ``s1c_phd``, ``log10_cs2_pe``: a table, an array with named fields, or a CSV or
+            Parquet file; of a combination, one for each detector, by name. Or what
+            `observation` made of them.
         interval
             Name of one of the study's intervals.
         livetime_day
             The data's own livetime (days), where it is not the detector's.
+        columns
+            Which columns to take, where their names do not say it: what a column holds, and its
+            name, as in ``{"cs1": "area", "log10_cs2_phd": "lgS2"}``; of a combination, one for
+            each detector, by name. See `zeptobarn.templates.columns.choose_columns`.
 
         Raises
         ------
         ConfigError
             Events that cannot be right, or all events of a detector outside its analysis space;
-            see `zeptobarn.templates.toys.check_events` and `zeptobarn.templates.toys.bins_of`.
+            see `zeptobarn.templates.observed`.
         """
         chosen = self.interval(interval)
-        dataset, inside, outside = self._observed(data, livetime_day)
-        row = self._table(dataset, np.array([1]), chosen, 1).iloc[0]
+        seen = self.observation(data, livetime_day, columns)
+        row = self.table(seen.data, chosen).iloc[0]
         wimp = self.mass_GeV is not None
         reference = self.study.reference_cross_section_cm2 if wimp else np.nan
         multiplier, low = (
@@ -161,21 +170,23 @@ class Model:
             treatment=labels.treatment(chosen),
             critical_values=labels.origin(chosen, self.study.critical_values),
             confidence_level=self.study.confidence_level,
-            inside=inside,
-            outside=outside,
+            inside=seen.inside,
+            outside=seen.outside,
+            columns=seen.columns,
         )
 
     def discovery(
         self,
-        data: Events | Mapping[str, Events],
+        data: Observation | Events | Mapping[str, Events],
         interval: str = "profiled",
         livetime_day: float | Mapping[str, float] | None = None,
+        columns: Columns | None = None,
     ) -> Discovery:
         """Test observed data for a signal, with the asymptotic distribution of q₀.
 
         Parameters
         ----------
-        data, livetime_day
+        data, livetime_day, columns
             See `limit`.
         interval
             The interval whose treatment of the nuisances is used.
@@ -187,14 +198,20 @@ class Model:
             what `limit` refuses.
         """
         problem = self.problem(self.interval(interval))
-        dataset, inside, outside = self._observed(data, livetime_day)
-        best, fits = fits_at(problem, dataset, np.zeros(1))
+        seen = self.observation(data, livetime_day, columns)
+        best, fits = fits_at(problem, seen.data, np.zeros(1))
         q0 = fits[0, 0, 0] if best[0] > 0 else 0 * best[0]
         if problem.fault or np.isnan(q0):
-            raise ValueError(problem.fault or self.limit(data, interval, livetime_day).message)
+            raise ValueError(
+                problem.fault or self.limit(data, interval, livetime_day, columns).message
+            )
         significance = float(q0) ** 0.5
         return Discovery(
-            float(q0), significance, float(scipy.special.ndtr(-significance)), inside, outside
+            float(q0),
+            significance,
+            float(scipy.special.ndtr(-significance)),
+            seen.inside,
+            seen.outside,
         )
 
     def limits(self, toys: Toys | Mapping[str, Toys], threads: int = 1) -> pd.DataFrame:
@@ -241,7 +258,7 @@ class Model:
         """Set one of the study's limits on many datasets; see `limits`."""
         members: dict[str, Toys] = self._by_detector("toys", toys)
         trials = next(iter(members.values())).trials
-        return self._table(self.data(members), trials, self.interval(interval), threads)
+        return self.table(self.data(members), self.interval(interval), trials, threads)
 
     def data(self, toys: Toys | Mapping[str, Toys]) -> Data:
         """Sort datasets into bins; of a combination, trial i joins trial i of each detector."""
@@ -271,13 +288,16 @@ class Model:
         return known[name]
 
     def calibrate(
-        self, threads: int = 1, data: Events | Mapping[str, Events] | None = None
+        self,
+        threads: int = 1,
+        data: Observation | Events | Mapping[str, Events] | None = None,
+        columns: Columns | None = None,
     ) -> pd.DataFrame:
         """Critical values of the study's intervals from toys (a ``central`` one has none).
 
         Parameters
         ----------
-        data
+        data, columns
             Observed data, see `limit`: toys are thrown with the nuisances that fit them best at
             each signal, as a limit on them should have it; with those of the average
             background-only dataset if none are given, as for all trials of a study.
@@ -291,7 +311,7 @@ class Model:
         """
         alike: dict[str, list[Interval]] = {}
         for interval in self.study.intervals:
-            if interval.kind != "central" and self._answers(interval, self.problem(interval)):
+            if interval.kind != "central" and self.answers(interval, self.problem(interval)):
                 alike.setdefault(interval.treatment, []).append(interval)
         tables = {
             interval.name: table
@@ -304,7 +324,7 @@ class Model:
                     members,
                     [self.target, self.signal, treatment],
                     threads,
-                    None if data is None else self._observed(data, None)[0],
+                    None if data is None else self.observation(data, None, columns).data,
                 ),
                 strict=True,
             )
@@ -334,7 +354,7 @@ class Model:
         kinds = ["asymptotic"] + (["toys"] if self.critical_values is not None else [])
         for interval in self.study.intervals:
             problem = self.problem(interval)
-            if not self._answers(interval, problem):
+            if not self.answers(interval, problem):
                 continue
             critical = {kind: self.critical(interval, problem, kind) for kind in kinds}
             address = [self.target, self.signal, interval.name]
@@ -396,7 +416,7 @@ class Model:
             rows[column].to_numpy(),
         )
 
-    def _answers(self, interval: Interval, problem: Problem) -> bool:
+    def answers(self, interval: Interval, problem: Problem) -> bool:
         """Whether there is a signal to look for and a critical value above 0."""
         beyond = interval.kind != "upper" or one_sided(self.study.confidence_level) > 0
         return problem.signal_efficiency > 0 and not problem.fault and beyond
@@ -409,24 +429,45 @@ class Model:
             )
         return {name: members[name] for name in self.templates}
 
-    def _observed(
+    def observation(
         self,
-        data: Events | Mapping[str, Events],
-        livetime_day: float | Mapping[str, float] | None,
-    ) -> tuple[Data, dict[str, int], dict[str, int]]:
-        """Sort one observation into bins; also, each detector's events inside and outside."""
+        data: Observation | Events | Mapping[str, Events],
+        livetime_day: float | Mapping[str, float] | None = None,
+        columns: Columns | None = None,
+    ) -> Observation:
+        """Sort one observation into bins; see `limit`. One that is sorted stays as it is."""
+        if isinstance(data, Observation):
+            return data
         by_detector: dict[str, Events] = self._by_detector("data", data)
-        livetimes = None
+        livetimes: dict[str, float] | None = None
+        chosen: dict[str, Mapping[str, str]] | None = None
         if livetime_day is not None:
             livetimes = self._by_detector("livetime_day", livetime_day)
-        return sort_observed(self.study, by_detector, livetimes)
+        if columns is not None:
+            of_one = all(isinstance(name, str) for name in columns.values())
+            named: Any = {self.target: columns} if of_one else columns
+            chosen = self._by_detector("columns", named)
+        return sort_observed(self.study, by_detector, livetimes, chosen)
 
-    def _table(
-        self, data: Data, trials: NDArray[np.int64], interval: Interval, threads: int
+    def table(
+        self,
+        data: Data,
+        interval: Interval,
+        trials: NDArray[np.int64] | None = None,
+        threads: int = 1,
     ) -> pd.DataFrame:
+        """Set an interval on datasets; see `limits` for the columns.
+
+        Parameters
+        ----------
+        trials
+            Their numbers; from 1 if none are given.
+        """
+        if trials is None:
+            trials = np.arange(1, 1 + len(data.offsets))
         problem = self.problem(interval)
         error = np.full(len(trials), np.nan)
-        if self._answers(interval, problem):
+        if self.answers(interval, problem):
             calibrated = self.study.critical_values == "toys" and interval.kind != "central"
             columns = _CRITICAL_VALUES if calibrated else _CRITICAL_VALUES[:1]
             limits = find_limits(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -155,20 +155,28 @@ def write_limits(model: "Model", limits: Iterable[pd.DataFrame], path: Path) -> 
             write(chunk)
 
 
-def write_calibration(model: "Model", table: pd.DataFrame, path: Path) -> None:
-    """Write critical values of `Model.calibrate`."""
+def write_calibration(
+    model: "Model", table: pd.DataFrame, path: Path, config_slice: Any = None
+) -> None:
+    """Write critical values of `Model.calibrate`.
+
+    Parameters
+    ----------
+    config_slice
+        What they depend on, where it is not the model alone.
+    """
     place = model.study, model.target, model.interaction, model.mass_GeV
     write_parquet(
         table,
         path,
         units=CALIBRATION_UNITS,
-        config_slice=calibration_slice(*place),
+        config_slice=config_slice or calibration_slice(*place),
         seed=model.study.seed,
     )
 
 
-def read_calibration(model: "Model", path: Path) -> pd.DataFrame:
-    """Read the critical values of a model.
+def read_calibration(model: "Model", path: Path, config_slice: Any = None) -> pd.DataFrame:
+    """Read the critical values of a model; see `write_calibration`.
 
     Raises
     ------
@@ -176,7 +184,7 @@ def read_calibration(model: "Model", path: Path) -> pd.DataFrame:
         The file was made from another configuration.
     """
     place = model.study, model.target, model.interaction, model.mass_GeV
-    return read_parquet(path, config_slice=calibration_slice(*place))[0]
+    return read_parquet(path, config_slice=config_slice or calibration_slice(*place))[0]
 
 
 def write_coverage(model: "Model", table: pd.DataFrame, path: Path) -> None:

@@ -84,7 +84,14 @@ class WimpStyle:
 
 @dataclass(frozen=True)
 class Detector:
-    """A detector: its exposure, its numbers, the events that it uses and what makes them."""
+    """A detector: its exposure, its numbers, the events that it uses and what makes them.
+
+    Attributes
+    ----------
+    s2_array
+        The photosensors whose light cS2 is. It tells columns of observed events apart, and changes
+        no number.
+    """
 
     name: str
     title: str
@@ -95,6 +102,7 @@ class Detector:
     sources: tuple[Source, ...] = field(repr=False)
     signal: WimpStyle = field(repr=False)
     apparatus: Apparatus = field(repr=False)
+    s2_array: Literal["all", "bottom"] = "all"
 
     @property
     def exposure_kg_day(self) -> float:
@@ -164,6 +172,7 @@ def load_detector(path: str | Path) -> Detector:
         sources=tuple(source for source in sources if source.rate_multiplier > 0),
         signal=WimpStyle(**settings["signal"]),
         apparatus=apparatus,
+        s2_array=settings.get("s2_array", "all"),
     )
 
 

@@ -8,8 +8,17 @@ from typing import Any
 from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.physics.detector import Detector, load_detector
 from zeptobarn.study.checks import check_study
+from zeptobarn.study.observed import with_livetimes
 from zeptobarn.study.signals import AS_GIVEN, RECOILS, Signal
-from zeptobarn.study.study import Calibration, Coverage, Failures, Interval, Shape, Study
+from zeptobarn.study.study import (
+    Calibration,
+    Coverage,
+    Failures,
+    Interval,
+    Observed,
+    Shape,
+    Study,
+)
 from zeptobarn.support.config import ConfigError, find_input, read_yaml, validate
 from zeptobarn.support.place import check_results_name
 from zeptobarn.support.shipped import names_of_detectors, shipped
@@ -98,7 +107,7 @@ def study_from_settings(
         File name for messages.
     files
         Those that the content is merged from, for messages that name a line. A file's own
-        coverage and published limits must then be of what the study has.
+        coverage, published limits and observed data must then be of what the study has.
 
     Raises
     ------
@@ -114,11 +123,12 @@ def study_from_settings(
     interactions = settings.pop("interactions")
     calibration, coverage = settings.pop("calibration"), settings.pop("coverage")
     failures = settings.pop("failures")
+    observed = _observed(settings.pop("observed", {}), names, folder, origin)
+    detectors = {name: _detector(_detector_file(name, folder, origin), settings) for name in names}
     study = Study(
         results=Path(settings.pop("results")),
-        detectors={
-            name: _detector(_detector_file(name, folder, origin), settings) for name in names
-        },
+        detectors=with_livetimes(detectors, observed),
+        observed=observed,
         interactions=tuple(interactions) if masses else (),  # of given signals alone, none
         masses_GeV=tuple(masses),
         given_signals=tuple(
@@ -147,7 +157,7 @@ def study_from_settings(
 
 
 def _check_selection(own: Mapping[str, Any], merged: Mapping[str, Any], file: str) -> None:
-    """Check that the study has what a file asks coverage and published limits of.
+    """Check that the study has what a file asks coverage, published limits and observed data of.
 
     That an earlier file asks for more is no mistake: an overlay's masses and detectors select
     from it.
@@ -157,6 +167,7 @@ def _check_selection(own: Mapping[str, Any], merged: Mapping[str, Any], file: st
     for key, asked, of_study in (
         ("coverage.masses_GeV", masses, merged.get("masses_GeV")),
         ("published", own.get("published"), merged.get("detectors")),
+        ("observed", own.get("observed"), merged.get("detectors")),
     ):
         if not (isinstance(asked, Mapping | list) and isinstance(of_study, list)):
             continue
@@ -191,6 +202,23 @@ def _detector(path: Path, settings: Mapping[str, Any]) -> Detector:
         for source in detector.sources
     )
     return replace(detector, sources=sources)
+
+
+def _observed(
+    settings: Mapping[str, Any], detectors: list[str], folder: Path, origin: str
+) -> dict[str, Observed]:
+    """Take the observed data of a study's detectors; files are relative to this folder first."""
+    observed = {}
+    for name in detectors:
+        if name not in settings:
+            continue
+        data = settings[name]
+        try:
+            file = find_input(data["file"], [Path(), folder.resolve().parent])
+        except ConfigError as error:
+            raise ConfigError(f"{origin}: observed: {name}: file: {error}") from None
+        observed[name] = Observed(str(file), data.get("columns", {}), data.get("livetime_day"))
+    return observed
 
 
 def _interval(settings: Mapping[str, Any]) -> Interval:

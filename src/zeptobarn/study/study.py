@@ -6,7 +6,7 @@ rules give them to Snakemake as parameters, and result files carry their hash.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from math import log
 from pathlib import Path
@@ -138,6 +138,25 @@ class Failures:
 
 
 @dataclass(frozen=True)
+class Observed:
+    """Observed data of a detector.
+
+    Attributes
+    ----------
+    file
+        The events, see `zeptobarn.templates.observed.read_events`.
+    columns
+        See `zeptobarn.templates.columns.choose_columns`.
+    livetime_day
+        Their livetime (days); None: the detector's.
+    """
+
+    file: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+    livetime_day: float | None = None
+
+
+@dataclass(frozen=True)
 class Study:
     """A study; see ``config/schemas/config.schema.yaml`` for the meaning of each key."""
 
@@ -173,6 +192,7 @@ class Study:
     published: Mapping[str, tuple[str, ...]]
     most_events_per_trial: float
     given_signals: tuple[Signal, ...] = ()
+    observed: Mapping[str, Observed] = field(default_factory=dict)
 
     @property
     def batches(self) -> list[str]:

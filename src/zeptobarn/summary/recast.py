@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from zeptobarn.inference.answers import Limit
-from zeptobarn.inference.events import Events
 from zeptobarn.inference.load import load_model
 from zeptobarn.inference.model import Model
 from zeptobarn.physics.apparatus import Recoil
@@ -22,6 +21,7 @@ from zeptobarn.study.loading import load_study
 from zeptobarn.study.signals import AS_GIVEN, RECOILS, Signal
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.summary.signal_medians import summarise_signals
+from zeptobarn.templates.observed import Events
 from zeptobarn.templates.spectra import check_rates, check_spectrum, source_tables, total_rate
 from zeptobarn.templates.toys import throw
 

@@ -30,7 +30,7 @@ _KINDS = {
 _LONGEST, _MOST = 60, 10
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_table(path: str | Path, header: str = "") -> pd.DataFrame:
     """Read a user's table: the names of its columns, then rows of as many values.
 
     Its first bytes, not its name, say whether it is Parquet, gzip or plain CSV. Every value of a
@@ -38,6 +38,11 @@ def read_table(path: str | Path) -> pd.DataFrame:
     longer than the header for an index, and moves all others to the left.) Spaces around names
     and values, quotes, blank lines, a byte-order mark and the line ends of any system change
     nothing, nor do commas at the end of every line, the header included.
+
+    Parameters
+    ----------
+    header
+        What a message proposes as the first line of a CSV that begins with numbers.
 
     Returns
     -------
@@ -51,9 +56,9 @@ def read_table(path: str | Path) -> pd.DataFrame:
         a name twice, or a row of another length than the header; the message names the row.
     """
     content = _read(path)
-    table = _parquet(content, path) if content.startswith(b"PAR1") else _csv(content, path)
+    table = _parquet(content, path) if content.startswith(b"PAR1") else _csv(content, path, header)
     if not table.columns.is_unique:
-        names = _quoted(list(table.columns))
+        names = quoted(list(table.columns))
         raise ConfigError(f"{path}: found columns {names}; allowed: each once")
     return table
 
@@ -83,7 +88,7 @@ def check_columns(
     names = list(table.columns)
     if any(names.count(name) != 1 for name in needed) or (not others and len(names) > len(needed)):
         raise ConfigError(
-            f"{origin}: found columns {_quoted(names)}; needed: {_quoted(needed)}, once each"
+            f"{origin}: found columns {quoted(names)}; needed: {quoted(needed)}, once each"
             + ("" if others else ", and no others")
         )
 
@@ -148,6 +153,13 @@ def refuse_rows(table: pd.DataFrame, bad: NDArray[np.bool_], origin: str, allowe
         raise ConfigError(f"{origin}: row {table.index[row]}: found {content}; allowed: {allowed}")
 
 
+def quoted(names: Sequence[object]) -> str:
+    """List names in a message: no more of them, and no more of each, than can be read."""
+    shown = [_short(str(name)) for name in names]
+    more = f" and {len(shown) - _MOST} more" * (len(shown) > _MOST)
+    return ", ".join(map(repr, shown[:_MOST])) + more
+
+
 def _read(path: str | Path) -> bytes:
     """Read a regular local file whole; anything else would be fetched, or waited for."""
     if re.match(r"\w{2,}:/", str(path)):
@@ -184,7 +196,7 @@ def _parquet(content: bytes, path: str | Path) -> pd.DataFrame:
     return table.set_axis(range(1, len(table) + 1))
 
 
-def _csv(content: bytes, path: str | Path) -> pd.DataFrame:
+def _csv(content: bytes, path: str | Path, header: str) -> pd.DataFrame:
     try:
         if content.startswith(b"\x1f\x8b"):
             content = gzip.decompress(content)
@@ -210,18 +222,24 @@ def _csv(content: bytes, path: str | Path) -> pd.DataFrame:
     while all(len(fields) > 1 and not fields[-1] for fields in rows.values()):
         rows = {line: fields[:-1] for line, fields in rows.items()}
     (first, names), *values = rows.items()
-    _check_header(names, first, path)
+    _check_header(names, first, path, header)
     for line, fields in values:
         if len(fields) != len(names):
             ends = " (a comma ends the row)" if not fields[-1] else ""
             raise ConfigError(
                 f"{path}: row {line}: found {len(fields)} value{'s' * (len(fields) > 1)}{ends}; "
-                f"allowed: {len(names)}, one for each column of the header ({_quoted(names)})"
+                f"allowed: {len(names)}, one for each column of the header ({quoted(names)})"
             )
     return pd.DataFrame([fields for _, fields in values], [line for line, _ in values], names, str)
 
 
-def _check_header(names: Sequence[str], line: int, path: str | Path) -> None:
+def _check_header(names: Sequence[str], line: int, path: str | Path, header: str) -> None:
+    if all(map(_is_number, names)):
+        add = f": add the line {header}, in their order" if header else ""
+        raise ConfigError(
+            f"{path}: row {line}: found numbers ({quoted(names)}) where the header should be; "
+            f"allowed: a first line with the names of the columns{add}"
+        )
     if len(names) == 1 and re.search(r"[;\s|]", names[0]):
         raise ConfigError(
             f"{path}: row {line}: found a header without commas, {_short(names[0])!r}; allowed: "
@@ -230,14 +248,16 @@ def _check_header(names: Sequence[str], line: int, path: str | Path) -> None:
     if not names[-1]:
         raise ConfigError(
             f"{path}: row {line}: found a header that ends with a comma, while not all rows do; "
-            f"allowed: a name for each column ({_quoted(names)})"
+            f"allowed: a name for each column ({quoted(names)})"
         )
 
 
-def _quoted(names: Sequence[object]) -> str:
-    shown = [_short(str(name)) for name in names]
-    more = f" and {len(shown) - _MOST} more" * (len(shown) > _MOST)
-    return ", ".join(map(repr, shown[:_MOST])) + more
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _short(text: str, longest: int = _LONGEST) -> str:

@@ -27,6 +27,11 @@ TRUTH_AT = "toys/{detector}/{at}/{batch}.truth.parquet"
 # The signal is SI/50GeV of a WIMP, and the name of one that was given.
 CALIBRATION = "calibration/{target}/{signal}.parquet"
 LIMITS = "limits/{target}/{signal}/{batch}.parquet"
+OBSERVED_MASS = "observed/{target}/{signal}.parquet"
+OBSERVED_CALIBRATION = "observed/{target}/{signal}.calibration.parquet"
+# The events, or the nuisances, of the limit at a mass.
+OBSERVED_DETAIL = "observed/{target}/{signal}.{detail}.{suffix}"
+OBSERVED = "observed/{target}/{interaction}.{suffix}"
 COVERAGE = "coverage/{target}/{signal}.parquet"
 FAILURES = "failures/{scan}/{detector}.parquet"
 SENSITIVITY = "sensitivity/{target}.parquet"

@@ -16,7 +16,7 @@ from zeptobarn.support.tables import DamagedResultError, ResultError, read_chunk
 _MEMORY = "logs/verified.json"
 _FOLDERS = (
     "spectra", "response", "templates", "toys", "calibration", "limits", "coverage", "sensitivity",
-    "dependence", "failures", "summary",
+    "dependence", "failures", "summary", "observed",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Datasets: background-only toys thrown from the templates, and observed events."""
+"""Datasets: background-only toys thrown from the templates."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -9,21 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from zeptobarn.physics.detector import AnalysisSpace, Detector, Source
+from zeptobarn.physics.detector import AnalysisSpace, Source
 from zeptobarn.study.slices.toys import toys_slice
 from zeptobarn.study.study import Shape, Study
 from zeptobarn.support import paths
-from zeptobarn.support.config import ConfigError
-from zeptobarn.support.inputs import (
-    check_columns,
-    numbers,
-    read_table,
-    refuse_rows,
-    refuse_shifted,
-)
 from zeptobarn.support.streams import stream
 from zeptobarn.support.tables import ResultError, parquet_writer, read_chunks
-from zeptobarn.templates.density import bin_index
 from zeptobarn.templates.templates import Template, fix_shapes
 
 # Trials whose datasets are in memory at a time: limits of 3000 events each then take 1.1 GB.
@@ -270,104 +261,6 @@ def _split(tables: Iterator[pd.DataFrame], parts: Sequence[range]) -> Iterator[p
         n = len(left) if last else int(np.searchsorted(left["trial"], trials.stop))
         yield left[:n]
         left = left[n:].reset_index(drop=True)
-
-
-def read_events(path: str | Path) -> pd.DataFrame:
-    """Read observed events: CSV or Parquet with the columns ``cs1`` and ``cs2``.
-
-    Raises
-    ------
-    ConfigError
-        See `zeptobarn.support.inputs.read_table` and `check_events`.
-    """
-    return check_events(read_table(path), str(path))
-
-
-def check_events(table: pd.DataFrame, origin: str) -> pd.DataFrame:
-    """Check the areas of observed events, which a table without rows has none of.
-
-    Parameters
-    ----------
-    origin
-        What the message of a `ConfigError` calls the table.
-
-    Returns
-    -------
-    The columns ``cs1`` and ``cs2``.
-
-    Raises
-    ------
-    ConfigError
-        A column is missing or there twice, a value is not finite or is negative, the events are
-        those of several trials of ours, or a table looks shifted, see
-        `zeptobarn.support.inputs.refuse_shifted`; the message names the row by the table's index.
-    """
-    check_columns(table, ("cs1", "cs2"), origin)
-    refuse_shifted(table, origin)
-    trials = table.get("trial", pd.Series(dtype=float)).drop_duplicates()
-    if len(trials) > 1:
-        raise ConfigError(
-            f"{origin}: found the events of {len(trials)} datasets in the column 'trial'; allowed: "
-            f"those of one, such as events[events['trial'] == {trials.iloc[0]}]"
-        )
-    values = numbers(table, ("cs1", "cs2"), origin)
-    refuse_rows(values, (values.min(axis=1) < 0).to_numpy(), origin, "areas of at least 0")
-    return values
-
-
-def bins_of(detector: Detector, events: pd.DataFrame, origin: str) -> NDArray[np.int64]:
-    """Bin of each observed event in a detector's analysis space; −1 is outside.
-
-    Parameters
-    ----------
-    events
-        From `check_events`.
-    origin
-        What the message of a `ConfigError` calls the events.
-
-    Raises
-    ------
-    ConfigError
-        There are events, and all are outside: a limit from them would be that of an empty dataset,
-        the strongest that there is. The message names both ranges, and how many events would be
-        inside if the columns were swapped, or one of them (or both) held log10 of the area.
-    """
-    space, unit = detector.space, detector.area_unit
-    cs1, cs2 = events["cs1"].to_numpy(), events["cs2"].to_numpy()
-    bins = bin_index(space, cs1, cs2)
-    if len(bins) == 0 or (bins >= 0).any():
-        return bins
-    ranges = [
-        f"cs1 from {x[0]:.5g} to {x[1]:.5g} {unit} and cs2 from {y[0]:.5g} to {y[1]:.5g} {unit}"
-        for x, y in (
-            ((cs1.min(), cs1.max()), (cs2.min(), cs2.max())),
-            (space.cs1_edges[[0, -1]], space.cs2_edges[[0, -1]]),
-        )
-    ]
-    which = "the only event lies" if len(bins) == 1 else f"all {len(bins)} events lie"
-    raise ConfigError(
-        f"{origin}: {which} outside the analysis space of {detector.name}: found {ranges[0]}; "
-        f"allowed: {ranges[1]}{_hint(space, cs1, cs2)}"
-    )
-
-
-def _hint(space: AnalysisSpace, cs1: NDArray[np.float64], cs2: NDArray[np.float64]) -> str:
-    """Of events that all lie outside: what most of them seem to be, if any lie inside as that."""
-    with np.errstate(over="ignore"):
-        first, second = 10**cs1, 10**cs2
-    guesses = {
-        "; with cs1 and cs2 swapped, {} would lie inside: give each under its own name": (cs2, cs1),
-    } | {
-        f"; 10 to the power of {name} puts {{}} inside: give areas, not their log10": areas
-        for name, areas in {
-            "cs2": (cs1, second),
-            "cs1": (first, cs2),
-            "cs1 and cs2": (first, second),
-        }.items()
-    }
-    inside = {text: int((bin_index(space, *areas) >= 0).sum()) for text, areas in guesses.items()}
-    likeliest = max(inside, key=inside.__getitem__)
-    return likeliest.format(inside[likeliest]) if inside[likeliest] else ""
 
 
 def _rate_centre(source: Source, redrawn: bool, rng: np.random.Generator) -> float:

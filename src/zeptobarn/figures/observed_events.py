@@ -1,0 +1,135 @@
+"""Observed events over the bands and the signal; the most signal-like in a table."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import LogNorm
+
+from zeptobarn.figures.datasets import draw_contours
+from zeptobarn.figures.style import BLACK, draw_table, new_figure, wrapped
+from zeptobarn.figures.templates import draw_band_lines, set_limits
+from zeptobarn.inference.model import Model
+from zeptobarn.physics.detector import AnalysisSpace
+from zeptobarn.study import labels
+from zeptobarn.study.study import Interval
+from zeptobarn.summary.influence import LISTED
+
+# Decades of the signal-to-background ratio that colours tell apart.
+_DECADES = 4
+# Distance of a number from its event, as a share of the panel.
+_BESIDE = 0.03
+
+
+def draw_events(
+    model: Model, interval: Interval, events: pd.DataFrame, files: Iterable[str | Path]
+) -> None:
+    """Draw observed events in a panel per detector, coloured by signal over background.
+
+    Parameters
+    ----------
+    events
+        From `zeptobarn.summary.influence.influential_events`.
+    """
+    listed = events[events["rank"] <= LISTED]
+    n, low = len(model.templates), 0.19 * (len(listed) + 1)
+    highest = max(float(events["signal_to_background"].max()) if len(events) else 1.0, 1e-3)
+    if not np.isfinite(highest):
+        highest = 1.0
+    norm = LogNorm(highest / 10**_DECADES, highest)
+    with new_figure(max(5.2 * n, 6.2), 4.3 + low, files) as figure:
+        parts: Any = figure.subfigures(2, 1, height_ratios=[4.3, low])
+        axes = parts[0].subplots(1, n, squeeze=False)[0]
+        for axis, (name, templates) in zip(axes, model.templates.items(), strict=True):
+            detector = model.study.detectors[name]
+            draw_band_lines(axis, detector, templates)
+            draw_contours(axis, detector, templates[model.signal].nominal, BLACK, "--")
+            own = events[events["detector"] == name]
+            drawn = axis.scatter(
+                own["cs1"],
+                own["cs2"],
+                s=22 if len(own) < 300 else 6,
+                c=own["signal_to_background"].clip(lower=norm.vmin, upper=norm.vmax),
+                norm=norm,
+                cmap="viridis_r",
+                edgecolors=BLACK,
+                lw=0.4,
+                zorder=3,
+            )
+            _number(axis, detector.space, own)
+            set_limits(axis, detector.space)
+            axis.set_xlabel(f"cS1 [{detector.area_unit}]")
+            axis.set_ylabel(f"cS2 [{detector.area_unit}]")
+            if n > 1:
+                axis.set_title(detector.title)
+            axis.legend(loc="lower right", fontsize=7)
+        bar = parts[0].colorbar(drawn, ax=list(axes), pad=0.01, extend="min")
+        bar.set_label("signal at the limit / background")
+        title = model.study.title(model.target)
+        words = (
+            f"{title}, {len(events)} observed events and a {model.tested.label}\n"
+            f"{labels.claim(interval)}"
+        )
+        parts[0].suptitle(wrapped(words, figure.get_figwidth(), 10), fontsize=10)
+        _table(parts[1], model, listed)
+
+
+def _number(axis: Any, space: AnalysisSpace, events: pd.DataFrame) -> None:
+    """Write the ranks of the first events beside them, where the most room is."""
+    (left, right), (low, high) = space.cs1_edges[[0, -1]], np.log(space.cs2_edges[[0, -1]])
+    taken = np.column_stack(
+        [(events["cs1"] - left) / (right - left), (np.log(events["cs2"]) - low) / (high - low)]
+    )
+    angles = np.arange(0, 2 * np.pi, np.pi / 8)
+    sides = np.column_stack([np.cos(angles), np.sin(angles)])
+    for row, place in zip(events.to_dict("records"), taken.copy(), strict=True):
+        if row["rank"] > LISTED:
+            continue
+        tried = place + _BESIDE * sides
+        room = np.hypot(*(tried[:, np.newaxis] - taken).transpose(2, 0, 1)).min(axis=1)
+        # As far as they matter, and not over an edge.
+        room = np.minimum(room, _BESIDE) - (np.abs(tried - 0.5).max(axis=1) > 0.49)
+        best = int(room.argmax())
+        taken = np.vstack([taken, tried[best]])
+        axis.annotate(
+            str(row["rank"]),
+            (row["cs1"], row["cs2"]),
+            xytext=tuple(9 * sides[best]),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=8,
+            weight="bold",
+            zorder=4,
+        )
+
+
+def _table(place: Any, model: Model, listed: pd.DataFrame) -> None:
+    axis = place.subplots()
+    if not len(listed):
+        axis.set_axis_off()
+        return
+    several = len(model.templates) > 1
+    units = {model.study.detectors[name].area_unit for name in model.templates}
+    unit = f" [{units.pop()}]" if len(units) == 1 else ""
+    columns = {
+        "": [str(rank) for rank in listed["rank"]],
+        "detector": [model.study.detectors[name].title for name in listed["detector"]],
+        "row": listed["row"].tolist(),
+        f"cS1{unit}": [f"{area:.2f}" for area in listed["cs1"]],
+        f"cS2{unit}": [f"{area:.1f}" for area in listed["cs2"]],
+        "signal/background": [f"{ratio:.2g}" for ratio in listed["signal_to_background"]],
+        "limit without [cm²]": [
+            "–" if np.isnan(limit) else f"{limit:.2e}" for limit in listed["limit_without_cm2"]
+        ],
+        "change": [
+            "–" if np.isnan(change) else f"{100 * change:+.1f} %".replace("-", "−")
+            for change in listed["change"]
+        ],
+    }
+    widths = dict(zip(columns, (0.04, 0.2, 0.09, 0.12, 0.12, 0.19, 0.2, 0.12), strict=True))
+    if not several:
+        del columns["detector"], widths["detector"]
+    draw_table(axis, columns, list(widths.values()), left=1 if several else -1)

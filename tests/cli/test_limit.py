@@ -1,0 +1,155 @@
+"""`zeptobarn limit`: from a file of events to a table, and what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from zeptobarn.cli import cli, limit
+from zeptobarn.inference.load import make_model
+from zeptobarn.study.loading import load_study
+from zeptobarn.summary.observed_table import EXPECTED
+
+OVERLAY = """
+results: {results}
+masses_GeV: [10, 50]
+detectors: [xenon1t]
+critical_values: asymptotic
+published: {{}}
+coverage: {{masses_GeV: []}}
+intervals:
+  - {{name: profiled, profiled: [leff]}}
+  - {{name: unified, kind: unified, fixed: {{leff: 0}}}}
+shapes: [{{name: leff, anchors: [-2, -1, 0, 1, 2], low_energy: constant}}]
+response: {{events_per_energy_bin: 20000, energy_bin_width_log: 0.05}}
+"""
+
+
+@pytest.fixture
+def overlay(tmp_path):
+    path = tmp_path / "overlay.yaml"
+    path.write_text(OVERLAY.format(results=tmp_path / "results"))
+    return path
+
+
+@pytest.fixture
+def events(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("S1c [phd],log10_cs2_pe\n10,2.9\n12,3.2\n30,3.3\n500,3\n")
+    return path
+
+
+@pytest.fixture
+def templates(small_templates, monkeypatch):
+    """Those of the small study in place of what would be computed."""
+
+    def load(study, target, mass, interaction="SI"):
+        return make_model(study, target, mass, interaction, small_templates)
+
+    monkeypatch.setattr(limit, "load_uncalibrated", load)
+    return load
+
+
+def test_limits_of_a_file(templates, overlay, events, tmp_path, capsys):
+    arguments = ["limit", str(events), "--detector", "xenon1t", "--overlay", str(overlay)]
+    output = tmp_path / "out.csv"
+    assert cli.main([*arguments, "--output", str(output)]) == 0
+    said = capsys.readouterr().out
+    lines = [line for line in said.splitlines() if str(tmp_path) not in line]
+    assert max(map(len, lines)) <= 80
+    assert "upper limit (q̃), Leff profiled; nominal 90 % CL" in " ".join(said.split())
+    said = " ".join(said.split())
+    assert "3 events; outside the analysis space: 1 of 4 (25 %); cs1 = 1.15 × S1c [phd]" in said
+    assert "No median, bands or power-constrained limits:" in said
+    assert "snakemake --cores all" in " ".join(said.split())
+    table = pd.read_csv(output)
+    assert len(table) == 4
+    model = templates(load_study("config/config.yaml", overlay), "xenon1t", 50)
+    for name in ("profiled", "unified"):
+        (row,) = table[(table["mass_GeV"] == 50) & (table["interval"] == name)].to_dict("records")
+        ours = model.limit(events, name)
+        assert row["limit_cm2"] == pytest.approx(ours.cm2, rel=1e-9, abs=0)
+        assert f"{ours.cm2:.2e}" in said
+        assert np.isnan(row["median_cm2"])
+
+
+def test_one_mass_one_interval_in_half_the_time(templates, overlay, events, tmp_path, capsys):
+    """Half the livetime, about: three events, and half the background under them."""
+    arguments = ["limit", str(events), "--detector", "xenon1t", "--overlay", str(overlay)]
+    arguments += ["--mass", "50", "--interval", "unified", "--output", str(tmp_path / "o.parquet")]
+    assert cli.main([*arguments, "--livetime", "20"]) == 0
+    table = pd.read_parquet(tmp_path / "o.parquet")
+    assert table[["mass_GeV", "interval"]].to_numpy().tolist() == [[50, "unified"]]
+    said = capsys.readouterr().out
+    assert "low" in said
+    assert "10 " not in said.split("───")[-1].split("\n")[1]
+
+
+def test_without_a_limit_the_status_is_1(templates, overlay, events, capsys):
+    text = overlay.read_text() + "search_bound_rate_multiplier: 1.0e-9\n"
+    overlay.write_text(text)
+    arguments = ["limit", str(events), "--detector", "xenon1t", "--overlay", str(overlay)]
+    assert cli.main(arguments) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "10, 50 GeV/c²: no_crossing: the statistic stays below the critical value" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--detector", "lz"], "--detector: found lz; allowed: xenon1t"),
+        (["--mass", "51"], "--mass: found 51; allowed: all, or of the study's masses_GeV 10, 50"),
+        (["--interval", "best"], "--interval: found best; allowed: profiled, unified"),
+        (["--columns", "cs1"], "--columns: found cs1; allowed: what columns hold"),
+        (["--columns", "cs1=x"], "columns: cs1: found x; allowed: one of the table's columns"),
+        (["--output", "a.txt"], "--output: found a.txt; allowed: a name that ends in .csv or"),
+    ],
+)
+def test_what_is_refused(templates, overlay, events, more, message, capsys):
+    arguments = ["limit", str(events), "--detector", "xenon1t", "--overlay", str(overlay), *more]
+    assert cli.main(arguments) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_no_header(templates, overlay, events, capsys):
+    events.write_text("10,2.9\n12,3.2\n")
+    arguments = ["limit", str(events), "--detector", "xenon1t", "--overlay", str(overlay)]
+    assert cli.main(arguments) == 1
+    assert "mine.csv: row 1: found numbers ('10', '2.9') where" in (
+        error := capsys.readouterr().err
+    )
+    assert "add the line cs1,cs2" in error
+
+
+@pytest.mark.parametrize("days", ["0", "-3", "x", "nan", "1e9"])
+def test_livetimes_that_are_none(events, days, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["limit", str(events), "--detector", "xenon1t", "--livetime", days])
+    assert f"--livetime: found {days}; allowed: days above 0" in capsys.readouterr().err
+
+
+def test_what_is_expected_is_printed(small_study, small_templates, events, capsys):
+    model = make_model(small_study, "xenon1t", 50, "SI", small_templates)
+    seen = model.observation(events)
+    rows = limit.observed_limits(model, seen)
+    summary = rows[["detector", "interaction", "mass_GeV", "interval"]].assign(
+        **dict.fromkeys(EXPECTED, 2.5e-44)
+    )
+    limit.print_observed(small_study, limit.add_expected(rows, summary), seen, "")
+    said = capsys.readouterr().out
+    assert said.count("2.50e-44") == 3 * 4  # the median, two bands and the constrained limit
+    assert "No median" not in said
+    assert max(map(len, said.splitlines())) <= 80
+
+
+def test_a_livetime_is_that_of_the_study(overlay):
+    study = load_study("config/config.yaml", overlay)
+    assert study.detectors["xenon1t"].livetime_day == 34.2
+    overlay.write_text(
+        overlay.read_text()
+        + "observed: {xenon1t: {file: resources/observed/xenon1t_sr0.csv, livetime_day: 20}}\n"
+    )
+    study = load_study("config/config.yaml", overlay)
+    assert study.detectors["xenon1t"].livetime_day == 20
+    assert study.observed["xenon1t"].file == "resources/observed/xenon1t_sr0.csv"

@@ -1,0 +1,128 @@
+"""Observed limits over bands, events over the bands, and what a limit hangs on."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from drawing import draw_and_keep, draw_twice, line_of, words_of
+from matplotlib.collections import PathCollection
+
+from zeptobarn.figures.observed import draw_curves, draw_influences
+from zeptobarn.figures.observed_events import draw_events
+from zeptobarn.inference.load import make_model
+from zeptobarn.summary.influence import influential_events, influential_nuisances
+
+BANDS = {
+    "minus2sigma_cm2": 0.3, "minus1sigma_cm2": 0.5, "median_cm2": 1.0, "plus1sigma_cm2": 2.0,
+    "plus2sigma_cm2": 3.0,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model(small_study, small_templates):
+    return make_model(small_study, "xenon1t", 50, "SI", small_templates)
+
+
+@pytest.fixture(scope="module")
+def shown(model):
+    seen, interval = model.observation(model.toy(seed=1)), model.interval("profiled")
+    return (
+        interval,
+        influential_events(model, seen, interval),
+        influential_nuisances(model, seen, interval),
+    )
+
+
+@pytest.fixture
+def table(small_study):
+    masses = np.array([7.0, 10.0, 50.0, 1000.0])
+    rows = [
+        pd.DataFrame({"mass_GeV": masses, "interval": interval.name}).assign(
+            limit_cm2=[2e-44, 4e-45, 5e-46, 1e-45], limit_low_cm2=np.nan
+        )
+        for interval in small_study.intervals
+    ]
+    table = pd.concat(rows, ignore_index=True).assign(n_events=60, n_outside=3)
+    table = table.assign(**{name: factor * 1e-45 for name, factor in BANDS.items()})
+    return table.assign(power_constrained_limit_cm2=table["limit_cm2"].clip(lower=7e-46))
+
+
+def cells_of(part):
+    """What is written in a part's table, in one line."""
+    (table,) = part.axes[0].tables
+    return " ".join(cell.get_text().get_text() for cell in table.get_celld().values())
+
+
+def test_observed_curves(small_study, table):
+    figure = draw_and_keep(
+        lambda files: draw_curves(small_study, "xenon1t", "SI", table, [], files)
+    )
+    assert "XENON1T SR0, 60 observed events (3 outside): upper limit" in words_of(figure)
+    for axis in figure.axes[:3]:
+        np.testing.assert_array_equal(line_of(axis, "observed")[1], table["limit_cm2"][:4])
+        constrained = line_of(axis, "observed, power-constrained")[1]
+        np.testing.assert_array_equal(constrained, [2e-44, 4e-45, 7e-46, 1e-45])
+        assert "observed, lower end" not in axis.get_legend_handles_labels()[1]
+
+
+def test_lower_ends_and_no_bands(small_study, table, tmp_path):
+    """A lower end is drawn where it is above 0; nothing where nothing is expected."""
+    low = table.assign(limit_low_cm2=[0.0, 0.0, 1e-46, 2e-46] * 3)
+    low = low.assign(**dict.fromkeys([*BANDS, "power_constrained_limit_cm2"], np.nan))
+    figure = draw_and_keep(lambda files: draw_curves(small_study, "xenon1t", "SI", low, [], files))
+    end = line_of(figure.axes[0], "observed, lower end")[1]
+    np.testing.assert_array_equal(end, [np.nan, np.nan, 1e-46, 2e-46])
+    assert "power-constrained" not in words_of(figure)
+    draw_twice(tmp_path, lambda files: draw_curves(small_study, "xenon1t", "SI", table, [], files))
+
+
+def test_events_are_where_they_were_seen(model, shown):
+    interval, events, _ = shown
+    figure = draw_and_keep(lambda files: draw_events(model, interval, events, files))
+    upper, lower = figure.subfigs
+    axis = upper.axes[0]
+    (points,) = (p for p in axis.collections if isinstance(p, PathCollection))
+    np.testing.assert_allclose(points.get_offsets(), events[["cs1", "cs2"]])
+    assert points.norm.vmax == pytest.approx(events["signal_to_background"].max())
+    words = cells_of(lower)
+    for row in events[:10].to_dict("records"):
+        assert f"{row['cs1']:.2f}" in words
+        assert f"{row['limit_without_cm2']:.2e}" in words
+    assert f"{events['cs1'][11]:.2f} {events['cs2'][11]:.1f}" not in words
+    assert {str(rank) for rank in range(1, 11)} <= {text.get_text() for text in axis.texts}
+
+
+def test_events_of_a_combination_and_none(small_study, small_templates, tmp_path):
+    study = dataclasses.replace(small_study, combined={"both": ("xenon1t", "lz")})
+    both = make_model(study, "both", 50, "SI", small_templates)
+    interval = both.interval("profiled")
+    toys = {name: events.iloc[:15] for name, events in both.toy(1).items()}
+    events = influential_events(both, both.observation(toys), interval)
+    figure = draw_and_keep(lambda files: draw_events(both, interval, events, files))
+    assert "LZ (projected)" in cells_of(figure.subfigs[1])
+    assert len(figure.subfigs[0].axes) == 3  # with the bar of colours
+    draw_twice(tmp_path, lambda files: draw_events(both, interval, events[:0], files))
+
+
+def test_pulls_impacts_and_single_events(small_study, shown, tmp_path):
+    interval, events, nuisances = shown
+    place = small_study, "xenon1t", 50, interval.name
+
+    def draw(files):
+        draw_influences(*place, events, nuisances, files)
+
+    figure = draw_and_keep(draw)
+    pulls, impacts, without = figure.axes
+    (leff,) = (
+        line for line in pulls.lines if len(line.get_xdata()) == 1 and line.get_marker() == "o"
+    )
+    assert leff.get_xdata()[0] == pytest.approx(nuisances["pull"][1])
+    assert "free: " in words_of(pulls)
+    widths = [bar.get_width() for bar in impacts.patches]
+    np.testing.assert_allclose(widths[:2], nuisances["change_low"])
+    np.testing.assert_allclose(widths[2:4], nuisances["change_high"])
+    np.testing.assert_allclose([bar.get_width() for bar in without.patches], events["change"][:10])
+    draw_twice(tmp_path, draw)
+    for none in (events[:0], events.assign(change=np.nan, limit_without_cm2=np.nan)):
+        draw_and_keep(lambda files, none=none: draw_influences(*place, none, nuisances[:0], files))

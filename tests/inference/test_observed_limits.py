@@ -1,0 +1,86 @@
+"""Every interval on one observation: a known answer, and what the rows say."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from zeptobarn.inference.load import make_model
+from zeptobarn.inference.observed_limits import calibrate_on, observed_limits
+from zeptobarn.physics.detector import AnalysisSpace
+from zeptobarn.study.study import Calibration, Interval
+from zeptobarn.templates.templates import Template
+
+
+@pytest.fixture
+def counting(small_study):
+    """A detector with one bin, a signal of one event, and next to no background; from toys.
+
+    Without any, an event would be infinitely more likely with a signal.
+    """
+    xenon1t = small_study.detectors["xenon1t"]
+    source = xenon1t.source("neutrons")
+    space = AnalysisSpace(np.array([3.0, 70.0]), np.array([50.0, 8000.0]))
+    study = dataclasses.replace(
+        small_study,
+        detectors={"xenon1t": dataclasses.replace(xenon1t, space=space, sources=(source,))},
+        shapes=(),
+        intervals=(Interval("unified", {}, (), "unified"), Interval("central", {}, (), "central")),
+        critical_values="toys",
+        calibration=Calibration(6000, (0, 0.3, 1, 2.1, 3.6, 5.6, 9, 12)),
+    )
+    return make_model(study, "xenon1t", 50, "SI", {"xenon1t": templates(1.0)})
+
+
+def templates(signal, background=1e-9):
+    return {
+        name: Template(({},), np.full((1, 1), events), np.zeros((1, 1)))
+        for name, events in (("wimp_SI_50GeV", signal), ("neutrons", background))
+    }
+
+
+def test_one_event_over_no_background(counting):
+    """Feldman and Cousins, PRD 57 (1998) 3873, table IV: [0.11, 4.36]."""
+    seen = counting.observation(pd.DataFrame({"s1c_phd": [10.0], "cs2": [500.0]}))
+    table = observed_limits(calibrate_on(counting, seen), seen).set_index("interval")
+    row = table.loc["unified"]
+    assert row["limit_low_rate_multiplier"] == pytest.approx(0.11, abs=0.02)
+    assert row["limit_rate_multiplier"] == pytest.approx(4.36, rel=0.01)
+    assert row["limit_low_cm2"] == pytest.approx(
+        1e-45 * row["limit_low_rate_multiplier"], abs=1e-60
+    )
+    assert row["best_fit_rate_multiplier"] == pytest.approx(1, abs=1e-6)
+    assert (row["n_events"], row["n_outside"], row["status"]) == (1, 0, "ok")
+    assert table["critical_values"].tolist() == ["toys", "asymptotic"]
+    # No toy without background has an event.
+    assert row["p0_toys"] == pytest.approx(1 / 20_001, rel=1e-6)
+    assert np.isnan(table.loc["central", "p0_toys"])
+
+
+def test_rows_of_an_asymptotic_study(small_study, small_templates):
+    model = make_model(small_study, "xenon1t", 50, "SI", small_templates)
+    toy = pd.concat([model.toy(3), pd.DataFrame({"cs1": [500.0], "cs2": [3.0]})])
+    seen = model.observation(toy)
+    assert calibrate_on(model, seen) is model
+    table = observed_limits(model, seen)
+    assert table["interval"].tolist() == [interval.name for interval in small_study.intervals]
+    for row in table.to_dict("records"):
+        limit, test = (ask(toy, row["interval"]) for ask in (model.limit, model.discovery))
+        assert row["limit_cm2"] == pytest.approx(limit.cm2, rel=1e-12, abs=0)
+        assert row["best_fit_er_rate"] == limit.best_fit["er_rate"]
+        assert row["q0"] == pytest.approx(test.q0, abs=1e-9)
+        assert row["p0_asymptotic"] == pytest.approx(stats.norm.sf(row["z_asymptotic"]))
+    assert table["p0_toys"].isna().all()
+    assert (table["n_p0_toys"] == 0).all()
+    assert (table["n_events"] == len(toy) - 1).all()
+    assert (table["n_outside"] == 1).all()
+
+
+def test_no_signal_in_the_analysis_space(counting):
+    model = dataclasses.replace(counting, templates={"xenon1t": templates(0.0)})
+    seen = model.observation(pd.DataFrame({"cs1": [], "cs2": []}))
+    table = observed_limits(calibrate_on(model, seen), seen)
+    assert (table["status"] == "empty_template").all()
+    assert table[["limit_cm2", "q0", "p0_asymptotic", "p0_toys"]].isna().all(axis=None)

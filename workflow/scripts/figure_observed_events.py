@@ -1,0 +1,14 @@
+from zeptobarn.figures.observed_events import draw_events
+from zeptobarn.inference.load import read_model
+from zeptobarn.study.loading import study_from_settings
+from zeptobarn.summary.observed_table import read_detail
+from zeptobarn.support.joblog import keep_log
+
+keep_log(snakemake.log[0])
+
+study = study_from_settings(snakemake.config)
+target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
+mass, name = snakemake.params.mass_GeV, snakemake.params.interval
+model = read_model(study, target, mass, interaction, snakemake.input.templates)
+events = read_detail(study, target, interaction, mass, name, snakemake.input.events)
+draw_events(model, model.interval(name), events, snakemake.output)
