@@ -216,6 +216,14 @@ def spectrum_files(detector, source):
     return [] if name is None else [STUDY.path(paths.SPECTRUM, spectrum=name)]
 
 
+def template_source(detector, source):
+    """Give the file that a template comes from; none of other templates."""
+    if STUDY.signal(source):
+        return []
+    template = STUDY.detectors[detector].source(source).template
+    return [] if template is None else [ancient(template["path"])]
+
+
 def response_files(detector, recoil):
     """Give the responses of a recoil type at all anchors; none of no recoil."""
     if recoil is None:

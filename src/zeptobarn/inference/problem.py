@@ -2,21 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zeptobarn.inference import intervals
+from zeptobarn.inference.constraints import Ties, correlate
 from zeptobarn.inference.far import spans
 from zeptobarn.inference.intervals import Results, no_results, select
 from zeptobarn.inference.structure import Structure
 from zeptobarn.inference.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED
+from zeptobarn.physics.detector import Source
+from zeptobarn.study.correlations import measured_name, rate_name
 from zeptobarn.study.study import Interval, Shape, Study
 from zeptobarn.templates.templates import Template, cell_of, fix_shapes
 
 _CONSTRAINTS = {"free": UNCONSTRAINED, "normal": NORMAL, "log_normal": LOG_NORMAL}
+# What `_Part.rate` is of a source whose rate is 1.
+_FIXED = -1
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,9 @@ class Problem:
     structure
         The signal's rate is in expected events at the nominal shape.
     parameters
-        Names of the free rates without the signal's, then of the profiled shapes.
+        Names of the free rates without the signal's, then of the profiled shapes, then of the
+        rates that are free inside a range: the likelihood is linear in these, too, and their ends
+        are anchors.
     nominal
         Nominal values of all parameters, the signal's first (1: one event), shape (F + P,).
     first_bin
@@ -38,6 +45,9 @@ class Problem:
         ones nominal.
     fault
         What is wrong with the templates; empty if nothing is.
+    ties
+        How centres of constraints follow what is fixed, see
+        `zeptobarn.inference.constraints.correlate`.
     """
 
     structure: Structure
@@ -46,6 +56,7 @@ class Problem:
     first_bin: NDArray[np.int64]
     signal_efficiency: float
     fault: str
+    ties: Ties = field(default_factory=dict)
 
     @property
     def background(self) -> NDArray[np.float64]:
@@ -74,6 +85,8 @@ class Data:
             if name in self.centres:
                 known = self.centres[name]
                 centres[:, p] = np.where(np.isnan(known), problem.nominal[p], known)
+            for other, value, factor in problem.ties.get(name, ()):
+                centres[:, p] += factor * (value - self.centres.get(other, 0.0))
         return centres
 
 
@@ -115,8 +128,8 @@ def assemble(
     """
     shapes = [s for s in study.target_shapes(target) if s.name not in interval.fixed]
     scale = 1 / (sum(t[signal].nominal.sum() for t in templates.values()) or 1.0)
-    names: list[str] = []
-    constraints = [(UNCONSTRAINED, 1.0)]
+    rates: dict[str, tuple[str, Source]] = {}
+    ranges: dict[str, tuple[Shape, float]] = {}
     parts: list[_Part] = []
     for d, (detector, sources) in enumerate(templates.items()):
         touched, rows = fix_shapes(study, detector, signal, sources[signal], interval.fixed)
@@ -126,24 +139,71 @@ def assemble(
             touched, rows = fix_shapes(
                 study, detector, source.name, sources[source.name], interval.fixed
             )
-            if source.free:
-                prefix = f"{detector}_" if len(templates) > 1 else ""
-                names.append(f"{prefix}{source.name}_rate")
-                constraints.append((_CONSTRAINTS[source.rate], source.rate_width or 1.0))
-                parts.append(_Part(d, len(names), touched, rows))
-            else:
+            name = rate_name(source, detector, len(templates))
+            if source.rate == "fixed":
                 fixed[touched] = fixed.get(touched, 0.0) + rows
-        parts += [_Part(d, -1, touched, rows) for touched, rows in fixed.items()]
-    constraints += [(NORMAL if s.constrained else UNCONSTRAINED, 1.0) for s in shapes]
+            elif source.rate_range is not None:
+                shape, _ = ranges.setdefault(name, (_range(source, name), source.nominal_rate))
+                stretched = rows[:, np.newaxis] * np.array(shape.anchors)[:, np.newaxis]
+                rows = stretched.reshape(-1, rows.shape[1])
+                parts.append(_Part(d, _FIXED, (*touched, shape), rows))
+            else:
+                rates.setdefault(name, (measured_name(source, detector), source))
+                parts.append(_Part(d, 1 + list(rates).index(name), touched, rows))
+        parts += [_Part(d, _FIXED, touched, rows) for touched, rows in fixed.items()]
     nominal = dict.fromkeys((s.name for s in shapes), 0.0)
-    return Problem(
-        _structure(parts, len(templates), shapes, constraints),
-        (*names, *nominal),
-        np.array([1.0] * (1 + len(names)) + [0.0] * len(shapes)),
-        np.cumsum([0] + [part.rows.shape[1] for part in parts if part.rate == 0]),
-        float(sum(part.row(nominal).sum() for part in parts if part.rate == 0)),
-        _fault(templates),
+    constraints, ties = _constraints(
+        study, target, interval, list(rates.values()), shapes, len(ranges)
     )
+    efficiency = sum(part.row(nominal).sum() for part in parts if part.rate == 0)
+    return Problem(
+        _structure(parts, len(templates), [*shapes, *(s for s, _ in ranges.values())], constraints),
+        (*rates, *nominal, *ranges),
+        np.array(
+            [1.0, *(source.nominal_rate for _, source in rates.values()), *nominal.values()]
+            + [value for _, value in ranges.values()]
+        ),
+        np.cumsum([0] + [part.rows.shape[1] for part in parts if part.rate == 0]),
+        float(efficiency),
+        _fault(templates),
+        {name: ties[own] for name, (own, _) in rates.items() if own in ties}
+        | {name: ties[name] for name in nominal if name in ties},
+    )
+
+
+def _range(source: Source, name: str) -> Shape:
+    """Give a rate that is free inside a range as a shape, which the kernels bound by its anchors.
+
+    Templates are linear between these, and in a rate.
+    """
+    return Shape(name, source.rate_range or (), name, 0.0, False, (), "constant")
+
+
+def _constraints(
+    study: Study,
+    target: str,
+    interval: Interval,
+    rates: Sequence[tuple[str, Source]],
+    shapes: Sequence[Shape],
+    n_ranges: int,
+) -> tuple[NDArray[np.float64], Ties]:
+    """Constraints of all parameters, and ties, see `zeptobarn.inference.constraints.correlate`.
+
+    Parameters
+    ----------
+    rates
+        The name of each one's measurement, and the source.
+    """
+    of_target = {shape.name for shape in study.target_shapes(target)}
+    rows = [
+        (UNCONSTRAINED, 1.0),
+        *((_CONSTRAINTS[source.rate], source.rate_width or 1.0) for _, source in rates),
+        *((NORMAL if shape.constrained else UNCONSTRAINED, 1.0) for shape in shapes),
+        *[(UNCONSTRAINED, 1.0)] * n_ranges,
+    ]
+    fixed = {name: value for name, value in interval.fixed.items() if name in of_target}
+    names = ["", *(name for name, _ in rates), *(s.name for s in shapes), *[""] * n_ranges]
+    return correlate(np.array(rows, dtype=float), names, study.correlations, fixed)
 
 
 def predict(problem: Problem, parameters: NDArray[np.float64]) -> list[NDArray[np.float64]]:
@@ -279,7 +339,7 @@ def asimov(
 
 
 def _structure(
-    parts: list[_Part], n_detectors: int, shapes: list[Shape], constraints: list[tuple[int, float]]
+    parts: list[_Part], n_detectors: int, shapes: list[Shape], constraints: NDArray[np.float64]
 ) -> Structure:
     sources, blocks, rows = [], [], [0]
     for d in range(n_detectors):
@@ -302,7 +362,7 @@ def _structure(
     padded = [np.pad(b.T, [(0, 0), (0, most - len(b))]) for b in blocks]
     density = np.ascontiguousarray(np.concatenate(padded))  # events look up a bin's rows together
     first_bin = np.cumsum([0] + [block.shape[1] for block in blocks])
-    common = np.array(rows), np.array(sources, dtype=np.int64), np.array(constraints, dtype=float)
+    common = np.array(rows), np.array(sources, dtype=np.int64), constraints
     return Structure(
         density=density,
         rows=common[0],

@@ -7,6 +7,7 @@ from typing import Any
 
 from zeptobarn.physics.detector import Detector, load_detector
 from zeptobarn.study.checks import check_study
+from zeptobarn.study.correlations import read_correlations
 from zeptobarn.study.study import Calibration, Coverage, Failures, Interval, Shape, Study
 from zeptobarn.support.config import ConfigError, read_yaml, validate
 from zeptobarn.support.place import check_results_name
@@ -131,6 +132,7 @@ def study_from_settings(
         failures=Failures(failures["trials"], failures["most_trials"]),
         published={k: tuple(v) for k, v in settings.pop("published", {}).items()},
         most_events_per_trial=settings.pop("most_events_per_trial", 1e5),
+        correlations=read_correlations(settings.pop("correlations", ())),
         **response,
         **settings,
     )

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.physics.detector import Detector
+from zeptobarn.study.correlations import Correlation
 from zeptobarn.support import paths
 
 # Ends of the names of interactions whose electron or photon is seen, and not the nucleus.
@@ -169,6 +170,7 @@ class Study:
     density: Literal["histogram", "kde"]
     published: Mapping[str, tuple[str, ...]]
     most_events_per_trial: float
+    correlations: tuple[Correlation, ...] = ()
 
     @property
     def batches(self) -> list[str]:
@@ -246,10 +248,21 @@ class Study:
 
     def anchors(self, detector: str, recoil: Recoil | None) -> dict[str, dict[str, float]]:
         """Name and shape values of each anchor of a detector and recoil type, in grid order."""
-        shapes = self.shapes_of(detector, recoil)
-        grid = product(*(shape.anchors for shape in shapes))
-        points = [{s.name: v for s, v in zip(shapes, values, strict=True)} for values in grid]
-        return {paths.anchor_name(point): point for point in points}
+        return _grid(self.shapes_of(detector, recoil))
+
+    def source_shapes(self, detector: str, source: str) -> tuple[Shape, ...]:
+        """Give the shape parameters that change a source's template."""
+        template = None
+        if not self.signal(source):
+            template = self.detectors[detector].source(source).template
+        if template is None:
+            return self.shapes_of(detector, self.recoil(detector, source))
+        named = template["shapes"]
+        return tuple(s for s in self.shapes if s.name in named and detector in s.detectors)
+
+    def source_anchors(self, detector: str, source: str) -> dict[str, dict[str, float]]:
+        """Name and shape values of each anchor of a source's template, in grid order."""
+        return _grid(self.source_shapes(detector, source))
 
     def spectra(self) -> dict[str, Mapping[str, Any]]:
         """Every background spectrum by name, over all detectors."""
@@ -284,17 +297,24 @@ class Study:
         return match["interaction"], int(mass) if mass.is_integer() else mass
 
     def recoil(self, detector: str, source: str) -> Recoil | None:
-        """Recoil type of a source; None for a template from a formula."""
+        """Recoil type of a source; None for a template from a formula or a file."""
         if signal := self.signal(source):
             return signal_recoil(signal[0])
         return self.detectors[detector].source(source).recoil
 
     def spectrum_name(self, detector: str, source: str) -> str | None:
-        """Name of a source's spectrum; None for a template from a formula."""
+        """Name of a source's spectrum; None for a template from a formula or a file."""
         if self.signal(source):
             return source
         spectrum = self.detectors[detector].source(source).spectrum
         return None if spectrum is None else str(spectrum["name"])
+
+
+def _grid(shapes: tuple[Shape, ...]) -> dict[str, dict[str, float]]:
+    """Name and shape values of all combinations of anchors."""
+    grid = product(*(shape.anchors for shape in shapes))
+    points = [{s.name: v for s, v in zip(shapes, values, strict=True)} for values in grid]
+    return {paths.anchor_name(point): point for point in points}
 
 
 def signal_recoil(interaction: str) -> Recoil:

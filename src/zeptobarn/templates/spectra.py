@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from zeptobarn.physics.detector import Detector, Source
 from zeptobarn.physics.halo import HALOS
+from zeptobarn.physics.histogram import read_histogram
 from zeptobarn.physics.rates import wimp_rate
 from zeptobarn.study.checks import largest_energy_keV
 from zeptobarn.study.slices.spectrum import spectrum_slice
@@ -45,7 +46,7 @@ def spectrum(study: Study, name: str) -> pd.DataFrame:
 
 
 def source_spectrum(study: Study, detector: str, source: str) -> pd.DataFrame | None:
-    """Compute the spectrum of a detector's source; None for a template from a formula."""
+    """Compute the spectrum of a detector's source; None for a template from formula or file."""
     name = study.spectrum_name(detector, source)
     return None if name is None else spectrum(study, name)
 
@@ -84,9 +85,14 @@ def check_rates(study: Study) -> None:
 def most_events(detector: Detector, source: Source) -> float:
     """Give the events of a background in the livetime, if all recoils that a response has are seen.
 
-    A formula says how many are in the analysis space.
+    A formula says how many are in the analysis space, and so does a source's expected_events.
     """
-    if source.formula is not None:
+    if source.expected_events is not None:
+        return source.expected_events
+    if source.template is not None:
+        events = read_histogram(source.template["path"]).expected.sum(axis=(1, 2)).max()
+        rate = events / source.template["exposure_kg_day"]
+    elif source.formula is not None:
         rate = source.formula["events"] / source.formula["exposure_kg_day"]
     elif source.spectrum is not None and source.recoil is not None:
         energies = [
