@@ -334,6 +334,10 @@ def test_a_fixed_shape_says_where_the_others_are(small_study, value):
         {name: np.array([c]) for name, c in centres.items()},
     )  # fmt: skip
     np.testing.assert_allclose(dataset.centres_of(problem)[0, 2:], moved)
+    np.testing.assert_allclose(problem.centres({}, 1)[0, 2:], [1, 0] + gain * value)
+    # An Asimov dataset at the fixed value has measured it.
+    centres = asimov(problem, problem.nominal).centres_of(problem)[0]
+    np.testing.assert_array_equal(centres, problem.nominal)
     other = Independent(study, templates, data, own, (("neutrons_rate", "light"), given), interval)
     least, _ = other.profile()
     fits = fits_at(problem, dataset, np.array([5.0]))[1]

@@ -295,6 +295,7 @@ def _throw(
     other = np.concatenate([table[1] for table in tables])
     means = np.array([bins.sum() for bins in expected])
     redrawn = constraint_centres == "redrawn"
+    measured = problem.centres({}, 1)[0]
     spreads = spread(problem.structure.constraints)
     structure = reaching(problem, float(np.max(signals, initial=0.0)))
 
@@ -308,7 +309,7 @@ def _throw(
             share,
             other,
             truth,
-            problem.nominal,
+            measured,
             redrawn,
             spreads,
             signals,

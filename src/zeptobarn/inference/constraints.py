@@ -10,13 +10,47 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zeptobarn.inference.terms import UNCONSTRAINED
+from zeptobarn.inference.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED
+from zeptobarn.physics.detector import Source
 from zeptobarn.study.correlations import Correlation
+from zeptobarn.study.study import Interval, Shape, Study
 
 Floats = NDArray[np.float64]
 
+_KINDS = {"free": UNCONSTRAINED, "normal": NORMAL, "log_normal": LOG_NORMAL}
 # Of a parameter: names and values of what is fixed, and how its centre follows their measurements.
 Ties = Mapping[str, Sequence[tuple[str, float, float]]]
+
+
+def parameter_constraints(
+    study: Study,
+    target: str,
+    interval: Interval,
+    rates: Mapping[str, tuple[str, Source]],
+    shapes: Sequence[Shape],
+    n_ranges: int,
+) -> tuple[NDArray[np.float64], Ties]:
+    """Constraints of a likelihood's parameters, and ties by their names, see `correlate`.
+
+    Parameters
+    ----------
+    rates
+        The name of each one's measurement, and the source, by the parameter's name.
+    n_ranges
+        How many rates that are free inside a range follow the shapes.
+    """
+    of_target = {shape.name for shape in study.target_shapes(target)}
+    rows = [
+        (UNCONSTRAINED, 1.0),
+        *((_KINDS[source.rate], source.rate_width or 1.0) for _, source in rates.values()),
+        *((NORMAL if shape.constrained else UNCONSTRAINED, 1.0) for shape in shapes),
+        *[(UNCONSTRAINED, 1.0)] * n_ranges,
+    ]
+    fixed = {name: value for name, value in interval.fixed.items() if name in of_target}
+    names = ["", *(name for name, _ in rates.values()), *(s.name for s in shapes), *[""] * n_ranges]
+    own = dict(zip([*rates, *(s.name for s in shapes)], names[1:], strict=False))
+    together, ties = correlate(np.array(rows, dtype=float), names, study.correlations, fixed)
+    return together, {name: ties[measured] for name, measured in own.items() if measured in ties}
 
 
 def correlate(

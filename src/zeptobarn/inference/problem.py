@@ -9,19 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zeptobarn.inference import intervals
-from zeptobarn.inference.constraints import Ties, correlate
+from zeptobarn.inference.constraints import Ties, parameter_constraints
 from zeptobarn.inference.far import spans
 from zeptobarn.inference.intervals import Results, no_results, select
 from zeptobarn.inference.structure import Structure
-from zeptobarn.inference.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED
 from zeptobarn.physics.detector import Source
 from zeptobarn.study.correlations import measured_name, rate_name
 from zeptobarn.study.study import Interval, Shape, Study
 from zeptobarn.templates.templates import Template, cell_of, fix_shapes
 
-_CONSTRAINTS = {"free": UNCONSTRAINED, "normal": NORMAL, "log_normal": LOG_NORMAL}
-# What `_Part.rate` is of a source whose rate is 1.
-_FIXED = -1
+_FIXED = -1  # `_Part.rate` of a source whose rate is 1
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,26 @@ class Problem:
         """Nominal values of all parameters, without a signal, shape (F + P,)."""
         return np.append(0.0, self.nominal[1:])
 
+    def centres(
+        self, measured: Mapping[str, NDArray[np.float64]], datasets: int
+    ) -> NDArray[np.float64]:
+        """Centres of all parameters' constraints, shape (datasets, F + P).
+
+        Parameters
+        ----------
+        measured
+            What parameters were measured to be, by name, shape (datasets,) each; nominal where
+            that is not known. What is correlated with a fixed shape parameter moves with its value.
+        """
+        centres = np.tile(self.nominal, (datasets, 1))
+        for p, name in enumerate(self.parameters, start=1):
+            if name in measured:
+                known = measured[name]
+                centres[:, p] = np.where(np.isnan(known), self.nominal[p], known)
+            for other, value, factor in self.ties.get(name, ()):
+                centres[:, p] += factor * (value - measured.get(other, np.zeros(datasets)))
+        return centres
+
 
 @dataclass(frozen=True)
 class Data:
@@ -80,14 +97,7 @@ class Data:
 
     def centres_of(self, problem: Problem) -> NDArray[np.float64]:
         """Centres of a problem's parameters, shape (datasets, F + P); nominal where unknown."""
-        centres = np.tile(problem.nominal, (len(self.offsets), 1))
-        for p, name in enumerate(problem.parameters, start=1):
-            if name in self.centres:
-                known = self.centres[name]
-                centres[:, p] = np.where(np.isnan(known), problem.nominal[p], known)
-            for other, value, factor in problem.ties.get(name, ()):
-                centres[:, p] += factor * (value - self.centres.get(other, 0.0))
-        return centres
+        return problem.centres(self.centres, len(self.offsets))
 
 
 @dataclass(frozen=True)
@@ -129,7 +139,7 @@ def assemble(
     shapes = [s for s in study.target_shapes(target) if s.name not in interval.fixed]
     scale = 1 / (sum(t[signal].nominal.sum() for t in templates.values()) or 1.0)
     rates: dict[str, tuple[str, Source]] = {}
-    ranges: dict[str, tuple[Shape, float]] = {}
+    ranges: dict[str, Source] = {}
     parts: list[_Part] = []
     for d, (detector, sources) in enumerate(templates.items()):
         touched, rows = fix_shapes(study, detector, signal, sources[signal], interval.fixed)
@@ -142,32 +152,26 @@ def assemble(
             name = rate_name(source, detector, len(templates))
             if source.rate == "fixed":
                 fixed[touched] = fixed.get(touched, 0.0) + rows
-            elif source.rate_range is not None:
-                shape, _ = ranges.setdefault(name, (_range(source, name), source.nominal_rate))
-                stretched = rows[:, np.newaxis] * np.array(shape.anchors)[:, np.newaxis]
-                rows = stretched.reshape(-1, rows.shape[1])
-                parts.append(_Part(d, _FIXED, (*touched, shape), rows))
+            elif source.rate == "uniform":
+                ends = _range(ranges.setdefault(name, source), name)
+                parts.append(_Part(d, _FIXED, (*touched, ends), _stretched(rows, ends)))
             else:
                 rates.setdefault(name, (measured_name(source, detector), source))
                 parts.append(_Part(d, 1 + list(rates).index(name), touched, rows))
         parts += [_Part(d, _FIXED, touched, rows) for touched, rows in fixed.items()]
     nominal = dict.fromkeys((s.name for s in shapes), 0.0)
-    constraints, ties = _constraints(
-        study, target, interval, list(rates.values()), shapes, len(ranges)
-    )
-    efficiency = sum(part.row(nominal).sum() for part in parts if part.rate == 0)
+    constraints, ties = parameter_constraints(study, target, interval, rates, shapes, len(ranges))
+    shapes += [_range(source, name) for name, source in ranges.items()]
+    values = [source.nominal_rate for _, source in rates.values()]
+    values += [*nominal.values(), *(source.nominal_rate for source in ranges.values())]
     return Problem(
-        _structure(parts, len(templates), [*shapes, *(s for s, _ in ranges.values())], constraints),
+        _structure(parts, len(templates), shapes, constraints),
         (*rates, *nominal, *ranges),
-        np.array(
-            [1.0, *(source.nominal_rate for _, source in rates.values()), *nominal.values()]
-            + [value for _, value in ranges.values()]
-        ),
+        np.array([1.0, *values]),
         np.cumsum([0] + [part.rows.shape[1] for part in parts if part.rate == 0]),
-        float(efficiency),
+        float(sum(part.row(nominal).sum() for part in parts if part.rate == 0)),
         _fault(templates),
-        {name: ties[own] for name, (own, _) in rates.items() if own in ties}
-        | {name: ties[name] for name in nominal if name in ties},
+        ties,
     )
 
 
@@ -179,31 +183,10 @@ def _range(source: Source, name: str) -> Shape:
     return Shape(name, source.rate_range or (), name, 0.0, False, (), "constant")
 
 
-def _constraints(
-    study: Study,
-    target: str,
-    interval: Interval,
-    rates: Sequence[tuple[str, Source]],
-    shapes: Sequence[Shape],
-    n_ranges: int,
-) -> tuple[NDArray[np.float64], Ties]:
-    """Constraints of all parameters, and ties, see `zeptobarn.inference.constraints.correlate`.
-
-    Parameters
-    ----------
-    rates
-        The name of each one's measurement, and the source.
-    """
-    of_target = {shape.name for shape in study.target_shapes(target)}
-    rows = [
-        (UNCONSTRAINED, 1.0),
-        *((_CONSTRAINTS[source.rate], source.rate_width or 1.0) for _, source in rates),
-        *((NORMAL if shape.constrained else UNCONSTRAINED, 1.0) for shape in shapes),
-        *[(UNCONSTRAINED, 1.0)] * n_ranges,
-    ]
-    fixed = {name: value for name, value in interval.fixed.items() if name in of_target}
-    names = ["", *(name for name, _ in rates), *(s.name for s in shapes), *[""] * n_ranges]
-    return correlate(np.array(rows, dtype=float), names, study.correlations, fixed)
+def _stretched(rows: NDArray[np.float64], ends: Shape) -> NDArray[np.float64]:
+    """Rows of a source at both ends of its rate, which runs fastest."""
+    both = rows[:, np.newaxis] * np.array(ends.anchors)[:, np.newaxis]
+    return np.asarray(both.reshape(-1, rows.shape[1]))
 
 
 def predict(problem: Problem, parameters: NDArray[np.float64]) -> list[NDArray[np.float64]]:
@@ -323,6 +306,9 @@ def asimov(
 ) -> Data:
     """Give the Asimov dataset at values of a problem's parameters.
 
+    All constraints are centred on their nominal values; those of what the interval fixes, on these
+    values, as the dataset has them.
+
     Parameters
     ----------
     parameters
@@ -335,7 +321,8 @@ def asimov(
     weights = np.concatenate([f * bins for f, bins in zip(factors, expected, strict=True)])
     filled = np.flatnonzero(weights > 0)
     first = np.searchsorted(filled, problem.first_bin)
-    return Data(filled, weights[filled], first[np.newaxis], factors[np.newaxis], {})
+    fixed = {other: np.array([value]) for ties in problem.ties.values() for other, value, _ in ties}
+    return Data(filled, weights[filled], first[np.newaxis], factors[np.newaxis], fixed)
 
 
 def _structure(
