@@ -12,7 +12,9 @@ import pytest
 from scipy import optimize, stats
 
 from zeptobarn.inference.calibration import best_nuisances, throw_statistics
+from zeptobarn.inference.calibration import throw as throw_toys
 from zeptobarn.inference.constraints import correlate, precision, spread
+from zeptobarn.inference.construction import plan
 from zeptobarn.inference.events import sort_toys
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import Data, asimov, assemble, fits_at, predict
@@ -433,6 +435,34 @@ def test_asimov_is_recovered(small_study, signal):
         best, fits = fits_at(problem, asimov(problem, truth), np.array([signal]))
         assert best[0] == pytest.approx(signal, abs=0.02)
         np.testing.assert_allclose(fits[0, 0, 1:], truth, atol=0.01)
+
+
+def test_weights_of_toys_have_a_mean_of_one(small_study):
+    """Toys that serve other signals count with their density there: of correlated centres, too.
+
+    The nuisances of neighbouring signals differ, so that their density does.
+    """
+    study, templates = three(small_study)
+    problem = assemble(study, "xenon1t", SIGNAL, templates, study.intervals[0])
+    nodes = plan(np.array([0.0, 3.0, 6.0]), problem.signal_efficiency, False)
+    streams = [[stream(3, "weights", k, block) for block in range(20)] for k in range(3)]
+    data = asimov(problem, np.array([80.0, 1.0, 1.0, -2.0, 2.0]))
+    ensemble = throw_toys(problem, "redrawn", nodes, 10_000, streams, data=data)
+    truths = best_nuisances(problem, nodes.nodes, data)
+    near = nodes.nodes > 4
+    moved = np.abs(truths[near] - truths[nodes.thrown[2]])[:, 2:]
+    assert moved.max() > 0.3
+    weights = np.exp(ensemble.log_density[2][near])
+    errors = weights.std(axis=1) / np.sqrt(10_000)
+    np.testing.assert_array_less(np.abs(weights.mean(axis=1) - 1), 4 * errors + 1e-9)
+    # The same, of the centres alone: their density at two truths, by scipy.
+    covariance = MATRIX * np.outer([0.4, 1, 1], [0.4, 1, 1])
+    at = [1 + list(problem.parameters).index(n) for n in ("neutrons_rate", "leff", "light")]
+    inverse = precision(problem.structure.constraints)[np.ix_(at, at)]
+    ahead = np.array([0.2, -0.5, 0.9])
+    law = stats.multivariate_normal(np.zeros(3), covariance)
+    quadratic = 2 * (law.logpdf(np.zeros(3)) - law.logpdf(ahead))
+    assert ahead @ inverse @ ahead == pytest.approx(quadratic)
 
 
 # Shared
