@@ -17,6 +17,7 @@ from hostile.generate import csv_texts, damages, rewritings, yaml_texts
 from hostile.outcomes import Outcomes
 from zeptobarn.inference.model import Model
 from zeptobarn.physics.detector import load_detector
+from zeptobarn.physics.histogram import read_histogram, rebinned
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.slices.limits import limits_slice
 from zeptobarn.study.slices.observed import observed_slice
@@ -47,6 +48,25 @@ SPECTRA = [
     {"name": "d", "kind": "lines", "lines": [{"energy_keV": 2.8, "rate_per_kg_day": 1e-4}]},
 ]
 YIELDS = [[r, z, 1 - r / 300 + z / 900] for r in (0, 20, 40) for z in (-97, -50, 0)]
+# Bins of a template, two by two, at two anchors of leff.
+BINS = [
+    [leff, *cs1, *cs2, 0.1 * (1 + leff) * cs1[0], 0.01]
+    for leff in (0, 2)
+    for cs1 in ((3, 40), (40, 70))
+    for cs2 in ((50, 500), (500, 8000))
+]
+# What a source may say of its events and its rate, in place of `rate`.
+KNOWN: list[dict[str, Any]] = [
+    {"expected_events": 215, "uncertainty": 36},
+    {"expected_events": 0, "uncertainty": 0.2},
+    {
+        "expected_events": 52.5,
+        "rate": {"constraint": "uniform", "range_events": [0, 288]},
+        "shared": True,
+    },
+    {"rate": {"constraint": "uniform", "range": [0.5, 2]}},
+    {"rate": {"constraint": "half_normal", "width": 0.3}, "shared": True},
+]
 PUBLISHED = [["A 2017", "SI", 10 * 2**i, 1e-46 * (1 + i), "limit", "A et al."] for i in range(6)]
 
 
@@ -83,6 +103,24 @@ def kinds(root: Path, model: Model, results: Path) -> list[Kind]:
             for name, detector in detectors.items()
         ),
         Kind("detector with decays", yaml_texts(_with_decays(detectors["xenon1t"])), _try_detector),
+        Kind("backgrounds", yaml_texts(_with_rates(detectors["xenon1t"])), _try_detector),
+        Kind("correlations", yaml_texts(_correlated(study)), _try_study),
+        Kind(
+            "template",
+            csv_texts(
+                [
+                    "leff",
+                    "cs1_low",
+                    "cs1_high",
+                    "cs2_low",
+                    "cs2_high",
+                    "expected_events",
+                    "variance",
+                ],
+                BINS,
+            ),
+            _template(detectors["xenon1t"]),
+        ),
         Kind("events", csv_texts(["cs1", "cs2"], EVENTS), _limit(model)),
         Kind(
             "events under other names",
@@ -221,6 +259,47 @@ def _map(detector: dict[str, Any]) -> Callable[[bytes, Path, Outcomes], None]:
         outcomes.add(content, lambda: load_detector(file), "mine")
 
     return try_map
+
+
+def _with_rates(detector: dict[str, Any]) -> dict[str, Any]:
+    """A detector whose first sources have rates of all kinds."""
+    sources = [
+        {key: value for key, value in source.items() if key != "rate"} | known
+        for source, known in zip(detector["sources"], KNOWN, strict=False)
+    ]
+    sources[1]["spectrum"].pop("normalisation", None)
+    return detector | {"sources": sources + detector["sources"][len(sources) :]}
+
+
+def _correlated(study: dict[str, Any]) -> dict[str, Any]:
+    """A study with a correlation of two shapes."""
+    other = {"name": "light", "parameter": "g1", "relative_width": 0.02, "anchors": [-2, 0, 2]}
+    tied = {"parameters": ["leff", "light"], "matrix": [[1, -0.5], [-0.5, 1]]}
+    return study | {
+        "shapes": [{"name": "leff", "anchors": [-2, 0, 2]}, other],
+        "intervals": [{"name": "profiled", "profiled": ["leff", "light"]}],
+        "correlations": [tied],
+    }
+
+
+def _template(detector: dict[str, Any]) -> Callable[[bytes, Path, Outcomes], None]:
+    """A detector with a background from a file, whose bins are those of its analysis space."""
+    axes = {axis: settings | {"bins": 1} for axis, settings in detector["analysis_space"].items()}
+    file = {"path": "mine.csv", "exposure_kg_day": 1e4}
+    source = {"name": "a", "label": "a", "colour": "#000000", "rate": "fixed", "template": file}
+
+    def try_template(content: bytes, folder: Path, outcomes: Outcomes) -> None:
+        (folder / "mine.csv").write_bytes(content)
+        mine = folder / "mine_detector.yaml"
+        mine.write_text(yaml.safe_dump(detector | {"sources": [source], "analysis_space": axes}))
+
+        def call() -> None:
+            loaded = load_detector(mine)
+            rebinned(read_histogram(folder / "mine.csv"), loaded.space, "mine.csv")
+
+        outcomes.add(content, call, "mine")
+
+    return try_template
 
 
 def _limit(model: Model) -> Callable[[bytes, Path, Outcomes], None]:

@@ -57,6 +57,10 @@ def shaped(name, *anchors, **shape):
             {"trials": 10**6, "trials_per_batch": 1},
             r"allowed: 100000 in all: more trials_per_batch",
         ),
+        (
+            shaped("light", -2, 0, 2, relative_width=0.02),
+            "shapes: light: found no parameter, and the shape's name is none; allowed: parameter",
+        ),
         ({"results": "r" * 300}, r"results: a name is longer than 255 bytes"),
         ({"results": "Makefile"}, r"results: found Makefile, a file; allowed: a folder"),
     ],

@@ -221,6 +221,14 @@ def spectrum_files(detector, source):
     return [STUDY.path(paths.SPECTRUM, spectrum=name) for name in names]
 
 
+def template_source(detector, source):
+    """Give the file that a template comes from; none of other templates."""
+    if STUDY.signal(source):
+        return []
+    template = STUDY.detectors[detector].source(source).template
+    return [] if template is None else [ancient(template["path"])]
+
+
 def response_files(detector, recoil):
     """Give the responses of a recoil type at all anchors."""
     return [

@@ -1,13 +1,14 @@
 rule template:
-    """Make a template, spectrum times response or a formula: expected events per bin, at all anchors.
+    """Make a template, spectrum times response, a formula or a file: expected events at all anchors.
 
     Input: the source's spectrum, and the responses of its recoil type at all anchors, or those of
-        both types; none of a formula.
+        both types; none of a formula; of a file that (its content counts, see the rule `spectrum`).
     Output: expected events and their variance per anchor and bin.
     Cost: a second.
     """
     input:
         spectrum=lambda w: spectrum_files(w.detector, w.source),
+        file=lambda w: template_source(w.detector, w.source),
         responses=lambda w: [
             file
             for place in source_recoils([(w.detector, w.source)])

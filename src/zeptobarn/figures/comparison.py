@@ -143,7 +143,9 @@ def _planes(
     """Draw the summed backgrounds as a density, the signal as contours."""
     detector = study.detectors[name]
     space = detector.space
-    background = np.sum([t.nominal for s, t in templates.items() if s != signal], axis=0)
+    background = np.sum(
+        [s.nominal_rate * templates[s.name].nominal for s in detector.sources], axis=0
+    )
     expected = templates[signal].nominal
     largest = max(float(background.max()), 1e-300)
     mesh = axis.pcolormesh(

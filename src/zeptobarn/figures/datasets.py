@@ -52,7 +52,7 @@ def list_sources(
             source.label,
             source.rate.replace("_", "-"),
             source.rate_multiplier,
-            float(templates[source.name].nominal.sum()),
+            float(source.nominal_rate * templates[source.name].nominal.sum()),
             int((dataset["source"] == source.name).sum()),
         )
         for source in the_detector.sources
@@ -84,7 +84,9 @@ def draw(
     """
     the_detector = study.detectors[detector]
     table = list_sources(study, detector, signal, templates, dataset, signals)
-    background = np.sum([templates[source.name].nominal for source in the_detector.sources], axis=0)
+    background = np.sum(
+        [s.nominal_rate * templates[s.name].nominal for s in the_detector.sources], axis=0
+    )
     low = 0.21 * (len(table) + 1)
     with new_figure(3.1 * len(signals) + 0.6, 3.5 + low, files) as figure:
         parts: Any = figure.subfigures(2, 1, height_ratios=[3.5, low])

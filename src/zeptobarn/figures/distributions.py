@@ -22,6 +22,7 @@ from zeptobarn.figures.style import (
 )
 from zeptobarn.inference.asymptotics import one_sided, unified
 from zeptobarn.study import labels
+from zeptobarn.study.correlations import rate_name
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.summary.ensemble import q_tilde_above, t_tilde_above
 from zeptobarn.summary.summary import summarise
@@ -218,8 +219,8 @@ def nuisance_label(study: Study, target: str, parameter: str) -> str:
     """Name a nuisance as text."""
     members = study.targets[target]
     rates = {
-        (f"{name}_" if len(members) > 1 else "") + f"{source.name}_rate": (
-            f"{study.detectors[name].title}, " if len(members) > 1 else ""
+        rate_name(source, name, len(members)): (
+            "" if len(members) == 1 or source.shared else f"{study.detectors[name].title}, "
         )
         + f"rate of {source.label}"
         for name in members

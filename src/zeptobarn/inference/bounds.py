@@ -25,7 +25,7 @@ def rule_out(
 
     The signal's rate is held, and there is a shape. Whether no higher rate has a higher ln L
     lands in ``scratch.falls``. Where a free background depends on a shape, or a constraint is
-    log-normal, nothing is shown.
+    log-normal, or some are correlated, nothing is shown.
 
     Parameters
     ----------
@@ -137,6 +137,8 @@ def touch(terms: Terms, theta: Floats, cell: Ints, scratch: Scratch) -> None:
     s = scratch
     rates = len(theta) - len(cell)
     s.tangent[0], s.tangent[1] = inf, 1.0
+    if terms.constraints.shape[1] > 2:
+        return
     # Of each free background: what pulls its rate up, and what it expects.
     up, down = s.up, s.down
     for p in range(rates):

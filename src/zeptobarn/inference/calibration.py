@@ -7,6 +7,7 @@ from math import exp, log, nan, sqrt
 import numpy as np
 import pandas as pd
 
+from zeptobarn.inference.constraints import spread
 from zeptobarn.inference.construction import (
     Ensemble,
     Nodes,
@@ -294,6 +295,8 @@ def _throw(
     other = np.concatenate([table[1] for table in tables])
     means = np.array([bins.sum() for bins in expected])
     redrawn = constraint_centres == "redrawn"
+    measured = problem.centres({}, 1)[0]
+    spreads = spread(problem.structure.constraints)
     structure = reaching(problem, float(np.max(signals, initial=0.0)))
 
     def fill(i: int) -> None:
@@ -306,8 +309,9 @@ def _throw(
             share,
             other,
             truth,
-            problem.nominal,
+            measured,
             redrawn,
+            spreads,
             signals,
             others,
             totals,
@@ -383,6 +387,7 @@ def _toys(
     truth: Floats,
     nominal: Floats,
     redrawn: bool,
+    spreads: Floats,
     signals: Floats,
     others: Floats,
     totals: Floats,
@@ -393,6 +398,7 @@ def _toys(
     densities: Floats,
 ) -> None:
     detectors, size = len(means), len(truth)
+    normal = np.zeros(size)
     # A fit starts at the truth; constraints that are not redrawn are centred on the nominal values.
     drawn, exposure = truth.copy().reshape(1, size), np.ones((1, detectors))
     for p in range(1, size):
@@ -424,9 +430,12 @@ def _toys(
                 b = starts[d] + k
                 bins[i] = b if at - k < share[b] else starts[d] + other[b]
         for p in range(1, size):
-            kind, width = int(structure.constraints[p, 0]), structure.constraints[p, 1]
+            kind = int(structure.constraints[p, 0])
             if redrawn and kind != UNCONSTRAINED:
-                pull = width * rng.standard_normal()
+                normal[p] = rng.standard_normal()
+                pull = 0.0
+                for q in range(1, p + 1):
+                    pull += spreads[p, q] * normal[q]
                 drawn[0, p] = truth[p] * exp(pull) if kind == LOG_NORMAL else truth[p] + pull
         best[toy] = nan
         statistics[toy] = nan
@@ -446,3 +455,6 @@ def _toys(
                     if kind == LOG_NORMAL:
                         ahead = log(drawn[0, p] / others[k, p])
                     density[k] -= 0.5 * (ahead / width) ** 2
+                    for q in range(1, p if structure.constraints.shape[1] > 2 else 1):
+                        beside = drawn[0, q] - others[k, q]  # correlated ones are normal
+                        density[k] -= structure.constraints[p, 2 + q] * ahead * beside

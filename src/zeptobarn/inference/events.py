@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from zeptobarn.inference.problem import Data
+from zeptobarn.study.correlations import rate_name
 from zeptobarn.study.study import Study
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.strict_yaml import shortened
@@ -50,11 +51,10 @@ def sort_toys(study: Study, toys: Mapping[str, Toys]) -> Data:
         ends = np.searchsorted(all_trials[-1], trials, side="right")
         counts.append(ends - np.searchsorted(all_trials[-1], trials, side="left"))
         start += int(np.prod(space.shape))
-        prefix = f"{name}_" if len(toys) > 1 else ""
         for source in study.detectors[name].sources:
             if source.rate in ("normal", "log_normal"):
-                rate = f"{source.name}_rate"
-                centres[prefix + rate] = members.constraint_centres(rate)
+                rate = rate_name(source, name, len(toys))
+                centres[rate] = members.constraint_centres(f"{source.name}_rate")
         for shape in study.target_shapes(name):
             centres[shape.name] = members.constraint_centres(shape.name)
     bins = all_bins[0]

@@ -285,4 +285,36 @@ def _constraints(
             hessian[p, p] -= slope * slope - pull * slope / at
         value -= 0.5 * pull * pull
         gradient[p] -= pull * slope
+    if terms.constraints.shape[1] > 2:
+        value += _correlations(terms, cell, theta, gradient, hessian)
     return value
+
+
+@inner_kernel(inline="always")
+def _correlations(
+    terms: Terms, cell: Ints, theta: Floats, gradient: Floats, hessian: Floats
+) -> float:
+    """Add what correlated constraints, all normal, have beyond their widths: −Λ_pq d_p d_q."""
+    value = 0.0
+    for p in range(len(theta)):
+        for q in range(p):
+            inverse = terms.constraints[p, 2 + q]
+            if inverse != 0.0:
+                one, slope = _ahead(terms, cell, theta, p)
+                other, other_slope = _ahead(terms, cell, theta, q)
+                value -= inverse * one * other
+                gradient[p] -= inverse * slope * other
+                gradient[q] -= inverse * other_slope * one
+                hessian[p, q] -= inverse * slope * other_slope
+    return value
+
+
+@inner_kernel(inline="always")
+def _ahead(terms: Terms, cell: Ints, theta: Floats, p: int) -> tuple[float, float]:
+    """How far a parameter is from its centre, and the derivative of that in ``theta``."""
+    rates = len(theta) - len(cell)
+    if p < rates:
+        return theta[p] - terms.centres[p], 1.0
+    low = terms.anchors[p - rates, cell[p - rates]]
+    scale = terms.anchors[p - rates, cell[p - rates] + 1] - low
+    return low + scale * theta[p] - terms.centres[p], scale

@@ -60,7 +60,7 @@ class Model:
     def __repr__(self) -> str:
         backgrounds = ", ".join(
             f"{name if len(self.templates) == 1 else f'{detector} {name}'} "
-            f"{template.nominal.sum():.3g}"
+            f"{self._nominal_rate(detector, name) * template.nominal.sum():.3g}"
             for detector, templates in self.templates.items()
             for name, template in templates.items()
             if name != self.signal
@@ -69,6 +69,9 @@ class Model:
             f"<{self.target}, {self.tested.label}: expects {self.signal_events:.3g} events at "
             f"{self.reference}; backgrounds: {backgrounds}>"
         )
+
+    def _nominal_rate(self, detector: str, source: str) -> float:
+        return self.study.detectors[detector].source(source).nominal_rate
 
     @property
     def signal(self) -> str:

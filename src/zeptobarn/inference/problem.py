@@ -2,21 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zeptobarn.inference import intervals
+from zeptobarn.inference.constraints import Ties, parameter_constraints
 from zeptobarn.inference.far import spans
 from zeptobarn.inference.intervals import Results, no_results, select
 from zeptobarn.inference.structure import Structure
-from zeptobarn.inference.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED
+from zeptobarn.physics.detector import Source
+from zeptobarn.study.correlations import measured_name, rate_name
 from zeptobarn.study.study import Interval, Shape, Study
 from zeptobarn.templates.templates import Template, cell_of, fix_shapes
 
-_CONSTRAINTS = {"free": UNCONSTRAINED, "normal": NORMAL, "log_normal": LOG_NORMAL}
+_FIXED = -1  # `_Part.rate` of a source whose rate is 1
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,9 @@ class Problem:
     structure
         The signal's rate is in expected events at the nominal shape.
     parameters
-        Names of the free rates without the signal's, then of the profiled shapes.
+        Names of the free rates without the signal's, then of the profiled shapes, then of the
+        rates that are free inside a range: the likelihood is linear in these, too, and their ends
+        are anchors.
     nominal
         Nominal values of all parameters, the signal's first (1: one event), shape (F + P,).
     first_bin
@@ -38,6 +42,9 @@ class Problem:
         ones nominal.
     fault
         What is wrong with the templates; empty if nothing is.
+    ties
+        How centres of constraints follow what is fixed, see
+        `zeptobarn.inference.constraints.correlate`.
     """
 
     structure: Structure
@@ -46,11 +53,32 @@ class Problem:
     first_bin: NDArray[np.int64]
     signal_efficiency: float
     fault: str
+    ties: Ties = field(default_factory=dict)
 
     @property
     def background(self) -> NDArray[np.float64]:
         """Nominal values of all parameters, without a signal, shape (F + P,)."""
         return np.append(0.0, self.nominal[1:])
+
+    def centres(
+        self, measured: Mapping[str, NDArray[np.float64]], datasets: int
+    ) -> NDArray[np.float64]:
+        """Centres of all parameters' constraints, shape (datasets, F + P).
+
+        Parameters
+        ----------
+        measured
+            What parameters were measured to be, by name, shape (datasets,) each; nominal where
+            that is not known. What is correlated with a fixed shape parameter moves with its value.
+        """
+        centres = np.tile(self.nominal, (datasets, 1))
+        for p, name in enumerate(self.parameters, start=1):
+            if name in measured:
+                known = measured[name]
+                centres[:, p] = np.where(np.isnan(known), self.nominal[p], known)
+            for other, value, factor in self.ties.get(name, ()):
+                centres[:, p] += factor * (value - measured.get(other, np.zeros(datasets)))
+        return centres
 
 
 @dataclass(frozen=True)
@@ -69,12 +97,7 @@ class Data:
 
     def centres_of(self, problem: Problem) -> NDArray[np.float64]:
         """Centres of a problem's parameters, shape (datasets, F + P); nominal where unknown."""
-        centres = np.tile(problem.nominal, (len(self.offsets), 1))
-        for p, name in enumerate(problem.parameters, start=1):
-            if name in self.centres:
-                known = self.centres[name]
-                centres[:, p] = np.where(np.isnan(known), problem.nominal[p], known)
-        return centres
+        return problem.centres(self.centres, len(self.offsets))
 
 
 @dataclass(frozen=True)
@@ -115,8 +138,8 @@ def assemble(
     """
     shapes = [s for s in study.target_shapes(target) if s.name not in interval.fixed]
     scale = 1 / (sum(t[signal].nominal.sum() for t in templates.values()) or 1.0)
-    names: list[str] = []
-    constraints = [(UNCONSTRAINED, 1.0)]
+    rates: dict[str, tuple[str, Source]] = {}
+    ranges: dict[str, Source] = {}
     parts: list[_Part] = []
     for d, (detector, sources) in enumerate(templates.items()):
         touched, rows = fix_shapes(study, detector, signal, sources[signal], interval.fixed)
@@ -126,24 +149,44 @@ def assemble(
             touched, rows = fix_shapes(
                 study, detector, source.name, sources[source.name], interval.fixed
             )
-            if source.free:
-                prefix = f"{detector}_" if len(templates) > 1 else ""
-                names.append(f"{prefix}{source.name}_rate")
-                constraints.append((_CONSTRAINTS[source.rate], source.rate_width or 1.0))
-                parts.append(_Part(d, len(names), touched, rows))
-            else:
+            name = rate_name(source, detector, len(templates))
+            if source.rate == "fixed":
                 fixed[touched] = fixed.get(touched, 0.0) + rows
-        parts += [_Part(d, -1, touched, rows) for touched, rows in fixed.items()]
-    constraints += [(NORMAL if s.constrained else UNCONSTRAINED, 1.0) for s in shapes]
+            elif source.rate == "uniform":
+                ends = _range(ranges.setdefault(name, source), name)
+                parts.append(_Part(d, _FIXED, (*touched, ends), _stretched(rows, ends)))
+            else:
+                rates.setdefault(name, (measured_name(source, detector), source))
+                parts.append(_Part(d, 1 + list(rates).index(name), touched, rows))
+        parts += [_Part(d, _FIXED, touched, rows) for touched, rows in fixed.items()]
     nominal = dict.fromkeys((s.name for s in shapes), 0.0)
+    constraints, ties = parameter_constraints(study, target, interval, rates, shapes, len(ranges))
+    shapes += [_range(source, name) for name, source in ranges.items()]
+    values = [source.nominal_rate for _, source in rates.values()]
+    values += [*nominal.values(), *(source.nominal_rate for source in ranges.values())]
     return Problem(
         _structure(parts, len(templates), shapes, constraints),
-        (*names, *nominal),
-        np.array([1.0] * (1 + len(names)) + [0.0] * len(shapes)),
+        (*rates, *nominal, *ranges),
+        np.array([1.0, *values]),
         np.cumsum([0] + [part.rows.shape[1] for part in parts if part.rate == 0]),
         float(sum(part.row(nominal).sum() for part in parts if part.rate == 0)),
         _fault(templates),
+        ties,
     )
+
+
+def _range(source: Source, name: str) -> Shape:
+    """Give a rate that is free inside a range as a shape, which the kernels bound by its anchors.
+
+    Templates are linear between these, and in a rate.
+    """
+    return Shape(name, source.rate_range or (), name, 0.0, False, (), "constant")
+
+
+def _stretched(rows: NDArray[np.float64], ends: Shape) -> NDArray[np.float64]:
+    """Rows of a source at both ends of its rate, which runs fastest."""
+    both = rows[:, np.newaxis] * np.array(ends.anchors)[:, np.newaxis]
+    return np.asarray(both.reshape(-1, rows.shape[1]))
 
 
 def predict(problem: Problem, parameters: NDArray[np.float64]) -> list[NDArray[np.float64]]:
@@ -263,6 +306,9 @@ def asimov(
 ) -> Data:
     """Give the Asimov dataset at values of a problem's parameters.
 
+    All constraints are centred on their nominal values; those of what the interval fixes, on these
+    values, as the dataset has them.
+
     Parameters
     ----------
     parameters
@@ -275,11 +321,12 @@ def asimov(
     weights = np.concatenate([f * bins for f, bins in zip(factors, expected, strict=True)])
     filled = np.flatnonzero(weights > 0)
     first = np.searchsorted(filled, problem.first_bin)
-    return Data(filled, weights[filled], first[np.newaxis], factors[np.newaxis], {})
+    fixed = {other: np.array([value]) for ties in problem.ties.values() for other, value, _ in ties}
+    return Data(filled, weights[filled], first[np.newaxis], factors[np.newaxis], fixed)
 
 
 def _structure(
-    parts: list[_Part], n_detectors: int, shapes: list[Shape], constraints: list[tuple[int, float]]
+    parts: list[_Part], n_detectors: int, shapes: list[Shape], constraints: NDArray[np.float64]
 ) -> Structure:
     sources, blocks, rows = [], [], [0]
     for d in range(n_detectors):
@@ -302,7 +349,7 @@ def _structure(
     padded = [np.pad(b.T, [(0, 0), (0, most - len(b))]) for b in blocks]
     density = np.ascontiguousarray(np.concatenate(padded))  # events look up a bin's rows together
     first_bin = np.cumsum([0] + [block.shape[1] for block in blocks])
-    common = np.array(rows), np.array(sources, dtype=np.int64), np.array(constraints, dtype=float)
+    common = np.array(rows), np.array(sources, dtype=np.int64), constraints
     return Structure(
         density=density,
         rows=common[0],

@@ -58,9 +58,10 @@ class Status(IntEnum):
     at_boundary = (
         2,
         True,
-        "a shape parameter ends at its outermost anchor, beyond which nothing is looked at",
-        "There is a limit, but a shape parameter ends at its outermost anchor: the fit might have"
-        " gone further.",
+        "a shape parameter ends at its outermost anchor, or a rate at an end of its range, beyond "
+        "which nothing is looked at",
+        "There is a limit, but a shape parameter ends at its outermost anchor, where the fit might"
+        " have gone further, or a rate at an end of its range, where it is meant to end.",
         "Nothing, while such trials are rare: of a thousand constraint centres that are redrawn, "
         "three pass ±3. Where many trials end there, or observed data, they ask for more than the"
         " shape can give.",

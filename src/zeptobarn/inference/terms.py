@@ -121,7 +121,9 @@ class Terms(NamedTuple):
     cells
         Number of cells along each shape parameter, shape (P,).
     constraints
-        Kind and width of each parameter's constraint, rates before shapes; shape (F + P, 2).
+        Kind and width of each parameter's constraint, rates before shapes; shape (F + P, 2). Where
+        some are correlated, then what is not on the diagonal of the inverse of their covariance,
+        see `zeptobarn.inference.constraints`; shape (F + P, 2 + F + P).
     centres
         Where each constraint is centred, shape (F + P,); for the others, where a fit may start.
     far, mixture

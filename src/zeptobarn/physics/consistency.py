@@ -114,19 +114,28 @@ def _check_sources(settings: Mapping[str, Any], apparatus: Apparatus, origin: st
         raise ConfigError(f"{origin}: sources: found no rate_multiplier above 0; needed: one")
     for index, source in enumerate(settings["sources"]):
         place = f"{origin}: sources[{index}]"
+        if kinds := [key for key in ("formula", "template") if key in source]:
+            _check_alone(source, kinds[0], place)
         if "formula" in source:
             _check_formula(source, place)
+        elif "template" in source:
+            continue
         else:
             _check_spectrum(source["spectrum"], f"{place}.spectrum")
             _check_overlap(source, apparatus, f"{place}.spectrum")
 
 
-def _check_formula(source: Mapping[str, Any], place: str) -> None:
-    if wrong := [name for name in ("recoil", "spectrum", "n_events") if name in source]:
+def _check_alone(source: Mapping[str, Any], kind: str, place: str) -> None:
+    """Check that a source without recoils has nothing that only those with recoils have."""
+    others = {"recoil", "spectrum", "n_events", "formula", "template"} - {kind}
+    if wrong := sorted(others & set(source)):
         raise ConfigError(
-            f"{place}: found {wrong[0]} beside formula; allowed: a formula, or recoil, spectrum "
-            "and n_events"
+            f"{place}: found {wrong[0]} beside {kind}; allowed: a formula, a template, or recoil, "
+            "spectrum and n_events"
         )
+
+
+def _check_formula(source: Mapping[str, Any], place: str) -> None:
     for axis in ("cs1", "cs2"):
         points = source["formula"][axis].get("points", [])
         if any(one[0] >= other[0] for one, other in pairwise(points)):

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from zeptobarn.physics.apparatus import LIGHT_YIELDS, Apparatus, LightYield, Recoil
 from zeptobarn.physics.consistency import check_detector
+from zeptobarn.physics.expectation import Rate, expectation
+from zeptobarn.physics.histogram import read_histogram
 from zeptobarn.support.config import ConfigError, find_input, read_yaml, validate
 from zeptobarn.support.inputs import check_columns, numbers, read_table, refuse_rows
 from zeptobarn.support.shipped import names_of_detectors, shipped
-
-Rate = Literal["free", "fixed", "normal", "log_normal"]
 
 # Recoils of conventional sampling, where a source does not say; those of most sources of the study
 # that this one began with.
@@ -42,18 +42,17 @@ class Source:
     Attributes
     ----------
     recoil, spectrum
-        Recoil type and recoil spectrum; None for a template from a formula.
+        Recoil type and recoil spectrum; None for a template from a formula or a file.
     formula
-        See `zeptobarn.physics.formulas`; None for a template from a spectrum.
+        See `zeptobarn.physics.formulas`; None for a template from a spectrum or a file.
+    template
+        Of a template from a file its ``path``, ``exposure_kg_day`` if that is given, and the names
+        of the ``shapes`` that the file has columns of, see `zeptobarn.physics.histogram`.
     n_events
         Recoils of conventional sampling (`zeptobarn.templates.templates.sample`); a formula has
         none.
-    rate
-        ``fixed`` at its expectation, ``free``, or free with a constraint, ``normal`` or
-        ``log_normal``.
-    rate_width
-        Width of the constraint, relative to the expectation (normal) or of the rate's natural
-        logarithm (log-normal).
+    rate, rate_width, rate_range, nominal_rate, expected_events, shared
+        See `zeptobarn.physics.expectation.Expectation`.
     """
 
     name: str
@@ -66,6 +65,11 @@ class Source:
     n_events: int
     spectrum: Mapping[str, Any] | None
     formula: Mapping[str, Any] | None
+    rate_range: tuple[float, float] | None = None
+    nominal_rate: float = 1.0
+    expected_events: float | None = None
+    shared: bool = False
+    template: Mapping[str, Any] | None = None
 
     @property
     def free(self) -> bool:
@@ -156,7 +160,9 @@ def load_detector(path: str | Path) -> Detector:
     check_detector(settings, apparatus, str(path))
     axes = settings["analysis_space"]
     try:
-        sources = [_source(source, folders) for source in settings["sources"]]
+        sources = [
+            _source(source, folders, settings["area_unit"]) for source in settings["sources"]
+        ]
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     return Detector(
@@ -243,24 +249,41 @@ def _read_map(path: Path) -> dict[str, Any]:
     }
 
 
-def _source(settings: Mapping[str, Any], folders: Iterable[Path]) -> Source:
+def _template(
+    settings: Mapping[str, Any], folders: Iterable[Path], area_unit: str, place: str
+) -> dict[str, Any]:
+    """Find and check the file of a template."""
+    try:
+        path = find_input(settings["path"], folders)
+        histogram = read_histogram(path)
+    except ConfigError as error:
+        raise ConfigError(f"{place}: template: {error}") from None
+    if histogram.area_unit not in ("", area_unit):
+        raise ConfigError(
+            f"{place}: template: {path}: found areas in {histogram.area_unit}; allowed: area_unit, "
+            f"{area_unit}"
+        )
+    return {**settings, "path": str(path), "shapes": list(histogram.shapes)}
+
+
+def _source(settings: Mapping[str, Any], folders: Iterable[Path], area_unit: str) -> Source:
     """Make a source; the folders are those that a file of it may be relative to."""
-    rate, spectrum = settings["rate"], settings.get("spectrum")
+    spectrum, template = settings.get("spectrum"), settings.get("template")
+    place = f"source {settings['name']}"
     if spectrum is not None and "path" in spectrum:
         try:
             spectrum = {**spectrum, "path": str(find_input(spectrum["path"], folders))}
         except ConfigError as error:
-            raise ConfigError(f"source {settings['name']}: {error}") from None
-    constraint = rate if isinstance(rate, Mapping) else {"constraint": rate, "width": 0.0}
+            raise ConfigError(f"{place}: {error}") from None
     return Source(
         name=settings["name"],
         label=settings["label"],
         colour=settings["colour"],
         recoil=settings.get("recoil"),
-        rate=constraint["constraint"],
-        rate_width=constraint["width"],
         rate_multiplier=settings.get("rate_multiplier", 1),
         n_events=settings.get("n_events", _N_EVENTS),
         spectrum=spectrum,
         formula=settings.get("formula"),
+        template=None if template is None else _template(template, folders, area_unit, place),
+        **expectation(settings, place)._asdict(),
     )

@@ -19,6 +19,8 @@ from zeptobarn.physics.halo import (
     fastest_km_s,
     reduced_GeV,
 )
+from zeptobarn.physics.histogram import at_anchors, read_histogram, rebinned
+from zeptobarn.study.correlations import check_correlations, check_shared, rate_name
 from zeptobarn.study.plan import check_size
 from zeptobarn.study.study import _YIELD_RECOILS, Shape, Study, signal_recoil
 from zeptobarn.support.config import LONGEST_NAME, ConfigError, allowed
@@ -78,9 +80,11 @@ def check_study(study: Study, origin: str) -> None:
             raise ConfigError(f"{origin}: {key}: found {list(values)}; allowed: increasing")
     _check_intervals(study, shapes, origin)
     _check_parameters(study, origin)
+    check_shared(study, origin)
+    check_correlations(study, origin)
     spectra: dict[str, Mapping[str, Any]] = {}
     for detector in study.detectors.values():
-        _check_sources(detector, spectra, origin)
+        _check_sources(study, detector, spectra, origin)
         _check_masses(study, detector, origin)
         _check_response(study, detector, origin)
 
@@ -119,11 +123,11 @@ def _check_results(study: Study, origin: str) -> None:
 def _check_parameters(study: Study, origin: str) -> None:
     """Names of a target's parameters are columns of its results, each once."""
     for target, members in study.targets.items():
-        prefixes = {name: f"{name}_" if len(members) > 1 else "" for name in members}
         rates = [
-            f"{prefixes[name]}{source.name}_rate"
-            for name in members
+            rate_name(source, name, len(members))
+            for number, name in enumerate(members)
             for source in study.detectors[name].sources
+            if not (number and source.shared)
         ]
         names = [*_TAKEN, *rates, *(shape.name for shape in study.target_shapes(target))]
         if taken := [name for name in names if names.count(name) > 1]:
@@ -154,6 +158,13 @@ def _check_shape(study: Study, shape: Shape, origin: str) -> None:
         raise ConfigError(
             f"{place}: detectors: found {unknown[0]}; allowed: {list(study.detectors)}"
         )
+    for name in shape.detectors:
+        number = getattr(study.detectors[name].apparatus, shape.parameter, None)
+        if shape.parameter not in _YIELD_RECOILS and not isinstance(number, int | float):
+            raise ConfigError(
+                f"{place}: found no parameter, and the shape's name is none; allowed: parameter: "
+                "leff, g1, … (the schema lists them)"
+            )
     if (shape.parameter in _IN_STANDARD_DEVIATIONS) == (shape.relative_width > 0):
         wanted = "no" if shape.relative_width > 0 else "a"
         raise ConfigError(f"{place}: {shape.parameter} needs {wanted} relative_width")
@@ -224,7 +235,9 @@ def _check_intervals(study: Study, shapes: Mapping[str, Shape], origin: str) -> 
                 )
 
 
-def _check_sources(detector: Detector, spectra: dict[str, Mapping[str, Any]], origin: str) -> None:
+def _check_sources(
+    study: Study, detector: Detector, spectra: dict[str, Mapping[str, Any]], origin: str
+) -> None:
     """Also collect the spectra by name: those of all detectors."""
     for source in detector.sources:
         place = f"config/detectors/{detector.name}.yaml: source {source.name}"
@@ -233,6 +246,15 @@ def _check_sources(detector: Detector, spectra: dict[str, Mapping[str, Any]], or
                 shares(source.formula, detector.space, detector.apparatus)
             except ValueError as error:
                 raise ConfigError(f"{place}: {error}") from None
+        if source.template is not None:
+            histogram = read_histogram(source.template["path"])
+            at = f"{place}: template: {source.template['path']}"
+            inside, _ = rebinned(histogram, detector.space, at)
+            anchors = study.source_anchors(detector.name, source.name)
+            shapes = [shape.name for shape in study.target_shapes(detector.name)]
+            at_anchors(histogram, anchors, shapes, at)
+            if not inside.any():
+                raise ConfigError(f"{at}: found no events inside analysis_space; allowed: some")
         if source.spectrum is None:
             continue
         known = spectra.setdefault(source.spectrum["name"], source.spectrum)

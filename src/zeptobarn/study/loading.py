@@ -8,6 +8,7 @@ from typing import Any
 from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.physics.detector import Detector, load_detector
 from zeptobarn.study.checks import check_study
+from zeptobarn.study.correlations import read_correlations
 from zeptobarn.study.observed import with_livetimes
 from zeptobarn.study.signals import AS_GIVEN, RECOILS, Signal
 from zeptobarn.study.study import (
@@ -147,6 +148,7 @@ def study_from_settings(
         failures=Failures(failures["trials"], failures["most_trials"]),
         published={k: tuple(v) for k, v in settings.pop("published", {}).items()},
         most_events_per_trial=settings.pop("most_events_per_trial", 1e5),
+        correlations=read_correlations(settings.pop("correlations", ())),
         **response,
         **settings,
     )

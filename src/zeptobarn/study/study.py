@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.physics.detector import Detector
+from zeptobarn.study.correlations import Correlation
 from zeptobarn.study.signals import Recoils, Signal, wimp
 from zeptobarn.support import paths
 
@@ -193,6 +194,7 @@ class Study:
     most_events_per_trial: float
     given_signals: tuple[Signal, ...] = ()
     observed: Mapping[str, Observed] = field(default_factory=dict)
+    correlations: tuple[Correlation, ...] = ()
 
     @property
     def batches(self) -> list[str]:
@@ -270,10 +272,21 @@ class Study:
 
     def anchors(self, detector: str, recoil: Recoils | None) -> dict[str, dict[str, float]]:
         """Name and shape values of each anchor of a detector and recoil type, in grid order."""
-        shapes = self.shapes_of(detector, recoil)
-        grid = product(*(shape.anchors for shape in shapes))
-        points = [{s.name: v for s, v in zip(shapes, values, strict=True)} for values in grid]
-        return {paths.anchor_name(point): point for point in points}
+        return _grid(self.shapes_of(detector, recoil))
+
+    def source_shapes(self, detector: str, source: str) -> tuple[Shape, ...]:
+        """Give the shape parameters that change a source's template."""
+        template = None
+        if not self.source_signal(source):
+            template = self.detectors[detector].source(source).template
+        if template is None:
+            return self.shapes_of(detector, self.recoil(detector, source))
+        named = template["shapes"]
+        return tuple(s for s in self.shapes if s.name in named and detector in s.detectors)
+
+    def source_anchors(self, detector: str, source: str) -> dict[str, dict[str, float]]:
+        """Name and shape values of each anchor of a source's template, in grid order."""
+        return _grid(self.source_shapes(detector, source))
 
     def spectra(self) -> dict[str, Mapping[str, Any]]:
         """Every background spectrum by name, over all detectors."""
@@ -355,6 +368,13 @@ class Study:
     def spectrum_name(self, detector: str, source: str) -> str | None:
         """Name of a source's only spectrum; None for a template from a formula."""
         return next(iter(self.source_spectra(detector, source).values()), None)
+
+
+def _grid(shapes: tuple[Shape, ...]) -> dict[str, dict[str, float]]:
+    """Name and shape values of all combinations of anchors."""
+    grid = product(*(shape.anchors for shape in shapes))
+    points = [{s.name: v for s, v in zip(shapes, values, strict=True)} for values in grid]
+    return {paths.anchor_name(point): point for point in points}
 
 
 def signal_recoil(interaction: str) -> Recoil:

@@ -6,9 +6,9 @@ import scipy
 from numpy.typing import NDArray
 
 from zeptobarn.inference.calibration import BLOCK, best_nuisances, throw_statistics
+from zeptobarn.inference.constraints import precision
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Problem, asimov, fits_at, predict
-from zeptobarn.inference.terms import UNCONSTRAINED
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.support.streams import stream
 
@@ -46,8 +46,7 @@ def expected_errors(problem: Problem, constraint_centres: str) -> Floats:
     filled = expected > 0
     slope = slopes[:, filled]
     information = (slope / expected[filled]) @ slope.T
-    kind, width = problem.structure.constraints[1:].T
-    constraint = np.diag(np.where(kind == UNCONSTRAINED, 0.0, width**-2.0))
+    constraint = precision(problem.structure.constraints)[1:, 1:]
     inverse = np.linalg.inv(information + constraint)
     known = information + (constraint if constraint_centres == "redrawn" else 0.0)
     return np.asarray(np.sqrt(np.diag(inverse @ known @ inverse)))

@@ -7,6 +7,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from zeptobarn.inference.constraints import precision
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, fits_at, predict
 from zeptobarn.inference.terms import LOG_NORMAL, UNCONSTRAINED
@@ -159,13 +160,18 @@ def deviance(problem: Problem, data: Data, parameters: NDArray[np.float64]) -> f
         [f * bins for f, bins in zip(data.exposure[0], predict(problem, parameters), strict=True)]
     )
     value = 2 * (expected.sum() - scipy.special.xlogy(data.weights, expected[data.bins]).sum())
-    for (kind, width), at, centre in zip(
-        problem.structure.constraints, parameters, data.centres_of(problem)[0], strict=True
+    ahead = np.zeros(len(parameters))
+    for p, (kind, at, centre) in enumerate(
+        zip(
+            problem.structure.constraints[:, 0],
+            parameters,
+            data.centres_of(problem)[0],
+            strict=True,
+        )
     ):
         if kind != UNCONSTRAINED:
-            pull = np.log(at / centre) if kind == LOG_NORMAL else at - centre
-            value += (pull / width) ** 2
-    return float(value)
+            ahead[p] = np.log(at / centre) if kind == LOG_NORMAL else at - centre
+    return float(value + ahead @ precision(problem.structure.constraints) @ ahead)
 
 
 def _at_value(

@@ -18,6 +18,7 @@ from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.physics.decays import beta_shape, decay, double_beta_shape
 from zeptobarn.physics.detector import Detector, Source
 from zeptobarn.physics.halo import HALOS
+from zeptobarn.physics.histogram import read_histogram
 from zeptobarn.physics.rates import wimp_rate
 from zeptobarn.study.checks import largest_energy_keV
 from zeptobarn.study.slices.spectrum import spectrum_slice
@@ -56,7 +57,7 @@ def source_tables(study: Study, detector: str, source: str) -> dict[Recoil, pd.D
 
 
 def source_spectrum(study: Study, detector: str, source: str) -> pd.DataFrame | None:
-    """Compute the only spectrum of a detector's source; None for a template from a formula."""
+    """Compute the only spectrum of a source; None for a template from a formula or a file."""
     name = study.spectrum_name(detector, source)
     return None if name is None else spectrum(study, name)
 
@@ -113,9 +114,14 @@ def _check_given(study: Study) -> None:
 def most_events(detector: Detector, source: Source) -> float:
     """Give the events of a background in the livetime, if all recoils that a response has are seen.
 
-    A formula says how many are in the analysis space.
+    A formula says how many are in the analysis space, and so does a source's expected_events.
     """
-    if source.formula is not None:
+    if source.expected_events is not None:
+        return source.expected_events
+    if source.template is not None:
+        events = read_histogram(source.template["path"]).expected.sum(axis=(1, 2)).max()
+        rate = events / source.template["exposure_kg_day"]
+    elif source.formula is not None:
         rate = source.formula["events"] / source.formula["exposure_kg_day"]
     elif source.spectrum is not None and source.recoil is not None:
         energies = [

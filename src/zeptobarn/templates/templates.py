@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from zeptobarn.physics.apparatus import Apparatus, Recoil
 from zeptobarn.physics.detector import AnalysisSpace, Detector, Source
 from zeptobarn.physics.formulas import shares
+from zeptobarn.physics.histogram import at_anchors, read_histogram, rebinned
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.study.study import Shape, Study
+from zeptobarn.support.config import ConfigError
 from zeptobarn.support.paths import anchor_name
 from zeptobarn.support.tables import read_parquet, write_parquet
 from zeptobarn.templates.response import Response, apparatus_at
@@ -65,18 +67,51 @@ def build(
     ----------
     spectrum
         The source's spectrum, see `zeptobarn.templates.spectra`; None for a template from a
-        formula.
+        formula or a file.
     responses
         Response of each anchor of the source's recoil type, by the anchor's name.
     widths
         Of the kernel, if the study asks for one, see `smoothed`.
     """
     the_detector = study.detectors[detector]
-    if spectrum is None:
-        return _from_formula(study, the_detector, the_detector.source(source))
-    anchors = study.anchors(detector, study.recoil(detector, source))
-    template = fold(spectrum, responses, anchors, events_per_rate(study, detector, source))
-    return smoothed(template, the_detector.space, widths) if study.smoothed else template
+    if spectrum is None and the_detector.source(source).template is not None:
+        template = _from_file(study, the_detector, the_detector.source(source))
+    elif spectrum is None:
+        template = _from_formula(study, the_detector, the_detector.source(source))
+    else:
+        anchors = study.anchors(detector, study.recoil(detector, source))
+        template = fold(spectrum, responses, anchors, events_per_rate(study, detector, source))
+        if study.smoothed:
+            template = smoothed(template, the_detector.space, widths)
+    return scaled(study, detector, source, template)
+
+
+def scaled(study: Study, detector: str, source: str, template: Template) -> Template:
+    """Scale a template, nominal in total, to the expected events that a detector file gives.
+
+    All anchors get the same factor: what shapes change of the number of events stays relative.
+
+    Raises
+    ------
+    ConfigError
+        The template holds nothing, which no factor makes events of.
+    """
+    expected = None
+    if not study.source_signal(source):
+        expected = study.detectors[detector].source(source).expected_events
+    if expected is None:
+        return template
+    total = float(template.nominal.sum())
+    if not total > 0:
+        raise ConfigError(
+            f"config/detectors/{detector}.yaml: source {source}: found expected_events: "
+            f"{expected:g}, but no event of it lies in the analysis space; allowed: spectra, "
+            "formulas and files of which some do"
+        )
+    factor = expected / total
+    return Template(
+        template.shape_values, template.expected * factor, template.variance * factor**2
+    )
 
 
 def build_source(
@@ -166,7 +201,7 @@ def fix_shapes(
     The shape parameters that are left, and expected events at each of their anchors in grid
     order, shape (anchors, cS1 bins × cS2 bins).
     """
-    touched = list(study.shapes_of(detector, study.recoil(detector, source)))
+    touched = list(study.source_shapes(detector, source))
     grid = template.expected.reshape([*(len(s.anchors) for s in touched), -1])
     for shape in list(touched):
         if shape.name in fixed:
@@ -193,7 +228,7 @@ def cell_of(anchors: NDArray[np.float64], value: float) -> tuple[int, float]:
 def _from_formula(study: Study, detector: Detector, source: Source) -> Template:
     if (formula := source.formula) is None:
         raise ValueError(f"{source.name}: no spectrum, and no formula")
-    expected = formula["events"] / formula["exposure_kg_day"]
+    expected = formula.get("events", 1.0) / formula.get("exposure_kg_day", 1.0)
     expected *= events_per_rate(study, detector.name, source.name)
     rows = []
     for anchor, values in (anchors := study.anchors(detector.name, None)).items():
@@ -203,6 +238,19 @@ def _from_formula(study: Study, detector: Detector, source: Source) -> Template:
         except ValueError as error:
             raise ValueError(f"{source.name} of {detector.name}, {anchor}: {error}") from None
     return Template(tuple(anchors.values()), np.array(rows), np.zeros_like(rows))
+
+
+def _from_file(study: Study, detector: Detector, source: Source) -> Template:
+    if (settings := source.template) is None:
+        raise ValueError(f"{source.name}: no spectrum, and no file")
+    histogram = read_histogram(settings["path"])
+    anchors = study.source_anchors(detector.name, source.name)
+    expected, variance = rebinned(histogram, detector.space, settings["path"])
+    rows = at_anchors(histogram, anchors, histogram.shapes, settings["path"])
+    factor = source.rate_multiplier
+    if "exposure_kg_day" in settings:
+        factor *= detector.exposure_kg_day / settings["exposure_kg_day"]
+    return Template(tuple(anchors.values()), factor * expected[rows], factor**2 * variance[rows])
 
 
 def fold(
@@ -311,11 +359,12 @@ def sample(
     )
     weight = rate_above_cutoff(the_detector.apparatus, recoil, spectrum) / n
     weight *= events_per_rate(study, detector, source)
-    return Template(
+    template = Template(
         ({},),
         weight * counts[np.newaxis],
         weight**2 * (counts * (n - counts) / max(n - 1, 1))[np.newaxis],
     )
+    return scaled(study, detector, source, template)
 
 
 def sample_bins(
@@ -451,7 +500,7 @@ def read_template(study: Study, detector: str, source: str, path: Path) -> Templ
     ResultError
         The file was made from another configuration.
     """
-    anchors = tuple(study.anchors(detector, study.recoil(detector, source)).values())
+    anchors = tuple(study.source_anchors(detector, source).values())
     table, _ = read_parquet(
         path,
         config_slice=template_slice(study, detector, source),

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from zeptobarn.physics.detector import AnalysisSpace, Source
+from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.study.slices.toys import toys_slice
-from zeptobarn.study.study import Shape, Study
+from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 from zeptobarn.support.streams import stream
 from zeptobarn.support.tables import ResultError, parquet_writer, read_chunks
+from zeptobarn.templates.measurements import rate_centre, shape_centre
 from zeptobarn.templates.templates import Template, fix_shapes
 
 # Trials whose datasets are in memory at a time: limits of 3000 events each then take 1.1 GB.
@@ -67,7 +68,7 @@ def throw(
 
     A trial's random numbers depend on the seed, the detector's name and the trial alone; those
     of a shape parameter's constraint on its name in place of the detector's: detectors that
-    share the parameter share the measurement of it.
+    share the parameter share the measurement of it. Rates have their nominal values.
 
     Parameters
     ----------
@@ -84,12 +85,13 @@ def throw(
     expected = {
         name: fix_shapes(study, detector, name, templates[name], values)[1][0] for name in sources
     }
-    means = np.array([expected[name].sum() for name in sources])
+    means = np.array(
+        [s.nominal_rate * expected[s.name].sum() for s in study.detectors[detector].sources]
+    )
     cumulative = {
         name: np.cumsum(bins) / max(np.cumsum(bins)[-1], np.finfo(float).tiny)
         for name, bins in expected.items()
     }
-    redrawn = study.constraint_centres == "redrawn"
     events, truth = [], []
     for trial in trials:
         rng = stream(study.seed, "toys", detector, trial)
@@ -102,11 +104,12 @@ def throw(
         events.append((np.full(len(cs1), trial), cs1, cs2, np.repeat(sources, numbers)))
         truth += [(trial, len(cs1), "wimp_rate", 0.0, np.nan)]
         truth += [
-            (trial, len(cs1), f"{source.name}_rate", 1.0, _rate_centre(source, redrawn, rng))
+            (trial, len(cs1), f"{source.name}_rate", source.nominal_rate, centre)
             for source in study.detectors[detector].sources
+            for centre in (rate_centre(study, detector, source, trial, rng),)
         ]
         truth += [
-            (trial, len(cs1), shape.name, value, _shape_centre(study, shape, value, trial))
+            (trial, len(cs1), shape.name, value, shape_centre(study, shape, value, trial))
             for shape in study.target_shapes(detector)
             for value in (values[shape.name],)
         ]
@@ -261,19 +264,3 @@ def _split(tables: Iterator[pd.DataFrame], parts: Sequence[range]) -> Iterator[p
         n = len(left) if last else int(np.searchsorted(left["trial"], trials.stop))
         yield left[:n]
         left = left[n:].reset_index(drop=True)
-
-
-def _rate_centre(source: Source, redrawn: bool, rng: np.random.Generator) -> float:
-    if source.rate in ("free", "fixed"):
-        return np.nan
-    pull = source.rate_width * rng.standard_normal() if redrawn else 0.0
-    return float(np.exp(pull)) if source.rate == "log_normal" else 1.0 + pull
-
-
-def _shape_centre(study: Study, shape: Shape, true_value: float, trial: int) -> float:
-    if not shape.constrained:
-        return np.nan
-    if study.constraint_centres == "fixed":
-        return 0.0
-    pull = stream(study.seed, "constraint", shape.name, trial).standard_normal()
-    return float(true_value + pull)

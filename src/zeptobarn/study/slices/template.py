@@ -7,6 +7,7 @@ from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.study.slices.response import response_slice, space_slice
 from zeptobarn.study.slices.spectrum import spectrum_slice
 from zeptobarn.study.study import Study
+from zeptobarn.support.inputs import file_digest
 from zeptobarn.support.tables import digest
 
 
@@ -29,6 +30,16 @@ def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
             "anchors": list(study.anchors(detector, recoil)),
             "smoothed": study.smoothed,
         }
+    if not study.source_signal(source):
+        expected = the_detector.source(source).expected_events
+        kept |= {} if expected is None else {"expected_events": expected}
+        if (template := the_detector.source(source).template) is not None:
+            return kept | {
+                "template": file_digest(template["path"]),
+                "file_exposure_kg_day": template.get("exposure_kg_day"),
+                "space": space_slice(the_detector.space),
+                "shapes": [[s.name, s.anchors] for s in study.source_shapes(detector, source)],
+            }
     if recoil is None or not spectra:
         numbers = the_detector.apparatus.by_name
         return kept | {

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from zeptobarn.physics.detector import Source
+from zeptobarn.study.correlations import correlations_slice
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.study.study import Study
 from zeptobarn.support.tables import digest
@@ -18,6 +20,7 @@ def toys_slice(
     at
         True values of shape parameters, 0 for the others; see `zeptobarn.templates.toys.throw`.
     """
+    correlations = correlations_slice(study, detector)
     return {
         **({"at": dict(at)} if at else {}),
         "name": detector,
@@ -27,10 +30,19 @@ def toys_slice(
             [source.name, digest(template_slice(study, detector, source.name))]
             for source in study.detectors[detector].sources
         ],
-        "rates": {
-            source.name: [source.rate, source.rate_width]
-            for source in study.detectors[detector].sources
-        },
+        "rates": {source.name: _rate_slice(source) for source in study.detectors[detector].sources},
         "shapes": {shape.name: shape.constrained for shape in study.target_shapes(detector)},
         "constraint_centres": study.constraint_centres,
+        **({"correlations": correlations} if correlations else {}),
     }
+
+
+def _rate_slice(source: Source) -> list[Any]:
+    """Give what is known of a source's rate; what most sources do not have stays away."""
+    unusual: dict[str, Any] = {
+        "range": source.rate_range,
+        "nominal": None if source.nominal_rate == 1 else source.nominal_rate,
+        "shared": source.shared or None,
+    }
+    unusual = {key: value for key, value in unusual.items() if value is not None}
+    return [source.rate, source.rate_width, *([unusual] if unusual else [])]
