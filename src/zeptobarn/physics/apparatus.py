@@ -133,6 +133,21 @@ class Apparatus:
         return 1.0 + self.double_pe_probability if self.area_unit == "phd" else 1.0
 
     @property
+    def g1_PE_per_photon(self) -> float:
+        """Photoelectrons per photon, at a relative light yield of 1."""
+        return (1 + self.double_pe_probability) * self.g1
+
+    @property
+    def g2_phd_per_electron(self) -> float:
+        """S2 photons detected per electron that reaches the surface."""
+        return self.extraction_efficiency * self.electron_gain
+
+    @property
+    def g2_PE_per_electron(self) -> float:
+        """S2 photoelectrons per electron that reaches the surface."""
+        return (1 + self.double_pe_probability) * self.g2_phd_per_electron
+
+    @property
     def light_yields(self) -> tuple[LightYield, LightYield]:
         """Relative light yields of the S1 and the S2."""
         return self.s1_relative_light_yield, self.s2_relative_light_yield

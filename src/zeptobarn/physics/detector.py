@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from zeptobarn.physics.apparatus import LIGHT_YIELDS, Apparatus, LightYield, Recoil
 from zeptobarn.physics.consistency import check_detector
-from zeptobarn.support.config import ConfigError, find_input, read_yaml, validate
+from zeptobarn.physics.conventions import in_photons
+from zeptobarn.physics.layers import Layers, read_layers
+from zeptobarn.support.config import ConfigError, find_input, validate
 from zeptobarn.support.inputs import check_columns, numbers, read_table, refuse_rows
 from zeptobarn.support.shipped import names_of_detectors, shipped
 
@@ -141,16 +143,27 @@ def load_detector(path: str | Path) -> Detector:
         Something in the file is missing, unknown, out of range or contradictory.
     """
     path = _file(path)
-    settings = read_yaml(path)
-    validate(settings, "detector", str(path), [path])
-    folders = [path.parent, *list(path.resolve().parents)[2:3]]
-    apparatus = _apparatus(settings, folders, str(path))
+    layers = read_layers(path)
+    validate(layers.settings, "detector", str(path), place=layers.place)
+    try:
+        return _detector(path, layers)
+    except ConfigError as error:
+        raise layers.placed(error, str(path)) from None
+
+
+def _detector(path: Path, layers: Layers) -> Detector:
+    """Make a detector of what its file and its bases say."""
+    settings = in_photons(layers.settings, str(path))
+    apparatus = _apparatus(settings, layers, str(path))
     check_detector(settings, apparatus, str(path))
     axes = settings["analysis_space"]
-    try:
-        sources = [_source(source, folders) for source in settings["sources"]]
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+    sources = []
+    for i, source in enumerate(settings["sources"]):
+        folders = layers.folders(["sources", i, "spectrum", "path"])
+        try:
+            sources.append(_source(source, folders))
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from None
     return Detector(
         name=path.stem,
         title=settings["title"],
@@ -179,7 +192,7 @@ def _file(path: str | Path) -> Path:
     return Path(path)
 
 
-def _apparatus(settings: Mapping[str, Any], folders: Iterable[Path], origin: str) -> Apparatus:
+def _apparatus(settings: Mapping[str, Any], layers: Layers, origin: str) -> Apparatus:
     """Take the numbers of an apparatus from a detector file, and read the maps that it names."""
     values: dict[str, Any] = {
         each.name: _frozen(settings[each.name])
@@ -192,6 +205,7 @@ def _apparatus(settings: Mapping[str, Any], folders: Iterable[Path], origin: str
         light_yield = settings[key]
         if "map" in light_yield:
             try:
+                folders = layers.folders([key, "map"])
                 light_yield = _read_map(find_input(light_yield["map"], folders))
             except ConfigError as error:
                 raise ConfigError(f"{origin}: {key}: {error}") from None
