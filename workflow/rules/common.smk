@@ -66,7 +66,7 @@ wildcard_constraints:
     source=r"\w+(\.\d+)?\w*",
     detector=r"[a-z][a-z0-9_]*",
     target=r"[a-z][a-z0-9_]*",
-    recoil="nr|er",
+    recoil=r"(nr|er)[\w.]*",
     anchor=r"[\w.+-]+",
     interaction=INTERACTION,
     mass=r"\d+(\.\d+)?",
@@ -216,19 +216,19 @@ def spectrum_files(detector, source):
     return [] if name is None else [STUDY.path(paths.SPECTRUM, spectrum=name)]
 
 
-def response_files(detector, recoil):
-    """Give the responses of a recoil type at all anchors; none of no recoil."""
-    if recoil is None:
+def response_files(detector, response):
+    """Give a response at all anchors; none of no recoil."""
+    if response is None:
         return []
     return [
-        STUDY.path(paths.RESPONSE, detector=detector, recoil=recoil, anchor=anchor)
-        for anchor in STUDY.anchors(detector, recoil)
+        STUDY.path(paths.RESPONSE, detector=detector, recoil=response, anchor=anchor)
+        for anchor in STUDY.anchors(detector, response)
     ]
 
 
-def target_recoils(target):
-    """Give detector and recoil type of the responses of a detector or combination."""
-    return sorted({(d, STUDY.recoil(d, s)) for d, s in target_sources(target)}, key=str)
+def target_responses(target):
+    """Give detector and name of the responses of a detector or combination."""
+    return sorted({(d, STUDY.response(d, s)) for d, s in target_sources(target)}, key=str)
 
 
 def step_files():
@@ -246,10 +246,10 @@ def step_files():
     sources = list(
         dict.fromkeys(s for target in STUDY.targets for s in target_sources(target))
     )
-    recoils = list(dict.fromkeys((d, STUDY.recoil(d, s)) for d, s in sources))
+    responses = list(dict.fromkeys((d, STUDY.response(d, s)) for d, s in sources))
     return [
         *dict.fromkeys(file for place in sources for file in spectrum_files(*place)),
-        *(file for place in recoils for file in response_files(*place)),
+        *(file for place in responses for file in response_files(*place)),
         *(STUDY.path(paths.TEMPLATE, detector=d, source=s) for d, s in sources),
         *(
             STUDY.path(

@@ -21,8 +21,8 @@ rule sensitivity:
         ],
         responses=lambda w: [
             file
-            for detector, recoil in target_recoils(w.target)
-            for file in response_files(detector, recoil)
+            for detector, response in target_responses(w.target)
+            for file in response_files(detector, response)
             if STUDY.replicas
         ],
         calibration=lambda w: (

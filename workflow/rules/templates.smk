@@ -1,7 +1,7 @@
 rule template:
     """Make a template, spectrum times response or a formula: expected events per bin, at all anchors.
 
-    Input: the source's spectrum, and the responses of its recoil type at all anchors; none of a
+    Input: the source's spectrum, and the responses of its recoil type, or its own, at all anchors; none of a
         formula.
     Output: expected events and their variance per anchor and bin.
     Cost: a second.
@@ -9,7 +9,7 @@ rule template:
     input:
         spectrum=lambda w: spectrum_files(w.detector, w.source),
         responses=lambda w: response_files(
-            w.detector, STUDY.recoil(w.detector, w.source)
+            w.detector, STUDY.response(w.detector, w.source)
         ),
     output:
         template=pattern(paths.TEMPLATE),

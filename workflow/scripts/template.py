@@ -10,10 +10,10 @@ keep_log(snakemake.log[0])
 study = study_from_settings(snakemake.config)
 detector, source = snakemake.wildcards.detector, snakemake.wildcards.source
 check_plan(snakemake.params.config, template_slice(study, detector, source))
-recoil = study.recoil(detector, source)
-anchors = study.anchors(detector, recoil) if recoil else {}
+response = study.response(detector, source)
+anchors = study.anchors(detector, response) if response else {}
 responses = {
-    anchor: read_response(study, detector, recoil, anchor, path)
+    anchor: read_response(study, detector, response, anchor, path)
     for anchor, path in zip(anchors, snakemake.input.responses, strict=True)
 }
 name = study.spectrum_name(detector, source)

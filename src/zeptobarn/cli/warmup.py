@@ -57,7 +57,7 @@ def _run(study: "Study") -> None:
     (signal,) = study.signals()
     templates = {}
     for source in (signal, *(source.name for source in detector.sources)):
-        anchors = tuple(study.anchors(detector.name, study.recoil(detector.name, source)).values())
+        anchors = tuple(study.source_anchors(detector.name, source).values())
         events = 1e-15 if source == signal else 0.01  # far below the recoils of any interaction
         expected = np.full((len(anchors), np.prod(detector.space.shape)), events)
         templates[source] = Template(anchors, expected, np.zeros_like(expected))

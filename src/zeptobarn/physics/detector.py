@@ -2,7 +2,8 @@
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from zeptobarn.physics.apparatus import LIGHT_YIELDS, Apparatus, LightYield, Recoil
 from zeptobarn.physics.consistency import check_detector
 from zeptobarn.physics.conventions import in_photons
+from zeptobarn.physics.efficiency import Efficiency, read_efficiencies
 from zeptobarn.physics.layers import Layers, read_layers
 from zeptobarn.support.config import ConfigError, find_input, validate
 from zeptobarn.support.inputs import check_columns, numbers, read_table, refuse_rows
+from zeptobarn.support.paths import number
 from zeptobarn.support.shipped import names_of_detectors, shipped
 
 Rate = Literal["free", "fixed", "normal", "log_normal"]
@@ -56,6 +59,9 @@ class Source:
     rate_width
         Width of the constraint, relative to the expectation (normal) or of the rate's natural
         logarithm (log-normal).
+    yields, charge_ratio
+        Yield model in place of the detector's, and factor on the mean electrons, which keeps all
+        quanta; None where the source is like any other of its recoil type.
     """
 
     name: str
@@ -68,6 +74,8 @@ class Source:
     n_events: int
     spectrum: Mapping[str, Any] | None
     formula: Mapping[str, Any] | None
+    yields: str | None = None
+    charge_ratio: float | None = None
 
     @property
     def free(self) -> bool:
@@ -97,6 +105,7 @@ class Detector:
     sources: tuple[Source, ...] = field(repr=False)
     signal: Signal = field(repr=False)
     apparatus: Apparatus = field(repr=False)
+    efficiencies: tuple[Efficiency, ...] = field(default=(), repr=False)
 
     @property
     def exposure_kg_day(self) -> float:
@@ -107,6 +116,35 @@ class Detector:
     def area_unit(self) -> str:
         """Unit of cS1 and cS2: ``PE`` or ``phd``."""
         return self.apparatus.area_unit
+
+    def response(self, source: Source) -> str | None:
+        """Name the response that a source is folded with; None for a template from a formula.
+
+        That of its recoil type, unless the source has yields of its own.
+        """
+        if source.recoil is None:
+            return None
+        yields = source.yields
+        if yields == self.apparatus.yields[source.recoil]:
+            yields = None
+        ratio = None if source.charge_ratio is None else f"charge_{number(source.charge_ratio)}"
+        return "_".join(filter(None, (source.recoil, yields, ratio)))
+
+    @cached_property
+    def apparatuses(self) -> Mapping[str, Apparatus]:
+        """The numbers that each response is made with, by its name."""
+        numbers: dict[str, Apparatus] = {"nr": self.apparatus, "er": self.apparatus}
+        for source in self.sources:
+            name = self.response(source)
+            if name is None or name in numbers or source.recoil is None:
+                continue
+            model = source.yields or self.apparatus.yields[source.recoil]
+            numbers[name] = replace(
+                self.apparatus,
+                yields={**self.apparatus.yields, source.recoil: model},
+                charge_ratio=1.0 if source.charge_ratio is None else source.charge_ratio,
+            )
+        return numbers
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -177,7 +215,19 @@ def _detector(path: Path, layers: Layers) -> Detector:
         sources=tuple(source for source in sources if source.rate_multiplier > 0),
         signal=Signal(**settings["signal"]),
         apparatus=apparatus,
+        efficiencies=_efficiencies(settings, layers, apparatus, str(path)),
     )
+
+
+def _efficiencies(
+    settings: Mapping[str, Any], layers: Layers, apparatus: Apparatus, origin: str
+) -> tuple[Efficiency, ...]:
+    axes = settings["analysis_space"]
+    ends = {name: (axis["low"], axis["high"]) for name, axis in axes.items()}
+    try:
+        return read_efficiencies(settings.get("efficiencies", {}), layers.folders, apparatus, ends)
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error}") from None
 
 
 def _file(path: str | Path) -> Path:
@@ -199,6 +249,9 @@ def _apparatus(settings: Mapping[str, Any], layers: Layers, origin: str) -> Appa
         for each in fields(Apparatus)
         if each.name in settings
     }
+    constants = dict(values["yields"])
+    values["yields"] = {recoil: constants.pop(recoil) for recoil in ("nr", "er")}
+    values["yield_constants"] = constants
     for key in LIGHT_YIELDS:
         if key not in settings:
             continue
@@ -215,6 +268,8 @@ def _apparatus(settings: Mapping[str, Any], layers: Layers, origin: str) -> Appa
 
 def _frozen(value: Any) -> Any:
     """Make tuples of lists."""
+    if isinstance(value, Mapping):
+        return {key: _frozen(one) for key, one in value.items()}
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
@@ -268,4 +323,6 @@ def _source(settings: Mapping[str, Any], folders: Iterable[Path]) -> Source:
         n_events=settings.get("n_events", _N_EVENTS),
         spectrum=spectrum,
         formula=settings.get("formula"),
+        yields=settings.get("yields"),
+        charge_ratio=settings.get("charge_ratio"),
     )

@@ -5,28 +5,45 @@ rules give them to Snakemake as parameters, and result files carry their hash.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import log
 from pathlib import Path
 from typing import Any, Literal
 
-from zeptobarn.physics.apparatus import Recoil
+from zeptobarn.physics.apparatus import Recoil, recoil_of
 from zeptobarn.physics.detector import Detector
+from zeptobarn.physics.efficiency import PHOTONS
 from zeptobarn.support import paths
 
 # Ends of the names of interactions whose electron or photon is seen, and not the nucleus.
 INELASTIC = ("_migdal", "_bremsstrahlung")
 # What a shape parameter may change: numbers of the yields, in standard deviations or relative to
 # their value, each for one recoil type, and numbers of a detector file.
-_YIELD_RECOILS: Mapping[str, Recoil] = {
+YIELD_RECOILS: Mapping[str, Recoil] = {
     "leff": "nr",
     "lindhard_k": "nr",
+    "nr_photon_yield": "nr",
+    "nr_electron_yield": "nr",
     "er_component_1": "er",
     "er_component_2": "er",
     "er_component_3": "er",
+    "er_photon_yield": "er",
+    "er_electron_yield": "er",
+    "er_recombination_width": "er",
+    "charge_ratio": "er",
 }
+# Of these, the yield models that have them.
+YIELD_MODELS: Mapping[str, tuple[str, ...]] = {
+    "lindhard_k": ("lenardo2015",),
+    "er_component_1": ("er_polynomial",),
+    "er_component_2": ("er_polynomial",),
+    "er_component_3": ("er_polynomial",),
+    "er_photon_yield": ("nest_beta", "nest_gamma"),
+}
+# Scales the signal and all nuclear recoils; ``efficiency_`` with a name behind, a curve.
+SIGNAL_EFFICIENCY, EFFICIENCY = "signal_efficiency", "efficiency_"
 # Of these numbers of a detector file, those that backgrounds from formulas depend on.
 _REACH_PARAMETERS = ("s1_area_threshold", "s2_area_threshold", "drift_velocity_mm_per_us")
 # Names of interactions, and of signals, see `zeptobarn.support.paths.wimp_source`.
@@ -61,17 +78,46 @@ class Shape:
     detectors: tuple[str, ...]
     low_energy: str
 
-    def touches(self, detector: str, recoil: Recoil | None) -> bool:
-        """Whether templates of a detector and recoil type depend on the parameter.
+    @property
+    def efficiency(self) -> str | None:
+        """Name of the efficiency that it moves; None if it does something else."""
+        is_one = self.parameter.startswith(EFFICIENCY)
+        return self.parameter.removeprefix(EFFICIENCY) if is_one else None
 
-        Those that are not recoils (None) depend on what says which corrected areas pass the
+    def touches(self, detector: Detector, response: str | None) -> bool:
+        """Whether a response of a detector depends on the parameter.
+
+        Templates that are not recoils (None) depend on what says which corrected areas pass the
         thresholds; a changed lifetime does not, since cS2 stays corrected with the nominal one.
         """
-        if detector not in self.detectors:
+        if detector.name not in self.detectors or self.parameter == SIGNAL_EFFICIENCY:
             return False
-        if recoil is None:
+        if response is None:
             return self.parameter in _REACH_PARAMETERS
-        return _YIELD_RECOILS.get(self.parameter, recoil) == recoil
+        recoil = recoil_of(response)
+        if self.efficiency is not None:
+            return any(
+                e.name == self.efficiency and e.against == PHOTONS and e.applies(recoil)
+                for e in detector.efficiencies
+            )
+        apparatus = detector.apparatuses[response]
+        if self.parameter == "charge_ratio":
+            return "_charge_" in response
+        model = apparatus.yields[recoil]
+        return YIELD_RECOILS.get(self.parameter, recoil) == recoil and model in YIELD_MODELS.get(
+            self.parameter, (model,)
+        )
+
+    def scales(self, detector: Detector, recoil: Recoil | None, signal: bool) -> bool:
+        """Whether it multiplies the events of a source, in each energy or bin."""
+        if detector.name not in self.detectors:
+            return False
+        if self.parameter == SIGNAL_EFFICIENCY:
+            return signal or recoil == "nr"
+        return any(
+            e.name == self.efficiency and e.against != PHOTONS and e.applies(recoil)
+            for e in detector.efficiencies
+        )
 
 
 @dataclass(frozen=True)
@@ -223,9 +269,20 @@ class Study:
             )
         ]
 
-    def shapes_of(self, detector: str, recoil: Recoil | None) -> tuple[Shape, ...]:
-        """The shape parameters that change templates of a detector and recoil type."""
-        return tuple(shape for shape in self.shapes if shape.touches(detector, recoil))
+    def shapes_of(self, detector: str, response: str | None) -> tuple[Shape, ...]:
+        """The shape parameters that change a response; None: templates from formulas."""
+        the_detector = self.detectors[detector]
+        return tuple(shape for shape in self.shapes if shape.touches(the_detector, response))
+
+    def source_shapes(self, detector: str, source: str) -> tuple[Shape, ...]:
+        """The shape parameters that change a source's template, by its response or beside it."""
+        the_detector, signal = self.detectors[detector], self.signal(source) is not None
+        response, recoil = self.response(detector, source), self.recoil(detector, source)
+        return tuple(
+            shape
+            for shape in self.shapes
+            if shape.touches(the_detector, response) or shape.scales(the_detector, recoil, signal)
+        )
 
     def target_shapes(self, target: str) -> tuple[Shape, ...]:
         """The shape parameters that change anything of a detector or combination."""
@@ -244,12 +301,13 @@ class Study:
         others = (self.truth_of(interval) for interval in self.intervals)
         return {paths.anchor_name(truth): truth for truth in ({}, *others)}
 
-    def anchors(self, detector: str, recoil: Recoil | None) -> dict[str, dict[str, float]]:
-        """Name and shape values of each anchor of a detector and recoil type, in grid order."""
-        shapes = self.shapes_of(detector, recoil)
-        grid = product(*(shape.anchors for shape in shapes))
-        points = [{s.name: v for s, v in zip(shapes, values, strict=True)} for values in grid]
-        return {paths.anchor_name(point): point for point in points}
+    def anchors(self, detector: str, response: str | None) -> dict[str, dict[str, float]]:
+        """Name and shape values of each anchor of a response, in grid order."""
+        return _grid(self.shapes_of(detector, response))
+
+    def source_anchors(self, detector: str, source: str) -> dict[str, dict[str, float]]:
+        """Name and shape values of each anchor of a source's template, in grid order."""
+        return _grid(self.source_shapes(detector, source))
 
     def spectra(self) -> dict[str, Mapping[str, Any]]:
         """Every background spectrum by name, over all detectors."""
@@ -289,12 +347,26 @@ class Study:
             return signal_recoil(signal[0])
         return self.detectors[detector].source(source).recoil
 
+    def response(self, detector: str, source: str) -> str | None:
+        """Name of the response that a source is folded with; None for a template from a formula."""
+        if self.signal(source):
+            return self.recoil(detector, source)
+        the_detector = self.detectors[detector]
+        return the_detector.response(the_detector.source(source))
+
     def spectrum_name(self, detector: str, source: str) -> str | None:
         """Name of a source's spectrum; None for a template from a formula."""
         if self.signal(source):
             return source
         spectrum = self.detectors[detector].source(source).spectrum
         return None if spectrum is None else str(spectrum["name"])
+
+
+def _grid(shapes: Sequence[Shape]) -> dict[str, dict[str, float]]:
+    """Name and values of each combination of anchors."""
+    grid = product(*(shape.anchors for shape in shapes))
+    points = [{s.name: v for s, v in zip(shapes, values, strict=True)} for values in grid]
+    return {paths.anchor_name(point): point for point in points}
 
 
 def signal_recoil(interaction: str) -> Recoil:

@@ -16,7 +16,6 @@ from zeptobarn.inference.load import make_model, read_model
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import asimov, find_limits
 from zeptobarn.inference.status import Status
-from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.study.study import Study
 from zeptobarn.study.variation import (
     EXPOSURES,
@@ -141,14 +140,14 @@ def write_dependence(study: Study, detector: str, table: pd.DataFrame, path: Pat
 
 
 def _templates(study: Study, detector: str, spectra: Spectra, threads: int) -> dict[str, Template]:
-    responses: dict[Recoil | None, dict[str, Response]] = {None: {}}
+    responses: dict[str | None, dict[str, Response]] = {None: {}}
     for source in spectra:
-        recoil = study.recoil(detector, source)
-        if recoil is not None and recoil not in responses:
-            response = compute_response(study, detector, recoil, "nominal", threads)
-            responses[recoil] = {"nominal": response}
+        name = study.response(detector, source)
+        if name is not None and name not in responses:
+            response = compute_response(study, detector, name, "nominal", threads)
+            responses[name] = {"nominal": response}
     return {
-        source: build(study, detector, source, table, responses[study.recoil(detector, source)])
+        source: build(study, detector, source, table, responses[study.response(detector, source)])
         for source, table in spectra.items()
     }
 

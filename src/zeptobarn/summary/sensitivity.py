@@ -14,7 +14,6 @@ from zeptobarn.inference.asymptotics import cls, one_sided, two_sided, unified
 from zeptobarn.inference.load import make_model, read_model
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, asimov, find_limits
-from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.study.slices.summary import sensitivity_slice
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
@@ -87,7 +86,7 @@ def replica_templates(
     study: Study,
     detector: str,
     spectra: Mapping[str, pd.DataFrame | None],
-    responses: Mapping[Recoil, Mapping[str, Response]],
+    responses: Mapping[str, Mapping[str, Response]],
     number: int,
     widths: Mapping[str, Widths],
 ) -> dict[str, Template]:
@@ -98,25 +97,27 @@ def replica_templates(
     spectra
         By source; None for a template from a formula.
     responses
-        By recoil type and anchor.
+        By name and anchor.
     number
         Which replica.
     widths
         Of the kernel, by source, where the study asks for one. They stay those of the simulated
         templates: a replica is noisier than a simulation, and would ask for others.
     """
-    varied: dict[Recoil | None, dict[str, Response]] = {None: {}}
-    for recoil, anchors in responses.items():
-        rng = stream(study.seed, "replica", detector, recoil, number)
+    varied: dict[str | None, dict[str, Response]] = {None: {}}
+    for response_name, anchors in responses.items():
+        rng = stream(study.seed, "replica", detector, response_name, number)
         normal = rng.standard_normal(next(iter(anchors.values())).probability.shape)
-        varied[recoil] = {name: replica(response, normal) for name, response in anchors.items()}
+        varied[response_name] = {
+            name: replica(response, normal) for name, response in anchors.items()
+        }
     return {
         source: build(
             study,
             detector,
             source,
             table,
-            varied[study.recoil(detector, source)],
+            varied[study.response(detector, source)],
             widths.get(source),
         )
         for source, table in spectra.items()
@@ -127,7 +128,7 @@ def source_widths(
     study: Study,
     detector: str,
     spectra: Mapping[str, pd.DataFrame | None],
-    responses: Mapping[Recoil, Mapping[str, Response]],
+    responses: Mapping[str, Mapping[str, Response]],
 ) -> dict[str, Widths]:
     """Widths of the kernel of each source that is simulated, as `smoothed` takes them.
 
@@ -139,9 +140,9 @@ def source_widths(
     plain = dataclasses.replace(study, density="histogram")
     space = study.detectors[detector].space
     return {
-        source: kernel_widths(build(plain, detector, source, table, responses[recoil]), space)
+        source: kernel_widths(build(plain, detector, source, table, responses[name]), space)
         for source, table in spectra.items()
-        if (recoil := study.recoil(detector, source)) is not None
+        if (name := study.response(detector, source)) is not None
     }
 
 
@@ -236,28 +237,28 @@ def _read_model(study: Study, target: str, mass_GeV: float, interaction: str) ->
 
 def _inputs(
     study: Study, detector: str
-) -> tuple[dict[str, pd.DataFrame | None], dict[Recoil, dict[str, Response]]]:
+) -> tuple[dict[str, pd.DataFrame | None], dict[str, dict[str, Response]]]:
     """Read the spectra of all sources, and the responses that they need."""
     sources = [*study.signals(), *(s.name for s in study.detectors[detector].sources)]
     spectra: dict[str, pd.DataFrame | None] = {}
-    responses: dict[Recoil, dict[str, Response]] = {}
+    responses: dict[str, dict[str, Response]] = {}
     for source in sources:
-        recoil, name = study.recoil(detector, source), study.spectrum_name(detector, source)
-        if recoil is None or name is None:
+        response, name = study.response(detector, source), study.spectrum_name(detector, source)
+        if response is None or name is None:
             spectra[source] = None
             continue
         spectra[source] = read_result(study, name, study.path(paths.SPECTRUM, spectrum=name))
-        if recoil not in responses:
-            place = {"detector": detector, "recoil": recoil}
-            responses[recoil] = {
+        if response not in responses:
+            place = {"detector": detector, "recoil": response}
+            responses[response] = {
                 anchor: read_response(
                     study,
                     detector,
-                    recoil,
+                    response,
                     anchor,
                     study.path(paths.RESPONSE, **place, anchor=anchor),
                 )
-                for anchor in study.anchors(detector, recoil)
+                for anchor in study.anchors(detector, response)
             }
     return spectra, responses
 

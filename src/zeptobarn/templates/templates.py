@@ -16,6 +16,7 @@ from zeptobarn.study.slices.template import template_slice
 from zeptobarn.study.study import Shape, Study
 from zeptobarn.support.paths import anchor_name
 from zeptobarn.support.tables import read_parquet, write_parquet
+from zeptobarn.templates.efficiencies import Curve, Seen, seen
 from zeptobarn.templates.response import Response, apparatus_at
 from zeptobarn.templates.spectra import COLUMNS, CROSS_SECTION_CM2, integrate
 
@@ -67,16 +68,41 @@ def build(
         The source's spectrum, see `zeptobarn.templates.spectra`; None for a template from a
         formula.
     responses
-        Response of each anchor of the source's recoil type, by the anchor's name.
+        Response of each anchor of the source's response, by the anchor's name.
     widths
         Of the kernel, if the study asks for one, see `smoothed`.
     """
     the_detector = study.detectors[detector]
     if spectrum is None:
         return _from_formula(study, the_detector, the_detector.source(source))
-    anchors = study.anchors(detector, study.recoil(detector, source))
-    template = fold(spectrum, responses, anchors, events_per_rate(study, detector, source))
-    return smoothed(template, the_detector.space, widths) if study.smoothed else template
+    anchors = study.source_anchors(detector, source)
+    shares = [seen(study, detector, source, values) for values in anchors.values()]
+    folded = fold(
+        spectrum,
+        _at_source_anchors(study, detector, source, responses),
+        anchors,
+        events_per_rate(study, detector, source),
+        [share.energy for share in shares],
+    )
+    template = smoothed(folded, the_detector.space, widths) if study.smoothed else folded
+    if all(share.all for share in shares):
+        return template
+    every_bin = np.ones(template.expected.shape[1])
+    factors = np.array([share.in_space(the_detector.space) * every_bin for share in shares])
+    return Template(
+        template.shape_values, factors * template.expected, factors**2 * template.variance
+    )
+
+
+def _at_source_anchors(
+    study: Study, detector: str, source: str, responses: Mapping[str, Response]
+) -> dict[str, Response]:
+    """Give the response of each anchor of a source, some of whose shapes change no response."""
+    touching = {shape.name for shape in study.shapes_of(detector, study.response(detector, source))}
+    return {
+        name: responses[anchor_name({n: v for n, v in values.items() if n in touching})]
+        for name, values in study.source_anchors(detector, source).items()
+    }
 
 
 def smoothed(template: Template, space: AnalysisSpace, widths: Widths | None = None) -> Template:
@@ -126,7 +152,7 @@ def fix_shapes(
     The shape parameters that are left, and expected events at each of their anchors in grid
     order, shape (anchors, cS1 bins × cS2 bins).
     """
-    touched = list(study.shapes_of(detector, study.recoil(detector, source)))
+    touched = list(study.source_shapes(detector, source))
     grid = template.expected.reshape([*(len(s.anchors) for s in touched), -1])
     for shape in list(touched):
         if shape.name in fixed:
@@ -156,7 +182,7 @@ def _from_formula(study: Study, detector: Detector, source: Source) -> Template:
     expected = formula["events"] / formula["exposure_kg_day"]
     expected *= events_per_rate(study, detector.name, source.name)
     rows = []
-    for anchor, values in (anchors := study.anchors(detector.name, None)).items():
+    for anchor, values in (anchors := study.source_anchors(detector.name, source.name)).items():
         apparatus, _ = apparatus_at(study, detector.name, values)
         try:
             rows.append(expected * shares(formula, detector.space, apparatus))
@@ -170,6 +196,7 @@ def fold(
     responses: Mapping[str, Response],
     anchors: Mapping[str, Mapping[str, float]],
     events_per_rate: float,
+    efficiencies: Sequence[Curve | None] | None = None,
 ) -> Template:
     """Fold a spectrum with the responses of all anchors.
 
@@ -181,17 +208,22 @@ def fold(
         Response and shape values of each anchor, by the anchor's name.
     events_per_rate
         Expected recoils per unit of rate (kg day): exposure times rate multiplier.
+    efficiencies
+        Efficiency against the recoil energy of each anchor, where there is one.
     """
     expected, variance = [], []
-    for name in anchors:
+    for name, efficiency in zip(anchors, efficiencies or [None] * len(anchors), strict=True):
         response = responses[name]
-        recoils = recoils_per_bin(spectrum, response.energy_edges_keV) * events_per_rate
+        recoils = recoils_per_bin(spectrum, response.energy_edges_keV, efficiency)
+        recoils = recoils * events_per_rate
         expected.append(recoils @ response.probability)
         variance.append(recoils**2 @ response.variance)
     return Template(tuple(anchors.values()), np.array(expected), np.array(variance))
 
 
-def recoils_per_bin(spectrum: pd.DataFrame, edges_keV: NDArray[np.float64]) -> NDArray[np.float64]:
+def recoils_per_bin(
+    spectrum: pd.DataFrame, edges_keV: NDArray[np.float64], efficiency: Curve | None = None
+) -> NDArray[np.float64]:
     """Recoils of a spectrum per energy bin of a response, which spreads them evenly over a bin.
 
     Where a spectrum falls inside a bin, the mean energy of its recoils is not the bin's middle; so
@@ -202,16 +234,21 @@ def recoils_per_bin(spectrum: pd.DataFrame, edges_keV: NDArray[np.float64]) -> N
     ----------
     edges_keV
         Edges of the energy bins (keV), shape (n + 1,).
+    efficiency
+        The share of recoils that counts, against their energy (keV); None: all.
 
     Returns
     -------
-    Recoils (events/(kg day)), shape (n,); their sum is the integral of the spectrum.
+    Recoils (events/(kg day)), shape (n,); without an efficiency, their sum is the integral of the
+    spectrum.
     """
     fine = np.interp(
         np.arange(_PARTS * (len(edges_keV) - 1) + 1) / _PARTS, np.arange(len(edges_keV)), edges_keV
     )
     parts = integrate(spectrum, fine).reshape(-1, _PARTS)
     energies = ((fine[1:] + fine[:-1]) / 2).reshape(-1, _PARTS)
+    if efficiency is not None:
+        parts = parts * efficiency(energies)
     middle, total = energies.mean(axis=1), parts.sum(axis=1)
     offset = (parts * energies).sum(axis=1) / np.where(total > 0, total, np.inf) - middle
     bins = np.arange(len(total))
@@ -259,12 +296,14 @@ def sample(
         n_events
         or (the_detector.signal if study.signal(source) else the_detector.source(source)).n_events
     )
-    bins = sample_bins(the_detector.apparatus, recoil, the_detector.space, spectrum, n, rng)
+    share = seen(study, detector, source, {})
+    apparatus, _ = apparatus_at(study, detector, {}, study.response(detector, source))
+    bins = sample_bins(apparatus, recoil, the_detector.space, spectrum, n, rng, share=share)
     counts = np.bincount(bins[bins >= 0], minlength=int(np.prod(the_detector.space.shape))).astype(
         float
     )
     weight = rate_above_cutoff(the_detector.apparatus, recoil, spectrum) / n
-    weight *= events_per_rate(study, detector, source)
+    weight *= events_per_rate(study, detector, source) * share.largest_factor
     return Template(
         ({},),
         weight * counts[np.newaxis],
@@ -280,6 +319,7 @@ def sample_bins(
     n_events: int,
     rng: np.random.Generator,
     nuisances: "Nuisances | None" = None,
+    share: Seen | None = None,
 ) -> NDArray[np.int64]:
     """Draw recoils from a spectrum, where the response reaches, simulate them and sort them in.
 
@@ -289,6 +329,8 @@ def sample_bins(
         The detector's numbers.
     n_events
         Number of recoils simulated.
+    share
+        The share that is seen: a recoil that is not lands outside the analysis space.
 
     Returns
     -------
@@ -305,7 +347,10 @@ def sample_bins(
     i = rng.choice(len(rates), size=n_events, p=rates / rates.sum())
     energies = edges[i] + rng.random(n_events) * np.diff(edges)[i]
     cs1, cs2 = simulate(apparatus, recoil, energies, rng, nuisances or NOMINAL)
-    return bin_index(space, cs1, cs2)
+    bins = bin_index(space, cs1, cs2)
+    if share is not None and not share.all_drawn:
+        bins[rng.random(n_events) >= share.of_recoils(energies, cs1, cs2)] = -1
+    return bins
 
 
 def rate_above_cutoff(apparatus: Apparatus, recoil: Recoil, spectrum: pd.DataFrame) -> float:
@@ -405,7 +450,7 @@ def read_template(study: Study, detector: str, source: str, path: Path) -> Templ
     ResultError
         The file was made from another configuration.
     """
-    anchors = tuple(study.anchors(detector, study.recoil(detector, source)).values())
+    anchors = tuple(study.source_anchors(detector, source).values())
     table, _ = read_parquet(
         path,
         config_slice=template_slice(study, detector, source),
