@@ -41,11 +41,11 @@ def draw_detector(detector: Detector, facts: Facts, files: Iterable[str | Path])
         others = [name for name in facts.curves if name not in _COLOURS]
         colours = _COLOURS | {n: _OTHERS[i % len(_OTHERS)] for i, n in enumerate(others)}
         for name, (energies, share) in facts.curves.items():
-            label = _NAMES.get(name, name.replace("_", " "))
+            label = _NAMES.get(name, name.replace("_", "\n"))
             right.plot(energies, share, color=colours[name], label=label)
         right.set(xlabel="recoil energy [keV]", xscale="log", ylim=(0, 1.02))
         right.set_ylabel("share of recoils in the analysis space")
-        right.set_xlim(0.3, 150)
+        right.set_xlim(0.1, 150)
         right.xaxis.set_major_formatter("{x:g}")
         right.set_title("efficiency")
         right.legend(loc="upper left")

@@ -32,7 +32,7 @@ from zeptobarn.support.config import LONGEST_NAME, ConfigError, allowed
 
 # Largest WIMP mass (GeV/c²) for them.
 _LARGEST_INELASTIC_GEV = 5
-_MOST_ANCHORS = 200
+_MOST_ANCHORS = 250
 # Columns and parameters that are there in any study.
 _TAKEN = ("rate_multiplier", "wimp_rate")
 # A response's probabilities and variances, 16 bytes each, before zeros are left out.
