@@ -185,11 +185,15 @@ def test_a_mistake_of_the_base_is_the_bases(write):
     run = write("run", "base: first\ntitle: run\nlivetime_day: 1")
     with pytest.raises(ConfigError) as caught:
         load_detector(run)
-    assert str(caught.value).startswith(f"{base}, line 3: drift_field_V_per_cm: found 1")
+    assert str(caught.value).startswith(
+        f"{base}, line 3 (base of run.yaml): drift_field_V_per_cm: found 1"
+    )
     base.write_text("base: lz\nfiducial_z_cm: [-1, -9]")
     with pytest.raises(ConfigError) as caught:
         load_detector(run)
-    assert str(caught.value).startswith(f"{base}, line 2: fiducial_z_cm: found [-1, -9]")
+    assert str(caught.value).startswith(
+        f"{base}, line 2 (base of run.yaml): fiducial_z_cm: found [-1, -9]"
+    )
 
 
 def test_removal_needs_a_base(write):

@@ -53,8 +53,8 @@ class Layers:
         if holder is None:
             return ""
         layer, own_path = holder
-        text = layer.file.read_text(encoding="utf-8")
-        return f"{layer.file}, line {line_of(text, list(own_path))[1]}"
+        whose = "" if layer is self.layers[-1] else f" (base of {self.layers[-1].file.name})"
+        return _line(layer, own_path) + whose
 
     def folders(self, path: KeyPath) -> list[Path]:
         """Give the folders that a file's name, which stands at a path, may be relative to.
@@ -183,8 +183,8 @@ def _overlaid(
         if value is None:
             if key not in merged:
                 raise ConfigError(
-                    f"{_line(layer, here)}: {key}: found null; allowed: where it takes out a key "
-                    "that the base has"
+                    f"{_line(layer, here)}: {shortened(key)}: found null; allowed: where it takes "
+                    "out a key that the base has"
                 )
             del merged[key]
         elif _mergeable(key, merged.get(key), value):
@@ -208,7 +208,7 @@ def _merged_sources(base: Any, own: Any, layer: Layer) -> Any:
     merged = {_name(source): source for source in base}
     seen: list[str] = []
     for i, (name, source) in enumerate(_named(own, layer)):
-        place = f"{_line(layer, ['sources', i])}: sources: {name}"
+        place = f"{_line(layer, ['sources', i])}: sources: {shortened(name)}"
         if name in seen:
             raise ConfigError(f"{place}: found the name again; allowed: once in a file")
         seen.append(name)
@@ -216,7 +216,7 @@ def _merged_sources(base: Any, own: Any, layer: Layer) -> Any:
             if source["remove"] is not True or len(source) > 2:
                 raise ConfigError(f"{place}: found remove; allowed: name and remove: true alone")
             if name not in merged:
-                known = ", ".join(map(str, merged))
+                known = shortened(", ".join(merged), 300)
                 raise ConfigError(f"{place}: found remove; the base has the sources {known}")
             del merged[name]
         elif name in merged and isinstance(merged[name], Mapping):
@@ -269,9 +269,9 @@ def _depth(content: Any, path: KeyPath) -> int:
     return len(path)
 
 
-def _line(layer: Layer, path: list[str | int]) -> str:
+def _line(layer: Layer, path: KeyPath) -> str:
     text = layer.file.read_text(encoding="utf-8")
-    return f"{layer.file}, line {line_of(text, path)[1]}"
+    return f"{layer.file}, line {line_of(text, list(path))[1]}"
 
 
 def _parts(key: str) -> list[str | int]:

@@ -130,6 +130,8 @@ _YIELD_FACTORS = (
 def check_light(study: Study) -> None:
     """Check that nuclear recoils have light at each anchor, which a curve of leff may end below.
 
+    Where a detector file gives constants of the yields, also that they make quanta at all.
+
     Raises
     ------
     ConfigError
@@ -137,6 +139,7 @@ def check_light(study: Study) -> None:
     """
     from zeptobarn.physics.yields import detector_yields
 
+    _check_constants(study)
     lowest = [
         (name, shape.name, shape.anchors[0])
         for shape in study.shapes
@@ -155,6 +158,30 @@ def check_light(study: Study) -> None:
                 f"{energies[photons.argmin()]:.3g} keV in {detector} would make "
                 f"{photons.min():.3g} photons; allowed: ≥ 0"
             )
+
+
+def _check_constants(study: Study) -> None:
+    from zeptobarn.physics.yields import detector_yields
+
+    for detector in study.detectors.values():
+        if not detector.apparatus.yield_constants:
+            continue
+        for response, apparatus in detector.apparatuses.items():
+            recoil = recoil_of(response)
+            energies = np.geomspace(
+                apparatus.response_cutoff_keV[recoil], apparatus.response_max_keV[recoil], 100
+            )
+            with np.errstate(all="ignore"):
+                yields = detector_yields(apparatus, recoil, energies)
+            quanta = np.array([yields.photons, yields.electrons])
+            possible = (np.isfinite(quanta) & (quanta >= 0)).all(axis=0)
+            if not possible.all():
+                k = int(np.argmin(possible))
+                raise ConfigError(
+                    f"config/detectors/{detector.name}.yaml: yields: with its constants, a recoil "
+                    f"({recoil}, {apparatus.yields[recoil]}) of {energies[k]:.3g} keV would make "
+                    f"{quanta[0, k]:.3g} photons and {quanta[1, k]:.3g} electrons; allowed: ≥ 0"
+                )
 
 
 def compute_response(
