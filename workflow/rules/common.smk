@@ -228,7 +228,9 @@ def response_files(detector, response):
 
 def target_responses(target):
     """Give detector and name of the responses of a detector or combination."""
-    return sorted({(d, STUDY.response(d, s)) for d, s in target_sources(target)}, key=str)
+    return sorted(
+        {(d, STUDY.response(d, s)) for d, s in target_sources(target)}, key=str
+    )
 
 
 def step_files():
