@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from zeptobarn import __version__
 from zeptobarn.support import paths
@@ -79,6 +80,16 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_study(explain)
     explain.set_defaults(run=_explain)
+    _add_detector_commands(commands)
+    cache = commands.add_parser(
+        "cache", help="say where compiled kernels and computed templates are kept, and how large"
+    )
+    cache.add_argument("--clear", action="store_true", help="remove them")
+    cache.set_defaults(run=_cache)
+    return parser
+
+
+def _add_detector_commands(commands: Any) -> None:
     check = commands.add_parser(
         "check", help="print and draw what follows from a detector file, before any study runs"
     )
@@ -96,12 +107,6 @@ def make_parser() -> argparse.ArgumentParser:
     )
     new.add_argument("name", metavar="NAME", help="the detector's name, and its file's")
     new.set_defaults(run=_new_detector)
-    cache = commands.add_parser(
-        "cache", help="say where compiled kernels and computed templates are kept, and how large"
-    )
-    cache.add_argument("--clear", action="store_true", help="remove them")
-    cache.set_defaults(run=_cache)
-    return parser
 
 
 def _table(given: argparse.Namespace) -> None:

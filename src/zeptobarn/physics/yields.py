@@ -356,11 +356,9 @@ def nest(
         recombination = np.where(short, changed / np.maximum(ions, 1e-300), recombination)
         excitons = np.maximum(excitons, 0)
         photons = changed
-        amplitude, centre, width = widths[2:5]
-        omega = max(amplitude, 0.0) * np.exp(-0.5 * ((share - centre) / width) ** 2)
+        omega, skewness = _nr_omega(share, widths), np.full_like(share, widths[5])
         fano = widths[0] + widths[11] ** 2 * ions
         fano_excitons = widths[1] + widths[12] ** 2 * excitons
-        skewness = np.full_like(share, widths[5])
     else:
         omega = _er_omega(field_V_per_cm, share, widths)
         fano = fano_excitons = _er_fano(field_V_per_cm, quanta, density_g_per_cm3, widths[6])
@@ -370,20 +368,14 @@ def nest(
     if not 50 <= field_V_per_cm <= 4000:
         skewness = np.zeros_like(share)
     skewness = np.where(quanta > 1e4, 0.0, skewness)
-    return Yields(
-        photons,
-        electrons,
-        Recombination(
-            ions,
-            excitons,
-            recombination,
-            omega,
-            skewness,
-            fano,
-            fano_excitons,
-            separate=model == "nest",
-        ),
-    )
+    fluctuations = ions, excitons, recombination, omega, skewness, fano, fano_excitons
+    return Yields(photons, electrons, Recombination(*fluctuations, separate=model == "nest"))
+
+
+def _nr_omega(share: NDArray[np.float64], widths: tuple[float, ...]) -> NDArray[np.float64]:
+    """A bell of the electrons' share."""
+    amplitude, centre, width = widths[2:5]
+    return np.asarray(max(amplitude, 0.0) * np.exp(-0.5 * ((share - centre) / width) ** 2))
 
 
 def _changed_means(
