@@ -134,6 +134,20 @@ def test_a_band_is_a_shape_parameter(tmp_path, curve):
     assert rows.sum() / template.nominal.sum() == pytest.approx(1.1, rel=1e-9)
 
 
+def test_a_band_against_photons_needs_responses_of_its_own(tmp_path, curve):
+    """Of its recoil type alone; a flat one scales all events, as one against the energy does."""
+    curve("p", "detected_photons", [0, 60], [0.5, 0.5], [0.4, 0.4], [0.7, 0.7])
+    text = "efficiencies: {p: {against: detected_photons, path: p.csv, recoil: nr}}"
+    shape = {"name": "eff", "parameter": "efficiency_p", "anchors": [-1, 0, 1]}
+    study = tiny_study(tmp_path, text, [shape])
+    assert [len(study.anchors("mine", recoil)) for recoil in ("nr", "er")] == [3, 1]
+    template = build_templates(study, "mine", ["neutrons"])["neutrons"]
+    totals = template.expected.sum(axis=1) / template.nominal.sum()
+    assert totals == pytest.approx([0.8, 1, 1.4], rel=1e-9)
+    plain = build_templates(tiny_study(tmp_path), "mine", ["neutrons"])["neutrons"]
+    np.testing.assert_allclose(template.nominal, 0.5 * plain.nominal, rtol=1e-9, atol=1e-14)
+
+
 def test_signal_efficiency_scales_signal_and_nuclear_recoils(tmp_path):
     shape = {
         "name": "acceptance",
