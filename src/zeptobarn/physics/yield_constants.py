@@ -74,8 +74,8 @@ class Nest:
         Fano factors of a nuclear recoil's ions and excitons; amplitude, centre and width of ω
         against the electrons' share of the quanta, and its skewness; then, of electronic recoils,
         the Fano factor (negative: NEST's own, its rise with the root of quanta times field given)
-        and amplitude, centre, width and skew of ω; and relative widths of a nuclear recoil's ions
-        and excitons beside their Fano factors.
+        and amplitude, centre, width and skew of ω; and relative variances of a nuclear recoil's
+        ions and excitons beside their Fano factors.
     """
 
     nr_parameters: tuple[float, ...] = (

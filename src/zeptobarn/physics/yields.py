@@ -357,8 +357,8 @@ def nest(
         excitons = np.maximum(excitons, 0)
         photons = changed
         omega, skewness = _nr_omega(share, widths), np.full_like(share, widths[5])
-        fano = widths[0] + widths[11] ** 2 * ions
-        fano_excitons = widths[1] + widths[12] ** 2 * excitons
+        fano = widths[0] + widths[11] * ions
+        fano_excitons = widths[1] + widths[12] * excitons
     else:
         omega = _er_omega(field_V_per_cm, share, widths)
         fano = fano_excitons = _er_fano(field_V_per_cm, quanta, density_g_per_cm3, widths[6])
