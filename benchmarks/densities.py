@@ -88,8 +88,9 @@ def templates(
     """Histograms of all sources."""
     made = {}
     for source, table in spectra.items():
-        recoil = study.recoil(detector, source)
-        made[source] = build(study, detector, source, table, by_recoil[recoil] if recoil else {})
+        response = study.response(detector, source)
+        tables = {} if response is None or table is None else {response: table}
+        made[source] = build(study, detector, source, tables, by_recoil)
     return made
 
 

@@ -23,7 +23,7 @@ from zeptobarn.support import paths
 from zeptobarn.support.reachable import code_of
 from zeptobarn.support.tables import digest
 from zeptobarn.templates.response import Response, compute_response, read_response, write_response
-from zeptobarn.templates.spectra import source_spectrum
+from zeptobarn.templates.spectra import source_tables
 from zeptobarn.templates.templates import Template, build, read_template, write_template
 
 ROOT = Path(__file__).parent.parent
@@ -111,15 +111,12 @@ def _compute(study: Study, folder: Path) -> None:
                     study, detector, recoil, anchor, responses[recoil][anchor], folder / path
                 )
         for source in _sources(study, detector):
-            spectrum = source_spectrum(study, detector, source)
-            if spectrum is not None:
+            spectra = source_tables(study, detector, source)
+            for spectrum in spectra.values():
                 path = folder / f"spectra/{source}.parquet"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 spectrum.to_parquet(path)
-            template = build(
-                study, detector, source, spectrum,
-                responses.get(study.recoil(detector, source), {}),
-            )  # fmt: skip
+            template = build(study, detector, source, spectra, responses)
             path = paths.fill(paths.TEMPLATE, detector=detector, source=source)
             write_template(study, detector, source, template, folder / path)
 

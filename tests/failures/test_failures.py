@@ -37,7 +37,7 @@ def inputs(study, small_responses, small_templates):
     )
     spectra = {s: source_spectrum(study, DETECTOR, s) for s in signals}
     templates = {
-        s: build(study, DETECTOR, s, spectra[s], small_responses[DETECTOR]["nr"]) for s in signals
+        s: build(study, DETECTOR, s, {"nr": spectra[s]}, small_responses[DETECTOR]) for s in signals
     }
     return small_templates[DETECTOR] | templates, spectra
 

@@ -17,6 +17,7 @@ from hostile.generate import csv_texts, damages, rewritings, yaml_texts
 from hostile.outcomes import Outcomes
 from zeptobarn.inference.model import Model
 from zeptobarn.physics.detector import load_detector
+from zeptobarn.physics.efficiency import read_efficiency
 from zeptobarn.physics.histogram import read_histogram, rebinned
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.slices.limits import limits_slice
@@ -67,6 +68,42 @@ KNOWN: list[dict[str, Any]] = [
     {"rate": {"constraint": "uniform", "range": [0.5, 2]}},
     {"rate": {"constraint": "half_normal", "width": 0.3}, "shared": True},
 ]
+_CURVE = ["recoil_energy_keV", "efficiency"]
+EFFICIENCY = [[0.5 * i, 0.1 * i, 0.08 * i, 0.11 * i] for i in range(9)]
+# Every kind of change that a file makes to its base.
+RUN = {
+    "base": "lz",
+    "title": "a run",
+    "livetime_day": 60,
+    "g2_PE_per_electron": 90,
+    "fiducial_z_cm": [-140, -12],
+    "s1_relative_light_yield": {
+        "radius_squared_scale_cm2": 1,
+        "depth_scale_cm": 100,
+        "coefficients": [[1, 0.1]],
+    },
+    "yields": {
+        "nr": "lenardo2015",
+        "fano": 0.05,
+        "lenardo2015": {"k": 0.14, "lambda": 1.1},
+        "nest": {"er_parameters": [-1] * 10},
+    },
+    "analysis_space": {"cs1": {"high": 90, "bins": 40}},
+    "sources": [
+        {"name": "er", "rate_multiplier": 1.5, "yields": "nest_gamma", "charge_ratio": 0.88},
+        {"name": "accidental", "remove": True},
+        {"name": "cevns_8b", "rate": {"constraint": "normal", "width": 0.12}},
+        {
+            "name": "line",
+            "label": "a line",
+            "colour": "#000000",
+            "recoil": "er",
+            "rate": "fixed",
+            "spectrum": {"name": "line", "kind": "flat", "rate_per_kg_day_keV": 1e-5,
+                         "range_keV": [4, 6]},
+        },
+    ],
+}  # fmt: skip
 PUBLISHED = [["A 2017", "SI", 10 * 2**i, 1e-46 * (1 + i), "limit", "A et al."] for i in range(6)]
 
 
@@ -120,6 +157,12 @@ def kinds(root: Path, model: Model, results: Path) -> list[Kind]:
                 BINS,
             ),
             _template(detectors["xenon1t"]),
+        ),
+        Kind("detector with a base", yaml_texts(RUN), _try_detector),
+        Kind(
+            "efficiency",
+            csv_texts([*_CURVE, "efficiency_low", "efficiency_high"], EFFICIENCY),
+            _try_efficiency,
         ),
         Kind("events", csv_texts(["cs1", "cs2"], EVENTS), _limit(model)),
         Kind(
@@ -241,6 +284,12 @@ def _try_spectrum(content: bytes, folder: Path, outcomes: Outcomes) -> None:
     file = folder / "mine.csv"
     file.write_bytes(content)
     outcomes.add(content, lambda: read_spectrum(file), "mine.csv")
+
+
+def _try_efficiency(content: bytes, folder: Path, outcomes: Outcomes) -> None:
+    file = folder / "mine.csv"
+    file.write_bytes(content)
+    outcomes.add(content, lambda: read_efficiency("mine", _CURVE[0], None, file), "mine.csv")
 
 
 def _try_published(content: bytes, folder: Path, outcomes: Outcomes) -> None:

@@ -216,7 +216,7 @@ def test_formulas_follow_shapes_of_the_thresholds(small_study, tmp_path):
     study = dataclasses.replace(small_study, shapes=tuple(shapes.values()))
     detector = study.detectors["xenon1t"]
     assert [s.name for s in study.shapes_of("xenon1t", None)] == ["s2_area_threshold"]
-    template = build(study, "xenon1t", "wall", None, {})
+    template = build(study, "xenon1t", "wall", {}, {})
     assert template.shape_values == tuple({"s2_area_threshold": v} for v in (-1, 0, 1))
     for row, threshold in zip(template.expected, (135, 150, 165), strict=True):
         apparatus = replace(detector.apparatus, s2_area_threshold=threshold)
@@ -230,7 +230,7 @@ def test_formulas_follow_shapes_of_the_thresholds(small_study, tmp_path):
     high = dataclasses.replace(shapes["s2_area_threshold"], relative_width=3.0, anchors=(0, 1))
     study = dataclasses.replace(study, shapes=(high,))
     with pytest.raises(ValueError, match=r"wall of xenon1t, s2_area_threshold_1: .*zero wherever"):
-        build(study, "xenon1t", "wall", None, {})
+        build(study, "xenon1t", "wall", {}, {})
 
 
 @pytest.mark.parametrize("key", reach.KEYS)

@@ -43,8 +43,8 @@ def test_names_and_paths_of_both_kinds(load):
     assert (heavy.name, heavy.path, heavy.unit) == ("wimp_SI_50GeV", "SI/50GeV", "cm²")
     assert heavy.spectra == {"nr": "wimp_SI_50GeV"}
     mine, both = study.given_signals
-    assert (mine.name, mine.path, mine.unit, mine.touched) == ("mine", "mine", AS_GIVEN, "nr")
-    assert (both.unit, both.touched) == ("1e-37 cm²", "both")
+    assert (mine.name, mine.path, mine.unit, mine.recoils) == ("mine", "mine", AS_GIVEN, ("nr",))
+    assert (both.unit, both.recoils) == ("1e-37 cm²", ("nr", "er"))
     assert both.spectra == {"nr": "both_nr", "er": "both_er"}
     assert study.places[-3:] == [("SI", 1000), ("mine", None), ("both", None)]
     for place in study.places:

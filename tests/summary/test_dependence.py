@@ -12,7 +12,7 @@ from zeptobarn.summary import dependence as module
 from zeptobarn.summary.dependence import dependence, interaction_limits, limit, write_dependence
 from zeptobarn.summary.sensitivity import asimov_limits
 from zeptobarn.support.tables import read_parquet
-from zeptobarn.templates.spectra import source_spectrum
+from zeptobarn.templates.spectra import source_tables
 from zeptobarn.templates.templates import Template, write_template
 
 
@@ -75,7 +75,7 @@ def test_table(tmp_path, small_study, monkeypatch):
         *(f"wimp_SI_{mass}GeV" for mass in typical_masses(small_study)),
         *(source.name for source in small_study.detectors["lz"].sources),
     ]
-    spectra = {name: source_spectrum(small_study, "lz", name) for name in names}
+    spectra = {name: source_tables(small_study, "lz", name) for name in names}
     table = dependence(small_study, "lz", spectra)
     write_dependence(small_study, "lz", table, tmp_path / "lz.parquet")
     read, _ = read_parquet(

@@ -20,8 +20,8 @@ from zeptobarn.summary.sensitivity import (
     template_bias,
 )
 from zeptobarn.templates.response import Response, compute_response
-from zeptobarn.templates.spectra import spectrum
-from zeptobarn.templates.templates import Template, build, build_source, kernel_widths, smoothed
+from zeptobarn.templates.spectra import source_tables
+from zeptobarn.templates.templates import Template, build, kernel_widths, smoothed
 from zeptobarn.templates.toys import throw
 
 ORDER = (
@@ -353,7 +353,7 @@ def test_replicas_keep_the_widths(full_study, inputs):
     templates = replica_templates(study, "lz", *inputs, 1, widths)
     varied = replica_templates(full_study, "lz", *inputs, 1, {})
     for source, table in inputs[0].items():
-        nominal = build_source(study, "lz", source, table, inputs[1])
+        nominal = build(study, "lz", source, table, inputs[1])
         again = smoothed(varied[source], study.detectors["lz"].space, widths[source])
         np.testing.assert_array_equal(templates[source].expected, again.expected)
         assert (templates[source].expected != nominal.expected).any()
@@ -365,7 +365,7 @@ def test_replicas_keep_the_widths(full_study, inputs):
     }
     unvaried = replica_templates(study, "lz", inputs[0], exact, 1, widths)
     for source, table in inputs[0].items():
-        nominal = build_source(study, "lz", source, table, inputs[1])
+        nominal = build(study, "lz", source, table, inputs[1])
         np.testing.assert_allclose(unvaried[source].expected, nominal.expected, rtol=1e-12)
 
 
@@ -390,10 +390,8 @@ def test_limits_of_kernel_estimates(small_study, small_templates, detector):
     }
     templates = dict(small_templates[detector])
     for source in templates:
-        recoil = study.recoil(detector, source)
-        if recoil is not None:
-            table = spectrum(study, study.spectrum_name(detector, source))
-            templates[source] = build(study, detector, source, table, responses[recoil])
+        if spectra := source_tables(study, detector, source):
+            templates[source] = build(study, detector, source, spectra, responses)
     for mass in study.masses_GeV:
         exact = make_model(small_study, detector, mass, "SI", small_templates)
         smooth = make_model(study, detector, mass, "SI", {detector: templates})

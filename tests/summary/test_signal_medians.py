@@ -15,7 +15,7 @@ from zeptobarn.summary.summary import signal_files, summarise
 from zeptobarn.support import paths
 from zeptobarn.support.tables import read_metadata, read_parquet
 from zeptobarn.templates.spectra import source_tables, wimp_spectrum
-from zeptobarn.templates.templates import build_source, write_template
+from zeptobarn.templates.templates import build, write_template
 from zeptobarn.templates.toys import throw
 
 UNIT = "1e-45 cm²"
@@ -48,7 +48,7 @@ def models(study, small_templates, small_responses):
     """Of XENON1T: the built-in WIMP and both given signals, by name."""
     templates = dict(small_templates["xenon1t"])
     for signal in study.given_signals:
-        templates[signal.name] = build_source(
+        templates[signal.name] = build(
             study,
             "xenon1t",
             signal.name,

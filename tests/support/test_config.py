@@ -87,7 +87,7 @@ def changed(base, key, value):
         (
             ["shapes"],
             [{"name": n, "parameter": "leff", "anchors": [*range(-6, 7)]} for n in "abc"],
-            r"found 2197 anchors of all shapes together; allowed: 200",
+            r"found 2197 anchors of all shapes together; allowed: 250",
         ),
         (["combined"], {"lz": ["xenon1t", "lz"]}, r"combined: found lz, which is a detector"),
         (["combined"], {"two": ["xenon1t", "darwin"]}, r"two: found darwin; allowed: \['xen"),

@@ -148,7 +148,7 @@ def test_template_of_a_formula_follows_the_exposure(small_study, small_templates
     longer = dataclasses.replace(
         small_study, detectors={"xenon1t": dataclasses.replace(detector, livetime_day=68.4)}
     )
-    assert build(longer, "xenon1t", "wall", None, {}).nominal.sum() == pytest.approx(1.04)
+    assert build(longer, "xenon1t", "wall", {}, {}).nominal.sum() == pytest.approx(1.04)
 
 
 def test_kde_smooths_a_simulated_template_and_leaves_an_exact_one(small_study, small_responses):
@@ -170,7 +170,9 @@ def test_kde_smooths_a_simulated_template_and_leaves_an_exact_one(small_study, s
         )
         for density in ("histogram", "kde"):
             chosen = dataclasses.replace(one, density=density)
-            made[name, density] = build(chosen, "xenon1t", source, table, responses[name])
+            made[name, density] = build(
+                chosen, "xenon1t", source, {"nr": table}, {"nr": responses[name]}
+            )
     np.testing.assert_array_equal(
         made["exact", "kde"].expected, made["exact", "histogram"].expected
     )

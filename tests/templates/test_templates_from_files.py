@@ -13,7 +13,7 @@ from zeptobarn.inference.load import make_model
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.support.config import ConfigError
-from zeptobarn.templates.spectra import check_rates, source_spectrum
+from zeptobarn.templates.spectra import check_rates, source_spectrum, source_tables
 from zeptobarn.templates.templates import build, read_template, sample, write_template
 from zeptobarn.templates.toys import throw
 
@@ -30,9 +30,8 @@ def changed(study, source, detector="xenon1t", **keys):
 
 
 def made(study, source, responses):
-    recoil = study.recoil("xenon1t", source)
-    spectrum = source_spectrum(study, "xenon1t", source)
-    return build(study, "xenon1t", source, spectrum, responses["xenon1t"].get(recoil, {}))
+    spectra = source_tables(study, "xenon1t", source)
+    return build(study, "xenon1t", source, spectra, responses["xenon1t"])
 
 
 @pytest.mark.parametrize(("source", "events"), [("er", 215.0), ("neutrons", 0.4), ("wall", 7.0)])
@@ -119,7 +118,7 @@ def test_an_exported_template_gives_the_same_limits(
     keys = {"template": {"path": f"exported.{kind}", "exposure_kg_day": exposure}}
     study = study_of(folder, source, keys)
     check_rates(study)
-    again = build(study, "xenon1t", source, None, {})
+    again = build(study, "xenon1t", source, {}, {})
     np.testing.assert_allclose(again.expected, templates[source].expected, rtol=1e-15)
     np.testing.assert_allclose(again.variance, templates[source].variance, rtol=1e-15)
     assert again.shape_values == templates[source].shape_values
@@ -149,7 +148,7 @@ def test_a_file_follows_exposure_multiplier_and_events(folder, small_study, smal
         ),
     ):
         study = study_of(folder, "neutrons", keys)
-        again = build(study, "xenon1t", "neutrons", None, {})
+        again = build(study, "xenon1t", "neutrons", {}, {})
         np.testing.assert_allclose(again.expected, factor * template.expected, rtol=1e-12)
         np.testing.assert_allclose(again.variance, factor**2 * template.variance, rtol=1e-12)
 

@@ -44,7 +44,8 @@ def simulated(request, small_study, small_spectra, small_templates):
             for anchor in study.anchors(detector, "nr")
         }
         signals[seed] = {
-            s: build(study, detector, s, table, responses) for s, table in small_spectra.items()
+            s: build(study, detector, s, {"nr": table}, {"nr": responses})
+            for s, table in small_spectra.items()
         }
     means, errors = {}, {}
     for way, simulated_signals in signals.items():

@@ -57,13 +57,17 @@ def test_nothing_a_second_time(workflow):
 
 
 def test_a_comment_plans_nothing(workflow, package):
-    change(package / "physics/yields.py", "QUANTA_PER_KEV = 73.0", "QUANTA_PER_KEV = 73.0  # or so")
+    change(
+        package / "physics/yield_constants.py",
+        "QUANTA_PER_KEV = 73.0",
+        "QUANTA_PER_KEV = 73.0  # or so",
+    )
     change(workflow.folder / "workflow/scripts/limits.py", "keep_log(", "# Why.\nkeep_log(")
     assert workflow.planned() == {}
 
 
 def test_a_constant_in_the_yields_plans_all_but_spectra(workflow, package):
-    change(package / "physics/yields.py", "QUANTA_PER_KEV = 73.0", "QUANTA_PER_KEV = 73.1")
+    change(package / "physics/yield_constants.py", "QUANTA_PER_KEV = 73.0", "QUANTA_PER_KEV = 73.1")
     planned = workflow.planned()
     assert set(planned) == RULES - {"spectrum", "figure_spectra"}
     assert planned["response"] == 4

@@ -76,7 +76,7 @@ wildcard_constraints:
     source=r"\w+(\.\d+)?\w*",
     detector=r"[a-z][a-z0-9_]*",
     target=r"[a-z][a-z0-9_]*",
-    recoil="nr|er",
+    recoil=r"(nr|er)[\w.]*",
     anchor=r"[\w.+-]+",
     interaction=INTERACTION,
     signal=rf"({INTERACTION})/\d+(\.\d+)?GeV|[a-z][a-z0-9_]*",
@@ -229,17 +229,17 @@ def template_source(detector, source):
     return [] if template is None else [ancient(template["path"])]
 
 
-def response_files(detector, recoil):
-    """Give the responses of a recoil type at all anchors."""
+def response_files(detector, response):
+    """Give a response at all anchors."""
     return [
-        STUDY.path(paths.RESPONSE, detector=detector, recoil=recoil, anchor=anchor)
-        for anchor in STUDY.anchors(detector, recoil)
+        STUDY.path(paths.RESPONSE, detector=detector, recoil=response, anchor=anchor)
+        for anchor in STUDY.anchors(detector, response)
     ]
 
 
-def source_recoils(sources):
-    """Give detector and recoil type of the responses of sources, each once."""
-    places = [(d, recoil) for d, s in sources for recoil in STUDY.source_spectra(d, s)]
+def source_responses(sources):
+    """Give detector and name of the responses of sources, each once."""
+    places = [(d, name) for d, s in sources for name in STUDY.source_spectra(d, s)]
     return list(dict.fromkeys(places))
 
 
@@ -285,7 +285,7 @@ def step_files():
     sensitivities += [paths.SIGNALS_SENSITIVITY] * bool(STUDY.given_signals)
     return [
         *dict.fromkeys(file for place in sources for file in spectrum_files(*place)),
-        *(file for place in source_recoils(sources) for file in response_files(*place)),
+        *(file for place in source_responses(sources) for file in response_files(*place)),
         *(STUDY.path(paths.TEMPLATE, detector=d, source=s) for d, s in sources),
         *(
             STUDY.path(

@@ -10,7 +10,6 @@ FAILURES_FIGURES = [
 ]
 
 # Of the signal whose templates the conventional recipe samples.
-SIGNAL_RECOIL = signal_recoil(STUDY.interactions[0])
 
 
 rule failures:
@@ -127,7 +126,7 @@ rule figure_failures:
         config=scans.failures_summary_slice(STUDY),
         title=lambda w: STUDY.title(w.detector),
         method=STUDY.response_method,
-        anchors=lambda w: len(STUDY.anchors(w.detector, SIGNAL_RECOIL)),
+        anchors=lambda w: len(STUDY.source_anchors(w.detector, STUDY.signals()[0])),
         held=", ".join(
             {
                 labels.treatment(setting.interval)

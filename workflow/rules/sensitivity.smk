@@ -18,7 +18,7 @@ rule sensitivity:
         ],
         responses=lambda w: [
             file
-            for place in source_recoils(target_sources(w.target))
+            for place in source_responses(target_sources(w.target))
             for file in response_files(*place)
             if STUDY.replicas
         ],
@@ -56,7 +56,7 @@ use rule sensitivity as sensitivity_of_signals with:
         ],
         responses=lambda w: [
             file
-            for place in source_recoils(target_sources(w.target))
+            for place in source_responses(target_sources(w.target))
             for file in response_files(*place)
             if STUDY.replicas
         ],

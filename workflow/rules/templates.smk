@@ -1,8 +1,8 @@
 rule template:
     """Make a template, spectrum times response, a formula or a file: expected events at all anchors.
 
-    Input: the source's spectrum, and the responses of its recoil type at all anchors, or those of
-        both types; none of a formula; of a file that (its content counts, see the rule `spectrum`).
+    Input: the source's spectra, and the response of each at all anchors; none of a formula; of a
+        file that (its content counts, see the rule `spectrum`).
     Output: expected events and their variance per anchor and bin.
     Cost: a second.
     """
@@ -11,7 +11,7 @@ rule template:
         file=lambda w: template_source(w.detector, w.source),
         responses=lambda w: [
             file
-            for place in source_recoils([(w.detector, w.source)])
+            for place in source_responses([(w.detector, w.source)])
             for file in response_files(*place)
         ],
     output:

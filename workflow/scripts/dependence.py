@@ -17,10 +17,12 @@ sources = [
     *(paths.wimp_source(study.interactions[0], mass) for mass in typical_masses(study)),
     *(source.name for source in study.detectors[detector].sources),
 ]
-names = {source: study.spectrum_name(detector, source) for source in sources}
 spectra = {
-    source: None if name is None else read_result(study, name, files[name])
-    for source, name in names.items()
+    source: {
+        response: read_result(study, name, files[name])
+        for response, name in study.source_spectra(detector, source).items()
+    }
+    for source in sources
 }
 table = dependence(study, detector, spectra, snakemake.threads)
 write_dependence(study, detector, table, Path(snakemake.output.limits))

@@ -85,6 +85,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_study(explain)
     explain.set_defaults(run=_explain)
     _add_recast(commands)
+    _add_detector_commands(commands)
     cache = commands.add_parser(
         "cache", help="say where compiled kernels and computed templates are kept, and how large"
     )
@@ -169,6 +170,26 @@ def _limit(given: argparse.Namespace) -> int:
     return run(given)
 
 
+def _add_detector_commands(commands: Any) -> None:
+    check = commands.add_parser(
+        "check", help="print and draw what follows from a detector file, before any study runs"
+    )
+    check.add_argument("name", metavar="NAME", help="a file in config/detectors, or a shipped one")
+    check.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the figure, .pdf or .png (check_NAME.pdf)",
+    )
+    _add_config(check)
+    check.set_defaults(run=_check)
+    new = commands.add_parser(
+        "new-detector", help="write a detector file with a comment on each key, to be made your own"
+    )
+    new.add_argument("name", metavar="NAME", help="the detector's name, and its file's")
+    new.set_defaults(run=_new_detector)
+
+
 def _table(given: argparse.Namespace) -> None:
     from zeptobarn.cli.terminal import print_first_trials, print_study
 
@@ -221,9 +242,7 @@ def _explain(given: argparse.Namespace) -> None:
 
     draw_into_files()
     name = f"{given.mass}GeV" if given.trial is None else f"trial_{given.trial}"
-    output = given.output or Path(f"explain_{name}.pdf")
-    if output.suffix not in (".pdf", ".png"):
-        raise ConfigError(f"--output: found {output}; allowed: a name that ends in .pdf or .png")
+    output = _figure_file(given.output or Path(f"explain_{name}.pdf"))
     study = load_study(given.config, given.overlay)
     if given.trial is None:
         explanation = explain_observed(study, given.result, given.mass, given.interval)
@@ -231,6 +250,25 @@ def _explain(given: argparse.Namespace) -> None:
         explanation = explain(study, given.result, given.trial, given.interval)
     draw_page(explanation, [output])
     print(f"{explanation}\n\n{output}")
+
+
+def _check(given: argparse.Namespace) -> None:
+    from zeptobarn.cli.detectors import check
+
+    draw_into_files()
+    check(given.name, given.config, _figure_file(given.output or Path(f"check_{given.name}.pdf")))
+
+
+def _new_detector(given: argparse.Namespace) -> None:
+    from zeptobarn.cli.detectors import new_detector
+
+    print(new_detector(given.name, Path("config/detectors")))
+
+
+def _figure_file(output: Path) -> Path:
+    if output.suffix not in (".pdf", ".png"):
+        raise ConfigError(f"--output: found {output}; allowed: a name that ends in .pdf or .png")
+    return output
 
 
 def _cache(given: argparse.Namespace) -> None:
@@ -244,18 +282,22 @@ def _cache(given: argparse.Namespace) -> None:
 
 
 def _add_study(command: argparse.ArgumentParser) -> None:
+    _add_config(command)
+    command.add_argument(
+        "--overlay",
+        type=Path,
+        metavar="FILE",
+        help="a file with the keys that differ, as config/quick.yaml: Snakemake's --configfile",
+    )
+
+
+def _add_config(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--config",
         default=own if (own := Path("config/config.yaml")).is_file() else None,
         type=Path,
         metavar="FILE",
         help="the study (config/config.yaml where there is one, else the default study)",
-    )
-    command.add_argument(
-        "--overlay",
-        type=Path,
-        metavar="FILE",
-        help="a file with the keys that differ, as config/quick.yaml: Snakemake's --configfile",
     )
 
 

@@ -13,10 +13,11 @@ from zeptobarn.failures.scans import Setting, settings
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Problem
-from zeptobarn.physics.apparatus import Recoil
+from zeptobarn.physics.apparatus import Recoil, recoil_of
 from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 from zeptobarn.support.streams import stream
+from zeptobarn.templates.efficiencies import seen
 from zeptobarn.templates.response import apparatus_at
 from zeptobarn.templates.templates import Template, events_per_rate, rate_above_cutoff, sample_bins
 from zeptobarn.templates.toys import Toys, throw
@@ -82,9 +83,7 @@ def sample_templates(
     nominal = next((r for r, values in enumerate(anchors) if not any(values.values())), 0)
     scale = events_per_rate(study, detector, setting.source)
     scale *= setting.sigma_ref_cm2 / study.reference_cross_section_cm2
-    cutoff_rate = rate_above_cutoff(
-        study.detectors[detector].apparatus, _recoil(study, detector, setting.source), spectrum
-    )
+    cutoff_rate = _rate_drawn(study, detector, setting.source, spectrum)
     accepted = problem.structure.expected[: len(anchors)] * model.signal_events
     acceptance = accepted / (cutoff_rate * events_per_rate(study, detector, setting.source))
     n = setting.n_events or _events_worth_counting(acceptance[nominal])
@@ -137,9 +136,7 @@ def rebuild(
     the_detector = study.detectors[detector]
     weight = events_per_rate(study, detector, setting.source) / n
     weight *= setting.sigma_ref_cm2 / study.reference_cross_section_cm2
-    weight *= rate_above_cutoff(
-        the_detector.apparatus, _recoil(study, detector, setting.source), spectrum
-    )
+    weight *= _rate_drawn(study, detector, setting.source, spectrum)
     rows = []
     for values in _anchors(study, detector, setting):
         _, bins = _sample(study, detector, setting.source, spectrum, n, values, draw)
@@ -161,24 +158,32 @@ def _on_all_anchors(
     study: Study, detector: str, setting: Setting, expected: NDArray[np.float64]
 ) -> Template:
     """Give a template with the same rows at all anchors of the shapes that are held."""
-    shapes = study.shapes_of(detector, study.recoil(detector, setting.source))
+    shapes = study.source_shapes(detector, setting.source)
     lengths = [1 if s.name in setting.interval.fixed else len(s.anchors) for s in shapes]
     grid = expected.reshape([*lengths, -1])
     whole = np.broadcast_to(grid, [*(len(s.anchors) for s in shapes), grid.shape[-1]])
-    values = tuple(study.anchors(detector, study.recoil(detector, setting.source)).values())
+    values = tuple(study.source_anchors(detector, setting.source).values())
     rows = whole.reshape(len(values), -1)
     return Template(values, rows, np.zeros_like(rows))
 
 
+def _rate_drawn(study: Study, detector: str, source: str, spectrum: pd.DataFrame) -> float:
+    """Rate (events/(kg day)) that all recoils stand for which are drawn."""
+    apparatus = study.detectors[detector].apparatus
+    recoil = _recoil(study, detector, source)
+    rate = rate_above_cutoff(apparatus, recoil, spectrum)
+    return rate * seen(study, detector, source, recoil, {}).largest_factor
+
+
 def _recoil(study: Study, detector: str, source: str) -> Recoil:
-    (recoil,) = study.source_spectra(detector, source)
-    return recoil
+    (response,) = study.source_spectra(detector, source)
+    return recoil_of(response)
 
 
 def _anchors(study: Study, detector: str, setting: Setting) -> list[dict[str, float]]:
     """Shape values of each row of the signal."""
     fixed = setting.interval.fixed
-    shapes = study.shapes_of(detector, study.recoil(detector, setting.source))
+    shapes = study.source_shapes(detector, setting.source)
     grid = product(*((fixed[s.name],) if s.name in fixed else s.anchors for s in shapes))
     return [dict(zip((s.name for s in shapes), values, strict=True)) for values in grid]
 
@@ -209,12 +214,16 @@ def _sample(
     """
     recoil = _recoil(study, detector, source)
     space = study.detectors[detector].space
-    changed, nuisances = apparatus_at(study, detector, shape_values)
+    response = study.response(detector, source)
+    changed, nuisances = apparatus_at(study, detector, shape_values, response)
+    share = seen(study, detector, source, recoil, shape_values)
     address = "failures", detector, source, n_events, paths.anchor_name(shape_values)
     counts, bins = [], []
     for block in range(draws[0] // _BLOCK, draws[-1] // _BLOCK + 1):
         rng = stream(study.seed, *address, block)
-        drawn = sample_bins(changed, recoil, space, spectrum, _BLOCK * n_events, rng, nuisances)
+        drawn = sample_bins(
+            changed, recoil, space, spectrum, _BLOCK * n_events, rng, nuisances, share
+        )
         wanted = slice(max(draws[0] - block * _BLOCK, 0), draws[-1] + 1 - block * _BLOCK)
         kept = drawn.reshape(_BLOCK, n_events)[wanted]
         counts.append((kept >= 0).sum(axis=1))

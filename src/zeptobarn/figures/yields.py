@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from zeptobarn.figures.style import BLACK, BLUE, GREEN, RED, new_figure
 from zeptobarn.physics.apparatus import Recoil
+from zeptobarn.physics.yield_constants import constants_from
 from zeptobarn.physics.yields import MODELS, mean_yields
 from zeptobarn.study.study import Study
 from zeptobarn.templates.response import apparatus_at
@@ -29,13 +30,16 @@ def draw(study: Study, detector: str, files: Iterable[str | Path]) -> None:
     the_detector = study.detectors[detector]
     field = the_detector.apparatus.drift_field_V_per_cm
     density = the_detector.apparatus.liquid_density_g_per_cm3
+    constants = constants_from(the_detector.apparatus.yield_constants)
     leff = [shape for shape in study.shapes_of(detector, "nr") if shape.parameter == "leff"]
     with new_figure(7.2, 5.6, files) as figure:
         axes = figure.subplots(2, 2, sharex="row", sharey="row")
         for row, (recoil, energies) in zip(axes, _ENERGIES_KEV.items(), strict=True):
             used = the_detector.apparatus.yields[recoil]
             for model, colour in zip(MODELS[recoil], _COLOURS, strict=False):
-                yields = mean_yields(model, energies, field, density_g_per_cm3=density)
+                yields = mean_yields(
+                    model, energies, field, density_g_per_cm3=density, constants=constants
+                )
                 style = {"color": colour, "ls": "-" if model == used else "--"}
                 for axis, quanta in zip(row, (yields.photons, yields.electrons), strict=True):
                     axis.plot(energies, quanta / energies, label=model, **style)
@@ -44,7 +48,8 @@ def draw(study: Study, detector: str, files: Iterable[str | Path]) -> None:
                     apparatus_at(study, detector, {leff[0].name: t})[1] for t in (-1.0, 1.0)
                 ]
                 low, high = (
-                    mean_yields(used, energies, field, changed, density) for changed in nuisances
+                    mean_yields(used, energies, field, changed, density, constants)
+                    for changed in nuisances
                 )
                 row[0].fill_between(
                     energies,

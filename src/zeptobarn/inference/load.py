@@ -11,7 +11,6 @@ from zeptobarn.inference.events import Observation
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.observed_limits import calibrate_on
 from zeptobarn.inference.results import read_calibration, write_calibration
-from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.study.slices.limits import calibration_slice
 from zeptobarn.study.slices.response import response_slice
 from zeptobarn.study.slices.template import template_slice
@@ -28,7 +27,7 @@ from zeptobarn.templates.response import (
     write_response,
 )
 from zeptobarn.templates.spectra import source_tables
-from zeptobarn.templates.templates import Template, build_source, read_template, write_template
+from zeptobarn.templates.templates import Template, build, read_template, write_template
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -185,8 +184,8 @@ def load_templates(study: Study, detector: str, sources: list[str]) -> dict[str,
         except ResultError:
             continue
     missing = [source for source in sources if source not in loaded]
-    recoils = {recoil for source in missing for recoil in study.source_spectra(detector, source)}
-    responses = _kept_responses(study, detector, sorted(recoils))
+    names = {name for source in missing for name in study.source_spectra(detector, source)}
+    responses = _kept_responses(study, detector, sorted(names))
     for source, template in _templates(study, detector, missing, responses).items():
         _keep(write_template, study, detector, source, template, files[source])
         loaded[source] = template
@@ -196,13 +195,13 @@ def load_templates(study: Study, detector: str, sources: list[str]) -> dict[str,
 def build_templates(study: Study, detector: str, sources: list[str]) -> dict[str, Template]:
     """Compute a detector's responses and the templates of some sources, all in memory."""
     threads = os.cpu_count() or 1
-    responses: dict[Recoil, dict[str, Response]] = {}
+    responses: dict[str, dict[str, Response]] = {}
     for source in sources:
-        for recoil in study.source_spectra(detector, source):
-            if recoil not in responses:
-                responses[recoil] = {
-                    anchor: compute_response(study, detector, recoil, anchor, threads)
-                    for anchor in study.anchors(detector, recoil)
+        for name in study.source_spectra(detector, source):
+            if name not in responses:
+                responses[name] = {
+                    anchor: compute_response(study, detector, name, anchor, threads)
+                    for anchor in study.anchors(detector, name)
                 }
     return _templates(study, detector, sources, responses)
 
@@ -233,39 +232,37 @@ def _templates(
     study: Study,
     detector: str,
     sources: Sequence[str],
-    responses: Mapping[Recoil, Mapping[str, Response]],
+    responses: Mapping[str, Mapping[str, Response]],
 ) -> dict[str, Template]:
     return {
-        source: build_source(
-            study, detector, source, source_tables(study, detector, source), responses
-        )
+        source: build(study, detector, source, source_tables(study, detector, source), responses)
         for source in sources
     }
 
 
 def _kept_responses(
-    study: Study, detector: str, recoils: Sequence[Recoil]
-) -> dict[Recoil, dict[str, Response]]:
-    """Responses at all anchors of some recoil types, from the cache, or computed and kept."""
+    study: Study, detector: str, names: Sequence[str]
+) -> dict[str, dict[str, Response]]:
+    """Some responses at all anchors, from the cache, or computed and kept."""
     threads = os.cpu_count() or 1
-    responses: dict[Recoil, dict[str, Response]] = {recoil: {} for recoil in recoils}
+    responses: dict[str, dict[str, Response]] = {name: {} for name in names}
     missing = []
-    for recoil in recoils:
-        for anchor in study.anchors(detector, recoil):
-            place = study, detector, recoil, anchor
+    for name in names:
+        for anchor in study.anchors(detector, name):
+            place = study, detector, name, anchor
             file = _kept("response", response_slice(*place), response.__file__)
             try:
-                responses[recoil][anchor] = read_response(*place, file)
+                responses[name][anchor] = read_response(*place, file)
             except ResultError:
                 missing.append((place, file))
     with _progress() as progress:
         for place, file in progress.track(missing, description=f"response of {detector}"):
-            *_, recoil, anchor = place
-            responses[recoil][anchor] = compute_response(*place, threads)
-            _keep(write_response, *place, responses[recoil][anchor], file)
+            *_, name, anchor = place
+            responses[name][anchor] = compute_response(*place, threads)
+            _keep(write_response, *place, responses[name][anchor], file)
     return {
-        recoil: {anchor: responses[recoil][anchor] for anchor in study.anchors(detector, recoil)}
-        for recoil in recoils
+        name: {anchor: responses[name][anchor] for anchor in study.anchors(detector, name)}
+        for name in names
     }
 
 

@@ -1,7 +1,7 @@
 """The numbers of a detector that turn a recoil into S1 and S2, and its light yield by position."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from math import pi
 from typing import Any, Literal
@@ -11,6 +11,18 @@ from numpy.typing import NDArray
 
 Recoil = Literal["nr", "er"]
 Sizes = tuple[tuple[float, float], ...]
+
+
+def recoil_of(response: str) -> Recoil:
+    """Recoil type of a response, whose name begins with it.
+
+    Examples
+    --------
+    >>> recoil_of("nr"), recoil_of("er_nest_gamma")
+    ('nr', 'er')
+    """
+    return "nr" if response.startswith("nr") else "er"
+
 
 LIGHT_YIELDS = ("s1_relative_light_yield", "s2_relative_light_yield")
 
@@ -74,6 +86,11 @@ class Apparatus:
         Rows of a size (photons, PE) and the relative bias of the area there.
     correction_lifetime_us
         Electron lifetime that cS2 is corrected with; None: the true one.
+    yield_constants
+        What the file gives of `zeptobarn.physics.yield_constants`.
+    charge_ratio
+        Factor on the mean electrons of electronic recoils: of a source's own, as an electron
+        capture's.
     """
 
     area_unit: Literal["PE", "phd"]
@@ -104,6 +121,8 @@ class Apparatus:
     s1_bias: Sizes = ((1.0, 0.0), (2.0, 0.0))
     s2_bias: Sizes = ((1.0, 0.0), (2.0, 0.0))
     correction_lifetime_us: float | None = None
+    yield_constants: Mapping[str, Any] = field(default_factory=dict)
+    charge_ratio: float = 1.0
 
     @cached_property
     def by_name(self) -> Mapping[str, Any]:
@@ -131,6 +150,21 @@ class Apparatus:
     def pe_per_area(self) -> float:
         """Photoelectrons of a unit of area, on average."""
         return 1.0 + self.double_pe_probability if self.area_unit == "phd" else 1.0
+
+    @property
+    def g1_PE_per_photon(self) -> float:
+        """Photoelectrons per photon, at a relative light yield of 1."""
+        return (1 + self.double_pe_probability) * self.g1
+
+    @property
+    def g2_phd_per_electron(self) -> float:
+        """S2 photons detected per electron that reaches the surface."""
+        return self.extraction_efficiency * self.electron_gain
+
+    @property
+    def g2_PE_per_electron(self) -> float:
+        """S2 photoelectrons per electron that reaches the surface."""
+        return (1 + self.double_pe_probability) * self.g2_phd_per_electron
 
     @property
     def light_yields(self) -> tuple[LightYield, LightYield]:

@@ -12,6 +12,11 @@ from zeptobarn.physics.decays import decay
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.mathtext import unreadable
 
+# Yield models by recoil type, as in `zeptobarn.physics.yields`.
+_MODELS: Mapping[Any, tuple[str, ...]] = {
+    "nr": ("lenardo2015", "nest"),
+    "er": ("er_polynomial", "nest_beta", "nest_gamma"),
+}
 # Of electrons that drift as long as that, one in 400 arrives; a lifetime in ms or a velocity in
 # cm/µs is beyond it.
 _MOST_LIFETIMES = 6
@@ -114,6 +119,7 @@ def _check_sources(settings: Mapping[str, Any], apparatus: Apparatus, origin: st
         raise ConfigError(f"{origin}: sources: found no rate_multiplier above 0; needed: one")
     for index, source in enumerate(settings["sources"]):
         place = f"{origin}: sources[{index}]"
+        _check_yields(source, place)
         if kinds := [key for key in ("formula", "template") if key in source]:
             _check_alone(source, kinds[0], place)
         if "formula" in source:
@@ -123,6 +129,23 @@ def _check_sources(settings: Mapping[str, Any], apparatus: Apparatus, origin: st
         else:
             _check_spectrum(source["spectrum"], f"{place}.spectrum")
             _check_overlap(source, apparatus, f"{place}.spectrum")
+
+
+def _check_yields(source: Mapping[str, Any], place: str) -> None:
+    """Yields of a source's own are of its recoil type."""
+    recoil = source.get("recoil")
+    for key in ("yields", "charge_ratio"):
+        if key in source and recoil is None:
+            raise ConfigError(f"{place}.{key}: found it without recoil; allowed: with recoil: er")
+    if "charge_ratio" in source and recoil != "er":
+        raise ConfigError(
+            f"{place}.charge_ratio: found it with recoil: {recoil}; allowed: with recoil: er"
+        )
+    if "yields" in source and source["yields"] not in _MODELS[recoil]:
+        raise ConfigError(
+            f"{place}.yields: found {source['yields']} with recoil: {recoil}; allowed: "
+            f"{', '.join(_MODELS[recoil])}"
+        )
 
 
 def _check_alone(source: Mapping[str, Any], kind: str, place: str) -> None:

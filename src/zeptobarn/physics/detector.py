@@ -2,7 +2,8 @@
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,10 +12,14 @@ from numpy.typing import NDArray
 
 from zeptobarn.physics.apparatus import LIGHT_YIELDS, Apparatus, LightYield, Recoil
 from zeptobarn.physics.consistency import check_detector
+from zeptobarn.physics.conventions import in_photons
+from zeptobarn.physics.efficiency import Efficiency, read_efficiencies
 from zeptobarn.physics.expectation import Rate, expectation
 from zeptobarn.physics.histogram import read_histogram
-from zeptobarn.support.config import ConfigError, find_input, read_yaml, validate
+from zeptobarn.physics.layers import Layers, read_layers
+from zeptobarn.support.config import ConfigError, find_input, validate
 from zeptobarn.support.inputs import check_columns, numbers, read_table, refuse_rows
+from zeptobarn.support.paths import number
 from zeptobarn.support.shipped import names_of_detectors, shipped
 
 # Recoils of conventional sampling, where a source does not say; those of most sources of the study
@@ -53,6 +58,9 @@ class Source:
         none.
     rate, rate_width, rate_range, nominal_rate, expected_events, shared
         See `zeptobarn.physics.expectation.Expectation`.
+    yields, charge_ratio
+        Yield model in place of the detector's, and factor on the mean electrons, which keeps all
+        quanta; None where the source is like any other of its recoil type.
     """
 
     name: str
@@ -70,6 +78,8 @@ class Source:
     expected_events: float | None = None
     shared: bool = False
     template: Mapping[str, Any] | None = None
+    yields: str | None = None
+    charge_ratio: float | None = None
 
     @property
     def free(self) -> bool:
@@ -107,6 +117,7 @@ class Detector:
     signal: WimpStyle = field(repr=False)
     apparatus: Apparatus = field(repr=False)
     s2_array: Literal["all", "bottom"] = "all"
+    efficiencies: tuple[Efficiency, ...] = field(default=(), repr=False)
 
     @property
     def exposure_kg_day(self) -> float:
@@ -117,6 +128,35 @@ class Detector:
     def area_unit(self) -> str:
         """Unit of cS1 and cS2: ``PE`` or ``phd``."""
         return self.apparatus.area_unit
+
+    def response(self, source: Source) -> str | None:
+        """Name the response that a source is folded with; None for a template from a formula.
+
+        That of its recoil type, unless the source has yields of its own.
+        """
+        if source.recoil is None:
+            return None
+        yields = source.yields
+        if yields == self.apparatus.yields[source.recoil]:
+            yields = None
+        ratio = None if source.charge_ratio is None else f"charge_{number(source.charge_ratio)}"
+        return "_".join(filter(None, (source.recoil, yields, ratio)))
+
+    @cached_property
+    def apparatuses(self) -> Mapping[str, Apparatus]:
+        """The numbers that each response is made with, by its name."""
+        numbers: dict[str, Apparatus] = {"nr": self.apparatus, "er": self.apparatus}
+        for source in self.sources:
+            name = self.response(source)
+            if name is None or name in numbers or source.recoil is None:
+                continue
+            model = source.yields or self.apparatus.yields[source.recoil]
+            numbers[name] = replace(
+                self.apparatus,
+                yields={**self.apparatus.yields, source.recoil: model},
+                charge_ratio=1.0 if source.charge_ratio is None else source.charge_ratio,
+            )
+        return numbers
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -153,18 +193,28 @@ def load_detector(path: str | Path) -> Detector:
         Something in the file is missing, unknown, out of range or contradictory.
     """
     path = _file(path)
-    settings = read_yaml(path)
-    validate(settings, "detector", str(path), [path])
-    folders = [path.parent, *list(path.resolve().parents)[2:3]]
-    apparatus = _apparatus(settings, folders, str(path))
+    layers = read_layers(path)
+    validate(layers.settings, "detector", str(path), place=layers.place)
+    try:
+        return _detector(path, layers)
+    except ConfigError as error:
+        raise layers.placed(error, str(path)) from None
+
+
+def _detector(path: Path, layers: Layers) -> Detector:
+    """Make a detector of what its file and its bases say."""
+    settings = in_photons(layers.settings, str(path))
+    apparatus = _apparatus(settings, layers, str(path))
     check_detector(settings, apparatus, str(path))
     axes = settings["analysis_space"]
-    try:
-        sources = [
-            _source(source, folders, settings["area_unit"]) for source in settings["sources"]
-        ]
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+    sources = []
+    for i, source in enumerate(settings["sources"]):
+        kind = "template" if "template" in source else "spectrum"
+        folders = layers.folders(["sources", i, kind, "path"])
+        try:
+            sources.append(_source(source, folders, settings["area_unit"]))
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from None
     return Detector(
         name=path.stem,
         title=settings["title"],
@@ -179,7 +229,19 @@ def load_detector(path: str | Path) -> Detector:
         signal=WimpStyle(**settings["signal"]),
         apparatus=apparatus,
         s2_array=settings.get("s2_array", "all"),
+        efficiencies=_efficiencies(settings, layers, apparatus, str(path)),
     )
+
+
+def _efficiencies(
+    settings: Mapping[str, Any], layers: Layers, apparatus: Apparatus, origin: str
+) -> tuple[Efficiency, ...]:
+    axes = settings["analysis_space"]
+    ends = {name: (axis["low"], axis["high"]) for name, axis in axes.items()}
+    try:
+        return read_efficiencies(settings.get("efficiencies", {}), layers.folders, apparatus, ends)
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error}") from None
 
 
 def _file(path: str | Path) -> Path:
@@ -194,19 +256,23 @@ def _file(path: str | Path) -> Path:
     return Path(path)
 
 
-def _apparatus(settings: Mapping[str, Any], folders: Iterable[Path], origin: str) -> Apparatus:
+def _apparatus(settings: Mapping[str, Any], layers: Layers, origin: str) -> Apparatus:
     """Take the numbers of an apparatus from a detector file, and read the maps that it names."""
     values: dict[str, Any] = {
         each.name: _frozen(settings[each.name])
         for each in fields(Apparatus)
         if each.name in settings
     }
+    constants = dict(values["yields"])
+    values["yields"] = {recoil: constants.pop(recoil) for recoil in ("nr", "er")}
+    values["yield_constants"] = constants
     for key in LIGHT_YIELDS:
         if key not in settings:
             continue
         light_yield = settings[key]
         if "map" in light_yield:
             try:
+                folders = layers.folders([key, "map"])
                 light_yield = _read_map(find_input(light_yield["map"], folders))
             except ConfigError as error:
                 raise ConfigError(f"{origin}: {key}: {error}") from None
@@ -216,6 +282,8 @@ def _apparatus(settings: Mapping[str, Any], folders: Iterable[Path], origin: str
 
 def _frozen(value: Any) -> Any:
     """Make tuples of lists."""
+    if isinstance(value, Mapping):
+        return {key: _frozen(one) for key, one in value.items()}
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
@@ -286,4 +354,6 @@ def _source(settings: Mapping[str, Any], folders: Iterable[Path], area_unit: str
         formula=settings.get("formula"),
         template=None if template is None else _template(template, folders, area_unit, place),
         **expectation(settings, place)._asdict(),
+        yields=settings.get("yields"),
+        charge_ratio=settings.get("charge_ratio"),
     )

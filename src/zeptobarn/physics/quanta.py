@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from zeptobarn.physics.binomials import binomial, log_choose, log_powers
 from zeptobarn.physics.nodes import Nodes
-from zeptobarn.physics.yields import FANO, QUANTA_PER_KEV, Recombination, Split, Yields
+from zeptobarn.physics.yield_constants import QUANTA_PER_KEV
+from zeptobarn.physics.yields import Recombination, Split, Yields
 
 Floats = NDArray[np.float64]
 
@@ -52,7 +53,7 @@ def _photon_spread(drawn: Split | Recombination, i: int, photons: float, electro
     """A standard deviation of the photons, rather too large."""
     if isinstance(drawn, Recombination):
         r, ions = drawn.recombination[i], drawn.ions[i]
-        total = max(drawn.fano[i], 1.0) * (ions + drawn.excitons[i])
+        total = max(drawn.fano[i], drawn.fano_excitons[i], 1.0) * (ions + drawn.excitons[i])
         return sqrt(total + r * (1 - r) * ions) + float(drawn.omega[i] * ions)
     return sqrt(photons + 1) + drawn.electron_probability_width * (photons + electrons)
 
@@ -62,7 +63,7 @@ def _recombined(drawn: Recombination, i: int) -> tuple[Floats, int, Floats, int]
     if drawn.separate:
         ions, p_ions = _rounded_normal(drawn.ions[i], sqrt(drawn.fano[i] * drawn.ions[i]))
         excitons, p_excitons = _rounded_normal(
-            drawn.excitons[i], sqrt(drawn.fano[i] * drawn.excitons[i])
+            drawn.excitons[i], sqrt(drawn.fano_excitons[i] * drawn.excitons[i])
         )
         first = ions + excitons
         rest = np.arange(len(p_ions) + len(p_excitons) - 1)[:, np.newaxis] - np.arange(len(p_ions))
@@ -120,13 +121,13 @@ def _split(
     drawn: Split, energy_keV: float, photons: float, electrons: float, nodes: Nodes
 ) -> tuple[Floats, int, int]:
     """Joint distribution of photons + electrons and electrons, and the first number of each."""
-    mean = QUANTA_PER_KEV * energy_keV
-    first, p_quanta = _rounded_normal(mean, sqrt(FANO * mean))
+    mean = drawn.quanta_per_keV * energy_keV
+    first, p_quanta = _rounded_normal(mean, sqrt(drawn.fano * mean))
     total = first + np.arange(len(p_quanta))
     detectable = (photons + electrons) / mean
     if detectable < 1:
         quanta = total
-        width = sqrt(FANO * mean) * detectable + sqrt(mean * detectable * (1 - detectable))
+        width = sqrt(drawn.fano * mean) * detectable + sqrt(mean * detectable * (1 - detectable))
         first, last = _range(detectable * mean, width, quanta[-1])
         total = np.arange(first, last + 1)
         p_total = p_quanta @ binomial(quanta, total, detectable)

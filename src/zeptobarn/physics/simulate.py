@@ -22,9 +22,7 @@ import numpy as np
 from zeptobarn.physics.apparatus import Apparatus, LightYield, Recoil, Sizes
 from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.physics.yields import (
-    FANO,
     NOMINAL,
-    QUANTA_PER_KEV,
     Nuisances,
     Recombination,
     detector_yields,
@@ -58,6 +56,7 @@ class Chain(NamedTuple):
 
     model: int
     electron_probability_width: float
+    fano: float
     g1: float
     s1_light_yield: Field
     s2_light_yield: Field
@@ -190,12 +189,14 @@ def chain(apparatus: Apparatus, recoil: Recoil) -> Chain:
     double_pe = apparatus.double_pe_probability
     fluctuations = detector_yields(apparatus, recoil, np.ones(1)).fluctuations
     if isinstance(fluctuations, Recombination):
-        model, width = (_NUCLEAR if fluctuations.separate else _ELECTRONIC), 0.0
+        model, width, fano = (_NUCLEAR if fluctuations.separate else _ELECTRONIC), 0.0, 0.0
     else:
         model, width = _SPLIT, fluctuations.electron_probability_width
+        fano = fluctuations.fano
     return Chain(
         model=model,
         electron_probability_width=width,
+        fano=float(fano),
         g1=float(apparatus.g1),
         s1_light_yield=_field(apparatus.s1_relative_light_yield),
         s2_light_yield=_field(apparatus.s2_relative_light_yield),
@@ -251,10 +252,10 @@ def _quanta_table(
     drawn = yields.fluctuations
     if isinstance(drawn, Recombination):
         columns = [drawn.ions, drawn.excitons, drawn.recombination]
-        columns += [drawn.omega, drawn.skewness, drawn.fano]
+        columns += [drawn.omega, drawn.skewness, drawn.fano, drawn.fano_excitons]
     else:
-        columns = [QUANTA_PER_KEV * energies_keV, yields.photons, yields.electrons]
-        columns += 3 * [np.zeros(len(energies_keV))]
+        columns = [drawn.quanta_per_keV * energies_keV, yields.photons, yields.electrons]
+        columns += 4 * [np.zeros(len(energies_keV))]
     return np.stack(columns, axis=1)
 
 
@@ -315,7 +316,8 @@ def _recombine(rng: np.random.Generator, c: Chain, row: Floats) -> tuple[int, in
     if c.model == _NUCLEAR:
         ions = _rounded(mean_ions + sqrt(fano * mean_ions) * rng.standard_normal())
         ions = max(ions, 0)
-        excitons = _rounded(mean_excitons + sqrt(fano * mean_excitons) * rng.standard_normal())
+        width = sqrt(row[6] * mean_excitons)
+        excitons = _rounded(mean_excitons + width * rng.standard_normal())
         quanta = ions + max(excitons, 0)
     else:
         mean = mean_ions + mean_excitons
@@ -382,7 +384,7 @@ def _event(
     quanta, detectable, share = 0, 1.0, 0.0
     if c.model == _SPLIT:
         quanta_mean = row[0]
-        quanta = _rounded(quanta_mean + sqrt(FANO * quanta_mean) * rng.standard_normal())
+        quanta = _rounded(quanta_mean + sqrt(c.fano * quanta_mean) * rng.standard_normal())
         if quanta <= 0:
             return nan, nan, 0.0
         detectable = min((row[1] + row[2]) / quanta_mean, 1.0)

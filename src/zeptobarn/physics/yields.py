@@ -1,6 +1,6 @@
 """Yield models: recoil energy and drift field → mean photons and electrons, and their spread."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import exp, log, pi, sqrt
@@ -10,37 +10,26 @@ import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from zeptobarn.physics.apparatus import Apparatus, Recoil
+from zeptobarn.physics.yield_constants import (
+    DEFAULTS,
+    FANO,
+    QUANTA_PER_KEV,
+    Nest,
+    YieldConstants,
+    constants_from,
+)
 
-# Mean quanta per keV if nothing is lost to heat (Lenardo et al., IEEE TNS 62 (2015) 3387).
-QUANTA_PER_KEV = 73.0
 # Models by recoil type.
 MODELS: Mapping[str, tuple[str, ...]] = {
     "nr": ("lenardo2015", "nest"),
     "er": ("er_polynomial", "nest_beta", "nest_gamma"),
 }
-# Variance of the number of quanta over its mean, where heat and charge are split off at once.
-FANO = 0.03
-
 _XENON_Z = 54
 
 # Mean half-width of the band of the relative scintillation yield against energy (keV):
 # XENON1T sensitivity paper, JCAP 04 (2016) 027; constant below 3 and above 50 keV.
 _LEFF_ENERGY_KEV = (3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0)
 _LEFF_WIDTH = (0.135, 0.113, 0.095, 0.075, 0.058, 0.065, 0.065, 0.062, 0.048)
-
-
-# Lindhard's k in `lenardo2015`.
-_LINDHARD_K = 0.1394
-
-# Principal components of the ER charge yield's uncertainty in XENON1T's published toy model.
-_ER_MEAN = (32.5070584, -27.69486517, 15.0427901)
-_ER_BEFORE = (0.289709323, 1.027015330, 3.239578508)
-_ER_COMPONENTS = (
-    (0.693707206, -0.398337247, -0.600081452),
-    (-0.0368675868, -0.851694742, 0.522739750),
-    (0.71931293, 0.340504777, 0.60551251),
-)
-_ER_AFTER = (1.32333778, 0.973308940, 0.549041719)
 
 
 @dataclass(frozen=True)
@@ -59,12 +48,25 @@ class Nuisances:
         Factor on Lindhard's k of nuclear recoils.
     er_components
         Principal components of the charge yield of `er_polynomial`, in standard deviations.
+    nr_photon_yield, nr_electron_yield, er_photon_yield, er_electron_yield
+        Factors on the mean photons and electrons of nuclear and of electronic recoils. Of
+        `er_polynomial`, photons take what more or fewer electrons leave.
     """
 
     leff: float = 0.0
     leff_low_energy: str = "constant"
     lindhard_k: float = 1.0
     er_components: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    nr_photon_yield: float = 1.0
+    nr_electron_yield: float = 1.0
+    er_photon_yield: float = 1.0
+    er_electron_yield: float = 1.0
+
+    def factors(self, model: str) -> tuple[float, float]:
+        """Factors on the mean photons and electrons of a model."""
+        if model in MODELS["nr"]:
+            return self.nr_photon_yield, self.nr_electron_yield
+        return self.er_photon_yield, self.er_electron_yield
 
 
 NOMINAL = Nuisances()
@@ -81,9 +83,13 @@ class Split:
     ----------
     electron_probability_width
         Standard deviation of that probability (normal, cut at 0 and 1).
+    quanta_per_keV, fano
+        In place of 73/keV and 0.03.
     """
 
     electron_probability_width: float
+    quanta_per_keV: float = QUANTA_PER_KEV
+    fano: float = FANO
 
 
 @dataclass(frozen=True)
@@ -107,8 +113,10 @@ class Recombination:
     skewness
         Parameter α of the skew-normal distribution, shape of the energies.
     fano
-        Variance over mean: of ions and of excitons (nuclear recoils) or of their sum
+        Variance over mean: of ions (nuclear recoils), or of ions and excitons together
         (electronic recoils), shape of the energies.
+    fano_excitons
+        That of the excitons of nuclear recoils, shape of the energies.
     separate
         Whether ions and excitons fluctuate independently: nuclear recoils.
     """
@@ -119,6 +127,7 @@ class Recombination:
     omega: NDArray[np.float64]
     skewness: NDArray[np.float64]
     fano: NDArray[np.float64]
+    fano_excitons: NDArray[np.float64]
     separate: bool
 
 
@@ -137,6 +146,8 @@ def mean_yields(
     field_V_per_cm: float,
     nuisances: Nuisances = NOMINAL,
     density_g_per_cm3: float = 2.9,
+    constants: YieldConstants = DEFAULTS,
+    charge_ratio: float = 1.0,
 ) -> Yields:
     """Mean photons and electrons of recoils, and their fluctuations.
 
@@ -153,6 +164,10 @@ def mean_yields(
         Those of another model or recoil type change nothing.
     density_g_per_cm3
         Density of the liquid (g/cm³); only NEST's yields depend on it.
+    constants
+        Of the models.
+    charge_ratio
+        Factor on the mean electrons of electronic recoils; what they lose, photons gain.
 
     Examples
     --------
@@ -162,8 +177,18 @@ def mean_yields(
     """
     energies = np.asarray(energies_keV, dtype=float)
     if model in _NEST_SPECIES:
-        return nest(model, energies, field_V_per_cm, nuisances, density_g_per_cm3)
-    return _MODELS[model](energies, field_V_per_cm, nuisances)
+        return nest(
+            model,
+            energies,
+            field_V_per_cm,
+            nuisances,
+            density_g_per_cm3,
+            constants.nest,
+            charge_ratio,
+        )
+    if model == "er_polynomial":
+        return er_polynomial(energies, nuisances, constants, charge_ratio)
+    return lenardo2015(energies, field_V_per_cm, nuisances, constants)
 
 
 def detector_yields(
@@ -178,7 +203,8 @@ def detector_yields(
     ----------
     apparatus
         The detector's numbers; their ``er_recombination_width`` multiplies
-        the fluctuation of electronic recoils beyond the binomial.
+        the fluctuation of electronic recoils beyond the binomial, and ``charge_ratio`` their
+        electrons.
     recoil
         ``nr`` or ``er``.
     energies_keV
@@ -190,6 +216,8 @@ def detector_yields(
         apparatus.drift_field_V_per_cm,
         nuisances,
         apparatus.liquid_density_g_per_cm3,
+        constants_from(apparatus.yield_constants),
+        apparatus.charge_ratio if recoil == "er" else 1.0,
     )
     factor = apparatus.er_recombination_width if recoil == "er" else 1.0
     return yields if factor == 1 else replace(yields, fluctuations=_widened(yields, factor))
@@ -212,44 +240,57 @@ def light_factor(energies_keV: NDArray[np.float64], nuisances: Nuisances) -> NDA
 
 
 def lenardo2015(
-    energies_keV: NDArray[np.float64], field_V_per_cm: float, nuisances: Nuisances = NOMINAL
+    energies_keV: NDArray[np.float64],
+    field_V_per_cm: float,
+    nuisances: Nuisances = NOMINAL,
+    constants: YieldConstants = DEFAULTS,
 ) -> Yields:
     """Nuclear recoils: Lenardo et al., IEEE TNS 62 (2015) 3387.
 
     Lindhard quenching, an exciton-to-ion ratio and Thomas-Imel recombination that depend on the
     drift field, and Penning quenching of the light.
     """
-    k = _LINDHARD_K * nuisances.lindhard_k
-    alpha, zeta, beta = 1.24, 0.0472, 239.0
-    gamma, delta, eta, lam = 0.01385, 0.0620, 3.3, 1.14
+    c = constants.lenardo2015
+    k = c.k * nuisances.lindhard_k
     eps = 11.5 * energies_keV * _XENON_Z ** (-7 / 3)
     g = 3 * eps**0.15 + 0.7 * eps**0.6 + eps
-    quanta = QUANTA_PER_KEV * energies_keV * k * g / (1 + k * g)
-    excitons_per_ion = alpha * field_V_per_cm**-zeta * -np.expm1(-beta * eps)
+    quanta = constants.quanta_per_keV * energies_keV * k * g / (1 + k * g)
+    excitons_per_ion = c.alpha * field_V_per_cm**-c.zeta * -np.expm1(-c.beta * eps)
     ions = quanta / (1 + excitons_per_ion)
-    thomas_imel = ions * gamma * field_V_per_cm**-delta
+    thomas_imel = ions * c.gamma * field_V_per_cm**-c.delta
     electrons = ions * np.log1p(thomas_imel) / thomas_imel
-    photons = (quanta - electrons) / (1 + eta * eps**lam) * light_factor(energies_keV, nuisances)
-    return Yields(photons, electrons, Split(electron_probability_width=0.02))
+    photons = (quanta - electrons) / (1 + c.eta * eps**c.lambda_)
+    photons = photons * light_factor(energies_keV, nuisances) * nuisances.nr_photon_yield
+    electrons = electrons * nuisances.nr_electron_yield
+    return Yields(photons, electrons, _split(c.electron_probability_width, constants))
 
 
 def er_polynomial(
-    energies_keV: NDArray[np.float64], field_V_per_cm: float, nuisances: Nuisances = NOMINAL
+    energies_keV: NDArray[np.float64],
+    nuisances: Nuisances = NOMINAL,
+    constants: YieldConstants = DEFAULTS,
+    charge_ratio: float = 1.0,
 ) -> Yields:
     """Electronic recoils of XENON1T's published toy model of its first science run.
 
     The charge yield is a parabola in log10(E / 5 keV), constant above 12 keV and at most all
     quanta; the drift field does not enter.
     """
-    components = np.array(nuisances.er_components) * _ER_AFTER
-    coefficients = components @ np.array(_ER_COMPONENTS) * _ER_BEFORE + _ER_MEAN
-    x = np.log10(np.minimum(energies_keV, 12.0) / 5.0)
-    charge_yield = np.clip(np.polynomial.polynomial.polyval(x, coefficients), 0, QUANTA_PER_KEV)
+    c, largest = constants.er_polynomial, constants.quanta_per_keV
+    components = np.array(nuisances.er_components) * c.after
+    coefficients = components @ np.array(c.components) * c.before + c.means
+    x = np.log10(np.minimum(energies_keV, c.largest_energy_keV) / c.reference_energy_keV)
+    charge_yield = np.clip(np.polynomial.polynomial.polyval(x, coefficients), 0, largest)
+    charge_yield = np.minimum(charge_yield * charge_ratio * nuisances.er_electron_yield, largest)
     return Yields(
-        (QUANTA_PER_KEV - charge_yield) * energies_keV,
+        (largest - charge_yield) * energies_keV,
         charge_yield * energies_keV,
-        Split(electron_probability_width=0.045),
+        _split(c.electron_probability_width, constants),
     )
+
+
+def _split(width: float, constants: YieldConstants) -> Split:
+    return Split(width, constants.quanta_per_keV, constants.fano)
 
 
 def nest(
@@ -258,6 +299,8 @@ def nest(
     field_V_per_cm: float,
     nuisances: Nuisances = NOMINAL,
     density_g_per_cm3: float = 2.9,
+    constants: Nest = DEFAULTS.nest,
+    charge_ratio: float = 1.0,
 ) -> Yields:
     """Yields of the NEST collaboration (arXiv:2211.10726), from its package nestpy.
 
@@ -266,7 +309,9 @@ def nest(
     follow NEST 2.4's default parameters; their skewness is LUX's (PRD 102 (2020) 112002).
 
     leff changes the photons of nuclear recoils through the number of excitons: ions and
-    recombination, and so the electrons, stay.
+    recombination, and so the electrons, stay. Factors on the mean photons and electrons, and a
+    charge ratio, change NEST's means; the exciton-to-ion ratio stays, so that recombination
+    follows, and so do the fluctuations.
 
     Parameters
     ----------
@@ -280,16 +325,27 @@ def nest(
     """
     if np.max(energies_keV, initial=0.0) > _NEST_ENERGIES_KEV[-1]:
         raise ValueError(f"{model}: found {np.max(energies_keV):g} keV; allowed: ≤ 300 keV")
-    energy, photons, electrons, ratio = _nest_means(model, float(field_V_per_cm), density_g_per_cm3)
+    vectors = constants.nr_parameters, constants.er_parameters
+    energy, photons, electrons, ratio = _nest_means(
+        model, float(field_V_per_cm), density_g_per_cm3, *vectors
+    )
 
     def interpolate(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.interp(energies_keV, energy, values, left=0.0))
 
     photons, electrons = interpolate(photons), interpolate(electrons)
-    ratio, quanta = interpolate(ratio), photons + electrons
+    ratio, factors = interpolate(ratio), nuisances.factors(model)
+    changed_means = charge_ratio != 1 or factors != (1, 1)
+    if changed_means:
+        photons, electrons = _changed_means(photons, electrons, charge_ratio, factors)
+    quanta = photons + electrons
     share = electrons / np.maximum(quanta, 1e-300)
+    if changed_means:
+        # More electrons than ions would be left by no recombination: fewer excitons.
+        ratio = np.minimum(ratio, 1 / np.maximum(share, 1e-12) - 1)
     ions = quanta / (1 + ratio)
     excitons = quanta - ions
+    widths = constants.nr_er_width_parameters
     recombination = np.clip(1 - (1 + ratio) * share, 0, 1)
     if model == "nest":
         changed = photons * light_factor(energies_keV, nuisances)
@@ -300,61 +356,74 @@ def nest(
         recombination = np.where(short, changed / np.maximum(ions, 1e-300), recombination)
         excitons = np.maximum(excitons, 0)
         photons = changed
-        omega = _NR_OMEGA[0] * np.exp(-0.5 * ((share - _NR_OMEGA[1]) / _NR_OMEGA[2]) ** 2)
-        fano = np.full_like(share, _NR_FANO)
-        skewness = np.full_like(share, _NR_SKEWNESS)
+        omega, skewness = _nr_omega(share, widths), np.full_like(share, widths[5])
+        fano = widths[0] + widths[11] * ions
+        fano_excitons = widths[1] + widths[12] * excitons
     else:
-        omega = _er_omega(field_V_per_cm, share)
-        fano = _er_fano(field_V_per_cm, quanta, density_g_per_cm3)
+        omega = _er_omega(field_V_per_cm, share, widths)
+        fano = fano_excitons = _er_fano(field_V_per_cm, quanta, density_g_per_cm3, widths[6])
         skewness = _er_skewness(field_V_per_cm, energies_keV)
     # Without recombination nothing fluctuates either.
     omega = np.where(recombination > 0, omega, 0.0)
     if not 50 <= field_V_per_cm <= 4000:
         skewness = np.zeros_like(share)
     skewness = np.where(quanta > 1e4, 0.0, skewness)
-    return Yields(
-        photons,
-        electrons,
-        Recombination(
-            ions, excitons, recombination, omega, skewness, fano, separate=model == "nest"
-        ),
-    )
+    fluctuations = ions, excitons, recombination, omega, skewness, fano, fano_excitons
+    return Yields(photons, electrons, Recombination(*fluctuations, separate=model == "nest"))
 
 
-_MODELS: Mapping[str, Callable[[NDArray[np.float64], float, Nuisances], Yields]] = {
-    "lenardo2015": lenardo2015,
-    "er_polynomial": er_polynomial,
-}
+def _nr_omega(share: NDArray[np.float64], widths: tuple[float, ...]) -> NDArray[np.float64]:
+    """A bell of the electrons' share."""
+    amplitude, centre, width = widths[2:5]
+    return np.asarray(max(amplitude, 0.0) * np.exp(-0.5 * ((share - centre) / width) ** 2))
 
-# Defaults of NEST 2.4 (`nestpy.default_nr_er_width_parameters`): nuclear recoils' Fano factor of
-# ions and excitons, amplitude, centre and width of ω against the electrons' share of the quanta,
-# and the skew-normal parameter.
-_NR_FANO = 0.4
-_NR_OMEGA = (0.04, 0.5, 0.19)
-_NR_SKEWNESS = 2.25
-# Electronic recoils: ω's amplitude at low and at high field, its centre, width and skew.
-_ER_OMEGA = (0.046452, 0.07, 0.45, 0.205, -0.2)
-_ER_FANO_PER_ROOT = 0.001
+
+def _changed_means(
+    photons: NDArray[np.float64],
+    electrons: NDArray[np.float64],
+    charge_ratio: float,
+    factors: tuple[float, float],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean photons and electrons after a charge ratio, which keeps their sum, and factors."""
+    quanta = photons + electrons
+    electrons = np.minimum(electrons * charge_ratio, quanta)
+    return (quanta - electrons) * factors[0], electrons * factors[1]
+
+
+# ω of electronic recoils at high field (NEST 2.4).
+_ER_OMEGA_HIGH_FIELD = 0.07
 
 _NEST_SPECIES = {"nest": "NR", "nest_beta": "beta", "nest_gamma": "gammaRay"}
 _NEST_ENERGIES_KEV = np.geomspace(0.01, 300, 5155)
 
 
 @lru_cache(maxsize=16)
-def _nest_means(model: str, field: float, density: float) -> NDArray[np.float64]:
+def _nest_means(
+    model: str,
+    field: float,
+    density: float,
+    nr_parameters: tuple[float, ...],
+    er_parameters: tuple[float, ...],
+) -> NDArray[np.float64]:
     """Rows: energy (keV), photons, electrons, excitons per ion."""
     import nestpy
 
     calculator = nestpy.NESTcalc(nestpy.detectors.VDetector())
     species = getattr(nestpy.interactions, _NEST_SPECIES[model])
-    yields = [calculator.GetYields(species, e, density, field) for e in _NEST_ENERGIES_KEV]
+    vectors = {"nr_parameters": nr_parameters, "er_parameters": er_parameters}
+    yields = [
+        calculator.GetYields(species, e, density, field, **vectors) for e in _NEST_ENERGIES_KEV
+    ]
     table = [(y.PhotonYield, y.ElectronYield, max(y.ExcitonRatio, 0.0)) for y in yields]
     return np.vstack([_NEST_ENERGIES_KEV, np.array(table).T])
 
 
-def _er_omega(field: float, share: NDArray[np.float64]) -> NDArray[np.float64]:
+def _er_omega(
+    field: float, share: NDArray[np.float64], widths: tuple[float, ...]
+) -> NDArray[np.float64]:
     """A skewed bell of the electrons' share, whose largest value grows with the field."""
-    low, high, centre, width, skew = _ER_OMEGA
+    low, centre, width, skew = widths[7:11]
+    low, high = max(low, 0.0), _ER_OMEGA_HIGH_FIELD
     # (F/295.2)^251.6 would overflow.
     steep = 251.6 * log(field / 295.2)
     amplitude = high + (low - high) * exp(-0.0069114 * float(np.logaddexp(0.0, steep)))
@@ -368,9 +437,14 @@ def _er_omega(field: float, share: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(amplitude * bell(share - centre) / bell(np.array(mode)))
 
 
-def _er_fano(field: float, quanta: NDArray[np.float64], density: float) -> NDArray[np.float64]:
+def _er_fano(
+    field: float, quanta: NDArray[np.float64], density: float, given: float
+) -> NDArray[np.float64]:
+    """NEST's own, whose rise with the root of quanta times field is ``given`` if negative."""
+    if given >= 0:
+        return np.full_like(quanta, given)
     at_zero_field = 0.12707 - 0.029623 * density - 0.0057042 * density**2 + 0.0015957 * density**3
-    return np.asarray(at_zero_field + _ER_FANO_PER_ROOT * np.sqrt(quanta * field))
+    return np.asarray(at_zero_field - given * np.sqrt(quanta * field))
 
 
 def _er_skewness(field: float, energies_keV: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -22,24 +22,26 @@ from zeptobarn.physics.halo import (
 from zeptobarn.physics.histogram import at_anchors, read_histogram, rebinned
 from zeptobarn.study.correlations import check_correlations, check_shared, rate_name
 from zeptobarn.study.plan import check_size
-from zeptobarn.study.study import _YIELD_RECOILS, Shape, Study, signal_recoil
+from zeptobarn.study.study import (
+    SIGNAL_EFFICIENCY,
+    YIELD_MODELS,
+    YIELD_RECOILS,
+    Shape,
+    Study,
+    signal_recoil,
+)
 from zeptobarn.support.config import LONGEST_NAME, ConfigError, allowed
 from zeptobarn.support.mathtext import unreadable
 
 # Largest WIMP mass (GeV/c²) for them.
 _LARGEST_INELASTIC_GEV = 5
-# Of the numbers of the yields, the yields that have them.
-_YIELD_MODELS: Mapping[str, str] = {
-    "lindhard_k": "lenardo2015",
-    "er_component_1": "er_polynomial",
-    "er_component_2": "er_polynomial",
-    "er_component_3": "er_polynomial",
-}
-_MOST_ANCHORS = 200
+_MOST_ANCHORS = 250
 # Columns and parameters that are there in any study.
 _TAKEN = ("rate_multiplier", "wimp_rate")
 # A response's probabilities and variances, 16 bytes each, before zeros are left out.
 _MOST_PROBABILITIES = 50_000_000
+# What shapes change that is no number at the top of a detector file.
+_OF_NO_FILE = {*YIELD_RECOILS, SIGNAL_EFFICIENCY} - {"er_recombination_width"}
 _IN_STANDARD_DEVIATIONS = ("leff", "er_component_1", "er_component_2", "er_component_3")
 
 
@@ -158,24 +160,20 @@ def _check_shape(study: Study, shape: Shape, origin: str) -> None:
         raise ConfigError(
             f"{place}: detectors: found {unknown[0]}; allowed: {list(study.detectors)}"
         )
-    for name in shape.detectors:
+    in_deviations = shape.parameter in _IN_STANDARD_DEVIATIONS or shape.efficiency is not None
+    known = shape.parameter in YIELD_RECOILS or shape.parameter == SIGNAL_EFFICIENCY
+    for name in () if known or shape.efficiency is not None else shape.detectors:
         number = getattr(study.detectors[name].apparatus, shape.parameter, None)
-        if shape.parameter not in _YIELD_RECOILS and not isinstance(number, int | float):
+        if not isinstance(number, int | float):
             raise ConfigError(
                 f"{place}: found no parameter, and the shape's name is none; allowed: parameter: "
                 "leff, g1, … (the schema lists them)"
             )
-    if (shape.parameter in _IN_STANDARD_DEVIATIONS) == (shape.relative_width > 0):
+    if in_deviations == (shape.relative_width > 0):
         wanted = "no" if shape.relative_width > 0 else "a"
         raise ConfigError(f"{place}: {shape.parameter} needs {wanted} relative_width")
     for name in shape.detectors:
-        for recoil, model in study.detectors[name].apparatus.yields.items():
-            needed = _YIELD_MODELS.get(shape.parameter, model)
-            if _YIELD_RECOILS.get(shape.parameter) == recoil and model != needed:
-                raise ConfigError(
-                    f"{place}: {shape.parameter} changes the yields {needed}, but {name} has "
-                    f"yields.{recoil} = {model}; leave {name} out of its detectors"
-                )
+        _check_touched(study.detectors[name], shape, place)
     lowest = 1 + min(shape.anchors) * shape.relative_width
     if lowest <= 0:
         raise ConfigError(
@@ -191,10 +189,38 @@ def _check_shape(study: Study, shape: Shape, origin: str) -> None:
         )
 
 
+def _check_touched(detector: Detector, shape: Shape, place: str) -> None:
+    """A shape changes something of each of its detectors."""
+    name = detector.name
+    if shape.efficiency is not None:
+        banded = [e.name for e in detector.efficiencies if e.low]
+        if shape.efficiency not in banded:
+            raise ConfigError(
+                f"{place}: parameter: found {shape.parameter}; {name} has no efficiency of that "
+                f"name with a low and a high curve; allowed: efficiency_ with one of "
+                f"{', '.join(banded) or '(none)'} behind, or leave {name} out of its detectors"
+            )
+    elif shape.parameter == "charge_ratio":
+        if all(source.charge_ratio is None for source in detector.sources):
+            raise ConfigError(
+                f"{place}: charge_ratio changes that of sources, but none of {name} has one; leave "
+                f"{name} out of its detectors"
+            )
+    elif recoil := YIELD_RECOILS.get(shape.parameter):
+        models = {a.yields[recoil] for a in detector.apparatuses.values()}
+        needed = YIELD_MODELS.get(shape.parameter, tuple(models))
+        if not models & set(needed):
+            raise ConfigError(
+                f"{place}: {shape.parameter} changes the yields {' and '.join(needed)}, but {name} "
+                f"has yields.{recoil} = {detector.apparatus.yields[recoil]}; leave {name} out of "
+                "its detectors"
+            )
+
+
 def _check_anchor(detector: Detector, shape: Shape, value: float, place: str) -> None:
     """What a number changes must be allowed at the outermost anchors, too."""
     apparatus = detector.apparatus
-    if shape.parameter in _YIELD_RECOILS:
+    if shape.parameter in _OF_NO_FILE or shape.efficiency is not None:
         return
     changed = getattr(apparatus, shape.parameter) * (1 + value * shape.relative_width)
     place = f"{place}: at its anchor {value:g}"

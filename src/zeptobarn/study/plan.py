@@ -18,10 +18,10 @@ def count_jobs(study: Study) -> dict[str, int]:
     detectors = study.detectors.values()
     signals = {recoil for place in study.places for recoil in study.tested(*place).recoils}
     responses = [
-        prod(len(shape.anchors) for shape in study.shapes_of(detector.name, recoil))
+        prod(len(shape.anchors) for shape in study.shapes_of(detector.name, response))
         for detector in detectors
-        for recoil in {source.recoil for source in detector.sources} | signals
-        if recoil is not None
+        for response in {detector.response(source) for source in detector.sources} | signals
+        if response is not None
     ]
     return {
         "spectra": len(study.wimps) + len(study.given_spectra()) + len(study.spectra()),

@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.support import paths
 
-# Recoil types whose responses a source needs, for the shape parameters that change it.
-Recoils = Recoil | Literal["both"]
 RECOILS: tuple[Recoil, ...] = ("nr", "er")
 # Unit of a limit on a given spectrum, where the study has no other words for it.
 AS_GIVEN = "the given spectrum"
@@ -63,11 +60,6 @@ class Signal:
         if self.mass_GeV is None:
             return {recoil: f"{self.name}_{recoil}" for recoil in self.recoils}
         return dict.fromkeys(self.recoils, self.name)
-
-    @property
-    def touched(self) -> Recoils:
-        """The recoil type, or both: see `zeptobarn.study.study.Shape.touches`."""
-        return self.recoils[0] if len(self.recoils) == 1 else "both"
 
 
 def wimp(interaction: str, mass_GeV: float, recoil: Recoil) -> Signal:

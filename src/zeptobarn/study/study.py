@@ -5,30 +5,47 @@ rules give them to Snakemake as parameters, and result files carry their hash.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from math import log
 from pathlib import Path
 from typing import Any, Literal
 
-from zeptobarn.physics.apparatus import Recoil
+from zeptobarn.physics.apparatus import Recoil, recoil_of
 from zeptobarn.physics.detector import Detector
+from zeptobarn.physics.efficiency import PHOTONS
 from zeptobarn.study.correlations import Correlation
-from zeptobarn.study.signals import Recoils, Signal, wimp
+from zeptobarn.study.signals import Signal, wimp
 from zeptobarn.support import paths
 
 # Ends of the names of interactions whose electron or photon is seen, and not the nucleus.
 INELASTIC = ("_migdal", "_bremsstrahlung")
 # What a shape parameter may change: numbers of the yields, in standard deviations or relative to
 # their value, each for one recoil type, and numbers of a detector file.
-_YIELD_RECOILS: Mapping[str, Recoil] = {
+YIELD_RECOILS: Mapping[str, Recoil] = {
     "leff": "nr",
     "lindhard_k": "nr",
+    "nr_photon_yield": "nr",
+    "nr_electron_yield": "nr",
     "er_component_1": "er",
     "er_component_2": "er",
     "er_component_3": "er",
+    "er_photon_yield": "er",
+    "er_electron_yield": "er",
+    "er_recombination_width": "er",
+    "charge_ratio": "er",
 }
+# Of these, the yield models that have them.
+YIELD_MODELS: Mapping[str, tuple[str, ...]] = {
+    "lindhard_k": ("lenardo2015",),
+    "er_component_1": ("er_polynomial",),
+    "er_component_2": ("er_polynomial",),
+    "er_component_3": ("er_polynomial",),
+    "er_photon_yield": ("nest_beta", "nest_gamma"),
+}
+# Scales the signal and all nuclear recoils; ``efficiency_`` with a name behind, a curve.
+SIGNAL_EFFICIENCY, EFFICIENCY = "signal_efficiency", "efficiency_"
 # Of these numbers of a detector file, those that backgrounds from formulas depend on.
 _REACH_PARAMETERS = ("s1_area_threshold", "s2_area_threshold", "drift_velocity_mm_per_us")
 # Names of interactions, and of signals, see `zeptobarn.support.paths.wimp_source`.
@@ -63,19 +80,46 @@ class Shape:
     detectors: tuple[str, ...]
     low_energy: str
 
-    def touches(self, detector: str, recoil: Recoils | None) -> bool:
-        """Whether templates of a detector and recoil type, or of both, depend on the parameter.
+    @property
+    def efficiency(self) -> str | None:
+        """Name of the efficiency that it moves; None if it does something else."""
+        is_one = self.parameter.startswith(EFFICIENCY)
+        return self.parameter.removeprefix(EFFICIENCY) if is_one else None
 
-        Those that are not recoils (None) depend on what says which corrected areas pass the
+    def touches(self, detector: Detector, response: str | None) -> bool:
+        """Whether a response of a detector depends on the parameter.
+
+        Templates that are not recoils (None) depend on what says which corrected areas pass the
         thresholds; a changed lifetime does not, since cS2 stays corrected with the nominal one.
         """
-        if detector not in self.detectors:
+        if detector.name not in self.detectors or self.parameter == SIGNAL_EFFICIENCY:
             return False
-        if recoil is None:
+        if response is None:
             return self.parameter in _REACH_PARAMETERS
-        if recoil == "both":
-            return True
-        return _YIELD_RECOILS.get(self.parameter, recoil) == recoil
+        recoil = recoil_of(response)
+        if self.efficiency is not None:
+            return any(
+                e.name == self.efficiency and e.against == PHOTONS and e.applies(recoil)
+                for e in detector.efficiencies
+            )
+        apparatus = detector.apparatuses[response]
+        if self.parameter == "charge_ratio":
+            return "_charge_" in response
+        model = apparatus.yields[recoil]
+        return YIELD_RECOILS.get(self.parameter, recoil) == recoil and model in YIELD_MODELS.get(
+            self.parameter, (model,)
+        )
+
+    def scales(self, detector: Detector, recoil: Recoil | None, signal: bool) -> bool:
+        """Whether it multiplies the events of a source, in each energy or bin."""
+        if detector.name not in self.detectors:
+            return False
+        if self.parameter == SIGNAL_EFFICIENCY:
+            return signal or recoil == "nr"
+        return any(
+            e.name == self.efficiency and e.against != PHOTONS and e.applies(recoil)
+            for e in detector.efficiencies
+        )
 
 
 @dataclass(frozen=True)
@@ -249,9 +293,31 @@ class Study:
             )
         ]
 
-    def shapes_of(self, detector: str, recoil: Recoils | None) -> tuple[Shape, ...]:
-        """The shape parameters that change templates of a detector and recoil type."""
-        return tuple(shape for shape in self.shapes if shape.touches(detector, recoil))
+    def shapes_of(self, detector: str, response: str | None) -> tuple[Shape, ...]:
+        """The shape parameters that change a response; None: templates from formulas."""
+        the_detector = self.detectors[detector]
+        return tuple(shape for shape in self.shapes if shape.touches(the_detector, response))
+
+    def source_shapes(self, detector: str, source: str) -> tuple[Shape, ...]:
+        """The shape parameters that change a source's template, by its responses or beside them."""
+        the_detector, signal = self.detectors[detector], self.source_signal(source) is not None
+        if not signal and (template := the_detector.source(source).template) is not None:
+            named = template["shapes"]
+            return tuple(s for s in self.shapes if s.name in named and detector in s.detectors)
+        responses: dict[str | None, Recoil | None] = {
+            response: recoil_of(response) for response in self.source_spectra(detector, source)
+        }
+        return tuple(
+            shape
+            for shape in self.shapes
+            if any(
+                shape.touches(the_detector, response)
+                or shape.scales(
+                    the_detector, None if response is None else recoil_of(response), signal
+                )
+                for response in responses
+            )
+        )
 
     def target_shapes(self, target: str) -> tuple[Shape, ...]:
         """The shape parameters that change anything of a detector or combination."""
@@ -270,19 +336,9 @@ class Study:
         others = (self.truth_of(interval) for interval in self.intervals)
         return {paths.anchor_name(truth): truth for truth in ({}, *others)}
 
-    def anchors(self, detector: str, recoil: Recoils | None) -> dict[str, dict[str, float]]:
-        """Name and shape values of each anchor of a detector and recoil type, in grid order."""
-        return _grid(self.shapes_of(detector, recoil))
-
-    def source_shapes(self, detector: str, source: str) -> tuple[Shape, ...]:
-        """Give the shape parameters that change a source's template."""
-        template = None
-        if not self.source_signal(source):
-            template = self.detectors[detector].source(source).template
-        if template is None:
-            return self.shapes_of(detector, self.recoil(detector, source))
-        named = template["shapes"]
-        return tuple(s for s in self.shapes if s.name in named and detector in s.detectors)
+    def anchors(self, detector: str, response: str | None) -> dict[str, dict[str, float]]:
+        """Name and shape values of each anchor of a response, in grid order."""
+        return _grid(self.shapes_of(detector, response))
 
     def source_anchors(self, detector: str, source: str) -> dict[str, dict[str, float]]:
         """Name and shape values of each anchor of a source's template, in grid order."""
@@ -350,28 +406,36 @@ class Study:
         mass = float(match["mass"])
         return match["interaction"], int(mass) if mass.is_integer() else mass
 
-    def recoil(self, detector: str, source: str) -> Recoils | None:
-        """Recoil type of a source, or both; None for a template from a formula."""
-        if signal := self.source_signal(source):
-            return signal.touched
-        return self.detectors[detector].source(source).recoil
+    def recoil(self, detector: str, source: str) -> Recoil | None:
+        """Recoil type of a source, of a signal with two the first; None where nothing recoils."""
+        response = self.response(detector, source)
+        return None if response is None else recoil_of(response)
 
-    def source_spectra(self, detector: str, source: str) -> dict[Recoil, str]:
-        """Names of a source's spectra by recoil type; none for a template from a formula."""
+    def response(self, detector: str, source: str) -> str | None:
+        """Name of the response that a source's first spectrum is folded with; None of no recoil."""
+        return next(iter(self.source_spectra(detector, source)), None)
+
+    def source_spectra(self, detector: str, source: str) -> dict[str, str]:
+        """Names of a source's spectra by the response that each is folded with.
+
+        None for a template from a formula or a file; two for a given signal of both recoil types.
+        """
         if signal := self.source_signal(source):
-            return signal.spectra
-        background = self.detectors[detector].source(source)
-        if background.recoil is None or background.spectrum is None:
+            return {str(recoil): name for recoil, name in signal.spectra.items()}
+        the_detector = self.detectors[detector]
+        background = the_detector.source(source)
+        response = the_detector.response(background)
+        if response is None or background.spectrum is None:
             return {}
-        return {background.recoil: str(background.spectrum["name"])}
+        return {response: str(background.spectrum["name"])}
 
     def spectrum_name(self, detector: str, source: str) -> str | None:
         """Name of a source's only spectrum; None for a template from a formula."""
         return next(iter(self.source_spectra(detector, source).values()), None)
 
 
-def _grid(shapes: tuple[Shape, ...]) -> dict[str, dict[str, float]]:
-    """Name and shape values of all combinations of anchors."""
+def _grid(shapes: Sequence[Shape]) -> dict[str, dict[str, float]]:
+    """Name and values of each combination of anchors."""
     grid = product(*(shape.anchors for shape in shapes))
     points = [{s.name: v for s, v in zip(shapes, values, strict=True)} for values in grid]
     return {paths.anchor_name(point): point for point in points}

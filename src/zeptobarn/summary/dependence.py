@@ -16,7 +16,6 @@ from zeptobarn.inference.load import make_model, read_model
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import asimov, find_limits
 from zeptobarn.inference.status import Status
-from zeptobarn.study.signals import Recoils
 from zeptobarn.study.study import Study
 from zeptobarn.study.variation import (
     EXPOSURES,
@@ -33,7 +32,7 @@ from zeptobarn.support.tables import write_parquet
 from zeptobarn.templates.response import Response, compute_response
 from zeptobarn.templates.templates import Template, build
 
-Spectra = Mapping[str, pd.DataFrame | None]
+Spectra = Mapping[str, Mapping[str, pd.DataFrame]]
 
 _UNITS = {
     "parameter": "",
@@ -54,7 +53,8 @@ def dependence(study: Study, detector: str, spectra: Spectra, threads: int = 1) 
     ----------
     spectra
         Spectra of the detector's backgrounds and of the signals (the study's first interaction, at
-        `zeptobarn.study.variation.typical_masses`), by name; None for a template from a formula.
+        `zeptobarn.study.variation.typical_masses`), by name and response; none for a template from
+        a formula or a file.
 
     Returns
     -------
@@ -141,14 +141,12 @@ def write_dependence(study: Study, detector: str, table: pd.DataFrame, path: Pat
 
 
 def _templates(study: Study, detector: str, spectra: Spectra, threads: int) -> dict[str, Template]:
-    responses: dict[Recoils | None, dict[str, Response]] = {None: {}}
-    recoils = {recoil for source in spectra for recoil in study.source_spectra(detector, source)}
-    for recoil in sorted(recoils):
-        response = compute_response(study, detector, recoil, "nominal", threads)
-        responses[recoil] = {"nominal": response}
+    responses: dict[str, dict[str, Response]] = {}
+    for name in sorted({name for tables in spectra.values() for name in tables}):
+        responses[name] = {"nominal": compute_response(study, detector, name, "nominal", threads)}
     return {
-        source: build(study, detector, source, table, responses[study.recoil(detector, source)])
-        for source, table in spectra.items()
+        source: build(study, detector, source, tables, responses)
+        for source, tables in spectra.items()
     }
 
 

@@ -14,7 +14,6 @@ from zeptobarn.inference.load import make_model, read_model
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, asimov, find_limits
 from zeptobarn.inference.results import without_wimp
-from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.study.slices.summary import sensitivity_slice, signals_sensitivity_slice
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
@@ -22,7 +21,7 @@ from zeptobarn.support.streams import stream
 from zeptobarn.support.tables import write_parquet
 from zeptobarn.templates.response import Response, read_response
 from zeptobarn.templates.spectra import read_result
-from zeptobarn.templates.templates import Template, Widths, build_source, kernel_widths, smoothed
+from zeptobarn.templates.templates import Template, Widths, build, kernel_widths, smoothed
 
 # Best fits of the Asimov bands, in standard deviations of the signal.
 BANDS = {
@@ -86,8 +85,8 @@ def replica(response: Response, normal: NDArray[np.float64]) -> Response:
 def replica_templates(
     study: Study,
     detector: str,
-    spectra: Mapping[str, Mapping[Recoil, pd.DataFrame]],
-    responses: Mapping[Recoil, Mapping[str, Response]],
+    spectra: Mapping[str, Mapping[str, pd.DataFrame]],
+    responses: Mapping[str, Mapping[str, Response]],
     number: int,
     widths: Mapping[str, Widths],
 ) -> dict[str, Template]:
@@ -98,20 +97,22 @@ def replica_templates(
     spectra
         By source and recoil type; none of a template from a formula.
     responses
-        By recoil type and anchor.
+        By name and anchor.
     number
         Which replica.
     widths
         Of the kernel, by source, where the study asks for one. They stay those of the simulated
         templates: a replica is noisier than a simulation, and would ask for others.
     """
-    varied: dict[Recoil, dict[str, Response]] = {}
-    for recoil, anchors in responses.items():
-        rng = stream(study.seed, "replica", detector, recoil, number)
+    varied: dict[str, dict[str, Response]] = {}
+    for response_name, anchors in responses.items():
+        rng = stream(study.seed, "replica", detector, response_name, number)
         normal = rng.standard_normal(next(iter(anchors.values())).probability.shape)
-        varied[recoil] = {name: replica(response, normal) for name, response in anchors.items()}
+        varied[response_name] = {
+            name: replica(response, normal) for name, response in anchors.items()
+        }
     return {
-        source: build_source(study, detector, source, tables, varied, widths.get(source))
+        source: build(study, detector, source, tables, varied, widths.get(source))
         for source, tables in spectra.items()
     }
 
@@ -119,8 +120,8 @@ def replica_templates(
 def source_widths(
     study: Study,
     detector: str,
-    spectra: Mapping[str, Mapping[Recoil, pd.DataFrame]],
-    responses: Mapping[Recoil, Mapping[str, Response]],
+    spectra: Mapping[str, Mapping[str, pd.DataFrame]],
+    responses: Mapping[str, Mapping[str, Response]],
 ) -> dict[str, Widths]:
     """Widths of the kernel of each source that is simulated, as `smoothed` takes them.
 
@@ -132,7 +133,7 @@ def source_widths(
     plain = dataclasses.replace(study, density="histogram")
     space = study.detectors[detector].space
     return {
-        source: kernel_widths(build_source(plain, detector, source, tables, responses), space)
+        source: kernel_widths(build(plain, detector, source, tables, responses), space)
         for source, tables in spectra.items()
         if tables
     }
@@ -240,29 +241,29 @@ def _read_model(study: Study, target: str, mass_GeV: float | None, interaction: 
 
 def _inputs(
     study: Study, detector: str, signals: Sequence[str]
-) -> tuple[dict[str, dict[Recoil, pd.DataFrame]], dict[Recoil, dict[str, Response]]]:
+) -> tuple[dict[str, dict[str, pd.DataFrame]], dict[str, dict[str, Response]]]:
     """Read the spectra of signals and of all backgrounds, and the responses that they need."""
     sources = [*signals, *(s.name for s in study.detectors[detector].sources)]
-    spectra: dict[str, dict[Recoil, pd.DataFrame]] = {}
-    responses: dict[Recoil, dict[str, Response]] = {}
+    spectra: dict[str, dict[str, pd.DataFrame]] = {}
+    responses: dict[str, dict[str, Response]] = {}
     for source in sources:
         spectra[source] = {
-            recoil: read_result(study, name, study.path(paths.SPECTRUM, spectrum=name))
-            for recoil, name in study.source_spectra(detector, source).items()
+            response: read_result(study, name, study.path(paths.SPECTRUM, spectrum=name))
+            for response, name in study.source_spectra(detector, source).items()
         }
-        for recoil in spectra[source]:
-            if recoil in responses:
+        for response in spectra[source]:
+            if response in responses:
                 continue
-            place = {"detector": detector, "recoil": recoil}
-            responses[recoil] = {
+            place = {"detector": detector, "recoil": response}
+            responses[response] = {
                 anchor: read_response(
                     study,
                     detector,
-                    recoil,
+                    response,
                     anchor,
                     study.path(paths.RESPONSE, **place, anchor=anchor),
                 )
-                for anchor in study.anchors(detector, recoil)
+                for anchor in study.anchors(detector, response)
             }
     return spectra, responses
 

@@ -1,7 +1,8 @@
 """Read YAML, check it against a schema, find the files it names; one clear message per mistake."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,13 @@ def read_yaml(path: str | Path) -> Any:
         raise ConfigError(f"{path}: not valid YAML in UTF-8: {error}") from None
 
 
-def validate(content: Any, schema: str, origin: str, files: Sequence[str | Path] = ()) -> None:
+def validate(
+    content: Any,
+    schema: str,
+    origin: str,
+    files: Sequence[str | Path] = (),
+    place: Callable[[list[str | int]], str] | None = None,
+) -> None:
     """Check a configuration against a JSON schema written in YAML.
 
     Parameters
@@ -60,6 +67,8 @@ def validate(content: Any, schema: str, origin: str, files: Sequence[str | Path]
         File name to put into the message.
     files
         Those that the content is merged from, if the message is to say which of them, and where.
+    place
+        Says it where files are merged in another way: file and line of the value at a path.
 
     Raises
     ------
@@ -68,18 +77,17 @@ def validate(content: Any, schema: str, origin: str, files: Sequence[str | Path]
     """
     if not isinstance(content, Mapping):
         raise ConfigError(f"{origin}: found {_shown(content)}; allowed: keys with values")
+    place = place or partial(_place, files)
     for path, value in _leaves(content):
         if isinstance(value, int | float) and not _finite(value):
-            place = _place(files, path) or origin
+            where = place(path) or origin
             raise ConfigError(
-                f"{place}: {_key(path)}: found {_shown(value)}; allowed: finite numbers"
+                f"{where}: {_key(path)}: found {_shown(value)}; allowed: finite numbers"
             )
     errors = sorted(_errors(content, _schema(schema)), key=lambda e: list(map(str, e.path)))
     if errors:
         # Conditions of a schema may find the same mistake more than once.
-        messages = dict.fromkeys(
-            f"{_place(files, _path(e)) or origin}: {_explain(e)}" for e in errors
-        )
+        messages = dict.fromkeys(f"{place(_path(e)) or origin}: {_explain(e)}" for e in errors)
         raise ConfigError(_joined(list(messages)))
 
 

@@ -10,12 +10,14 @@ import pandas as pd
 import scipy
 from numpy.typing import NDArray
 
-from zeptobarn.physics.apparatus import Apparatus, Recoil
+from zeptobarn.physics.apparatus import Apparatus, recoil_of
+from zeptobarn.physics.efficiency import with_photon_efficiency
 from zeptobarn.study.slices.response import response_slice
-from zeptobarn.study.study import Study
+from zeptobarn.study.study import SIGNAL_EFFICIENCY, Study
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.streams import stream
 from zeptobarn.support.tables import read_parquet, write_parquet
+from zeptobarn.templates.efficiencies import pulls_of
 
 if TYPE_CHECKING:
     from zeptobarn.physics.yields import Nuisances
@@ -71,16 +73,30 @@ def energy_edges(low_keV: float, high_keV: float, width_log: float) -> NDArray[n
 
 
 def apparatus_at(
-    study: Study, detector: str, shape_values: Mapping[str, float]
+    study: Study, detector: str, shape_values: Mapping[str, float], response: str | None = None
 ) -> tuple[Apparatus, "Nuisances"]:
     """Give a detector's numbers and yield nuisances at values of the shape parameters.
 
     cS2 stays corrected with the nominal electron lifetime, as in an analysis that does not
     know better.
+
+    Parameters
+    ----------
+    response
+        The numbers are those that this response is made with; None: the detector's own, without
+        efficiencies against the photons detected.
     """
     from zeptobarn.physics.yields import Nuisances
 
-    apparatus = study.detectors[detector].apparatus
+    the_detector = study.detectors[detector]
+    apparatus = the_detector.apparatus
+    if response is not None:
+        apparatus = with_photon_efficiency(
+            the_detector.apparatuses[response],
+            recoil_of(response),
+            the_detector.efficiencies,
+            pulls_of(study, detector, shape_values),
+        )
     changes: dict[str, Any] = {}
     components = [0.0, 0.0, 0.0]
     for shape in study.shapes:
@@ -88,11 +104,11 @@ def apparatus_at(
         factor = 1 + value * shape.relative_width
         if shape.parameter == "leff":
             changes |= {"leff": value, "leff_low_energy": shape.low_energy}
-        elif shape.parameter == "lindhard_k":
-            changes["lindhard_k"] = factor
+        elif shape.parameter in _YIELD_FACTORS:
+            changes[shape.parameter] = factor
         elif shape.parameter.startswith("er_component"):
             components[int(shape.parameter[-1]) - 1] = value
-        elif value:
+        elif value and shape.parameter != SIGNAL_EFFICIENCY and shape.efficiency is None:
             scaled = {shape.parameter: getattr(apparatus, shape.parameter) * factor}
             apparatus = replace(
                 apparatus, correction_lifetime_us=apparatus.corrected_with_us, **scaled
@@ -101,8 +117,20 @@ def apparatus_at(
     return apparatus, Nuisances(er_components=(c1, c2, c3), **changes)
 
 
+# Numbers of the yields that a shape parameter multiplies.
+_YIELD_FACTORS = (
+    "lindhard_k",
+    "nr_photon_yield",
+    "nr_electron_yield",
+    "er_photon_yield",
+    "er_electron_yield",
+)
+
+
 def check_light(study: Study) -> None:
     """Check that nuclear recoils have light at each anchor, which a curve of leff may end below.
+
+    Where a detector file gives constants of the yields, also that they make quanta at all.
 
     Raises
     ------
@@ -111,6 +139,7 @@ def check_light(study: Study) -> None:
     """
     from zeptobarn.physics.yields import detector_yields
 
+    _check_constants(study)
     lowest = [
         (name, shape.name, shape.anchors[0])
         for shape in study.shapes
@@ -131,13 +160,37 @@ def check_light(study: Study) -> None:
             )
 
 
+def _check_constants(study: Study) -> None:
+    from zeptobarn.physics.yields import detector_yields
+
+    for detector in study.detectors.values():
+        if not detector.apparatus.yield_constants:
+            continue
+        for response, apparatus in detector.apparatuses.items():
+            recoil = recoil_of(response)
+            energies = np.geomspace(
+                apparatus.response_cutoff_keV[recoil], apparatus.response_max_keV[recoil], 100
+            )
+            with np.errstate(all="ignore"):
+                yields = detector_yields(apparatus, recoil, energies)
+            quanta = np.array([yields.photons, yields.electrons])
+            possible = (np.isfinite(quanta) & (quanta >= 0)).all(axis=0)
+            if not possible.all():
+                k = int(np.argmin(possible))
+                raise ConfigError(
+                    f"config/detectors/{detector.name}.yaml: yields: with its constants, a recoil "
+                    f"({recoil}, {apparatus.yields[recoil]}) of {energies[k]:.3g} keV would make "
+                    f"{quanta[0, k]:.3g} photons and {quanta[1, k]:.3g} electrons; allowed: ≥ 0"
+                )
+
+
 def compute_response(
-    study: Study, detector: str, recoil: Recoil, anchor: str, threads: int = 1
+    study: Study, detector: str, response: str, anchor: str, threads: int = 1
 ) -> Response:
-    """Compute the response of a detector to a recoil type at an anchor.
+    """Compute a response of a detector, to a recoil type or to a source's own, at an anchor.
 
     The study's method says how: ``quadrature`` or ``simulation``. The random numbers of a
-    simulation depend on the seed, the detector's name, the recoil type and the energy bin: they
+    simulation depend on the seed, the detector's name, the response's and the energy bin: they
     are the same at all anchors.
 
     Raises
@@ -146,13 +199,14 @@ def compute_response(
         Recoils at the upper end of the energy range are still accepted, or see `check_light`.
     """
     check_light(study)
-    the_detector = study.detectors[detector]
+    the_detector, recoil = study.detectors[detector], recoil_of(response)
     edges = energy_edges(
         the_detector.apparatus.response_cutoff_keV[recoil],
         the_detector.apparatus.response_max_keV[recoil],
         study.energy_bin_width_log,
     )
-    apparatus, nuisances = apparatus_at(study, detector, study.anchors(detector, recoil)[anchor])
+    shape_values = study.anchors(detector, response)[anchor]
+    apparatus, nuisances = apparatus_at(study, detector, shape_values, response)
     if study.response_method == "quadrature":
         from zeptobarn.physics import quadrature
 
@@ -170,24 +224,24 @@ def compute_response(
             the_detector.space,
             edges,
             study.events_per_energy_bin,
-            [stream(study.seed, "response", detector, recoil, i) for i in range(len(edges) - 1)],
+            [stream(study.seed, "response", detector, response, i) for i in range(len(edges) - 1)],
             nuisances,
             threads,
         )
-    response = Response(
+    computed = Response(
         edges, scipy.sparse.csr_array(probability), scipy.sparse.csr_array(variance)
     )
-    last, largest = response.acceptance[-1], response.acceptance.max()
+    last, largest = computed.acceptance[-1], computed.acceptance.max()
     if last > 1e-3 * largest:
         raise ConfigError(
             f"config/detectors/{detector}.yaml: response_max_keV.{recoil}: found {edges[-1]:g}; "
             f"recoils of that energy are still accepted with probability {last:.2g}: raise it"
         )
-    return response
+    return computed
 
 
 def write_response(
-    study: Study, detector: str, recoil: Recoil, anchor: str, response: Response, path: Path
+    study: Study, detector: str, name: str, anchor: str, response: Response, path: Path
 ) -> None:
     """Write a response as a row per filled (energy bin, cS1 bin, cS2 bin)."""
     filled = response.probability.tocoo()
@@ -206,7 +260,7 @@ def write_response(
         table,
         path,
         units=_UNITS,
-        config_slice=response_slice(study, detector, recoil, anchor),
+        config_slice=response_slice(study, detector, name, anchor),
         seed=study.seed,
         extra={
             "energy_edges_keV": response.energy_edges_keV.tolist(),
@@ -216,7 +270,7 @@ def write_response(
     )
 
 
-def read_response(study: Study, detector: str, recoil: Recoil, anchor: str, path: Path) -> Response:
+def read_response(study: Study, detector: str, name: str, anchor: str, path: Path) -> Response:
     """Read a response of this study.
 
     Raises
@@ -224,9 +278,7 @@ def read_response(study: Study, detector: str, recoil: Recoil, anchor: str, path
     ResultError
         The file was made from another configuration.
     """
-    table, metadata = read_parquet(
-        path, config_slice=response_slice(study, detector, recoil, anchor)
-    )
+    table, metadata = read_parquet(path, config_slice=response_slice(study, detector, name, anchor))
     edges = np.array(metadata["energy_edges_keV"])
     n1, n2 = study.detectors[detector].space.shape
     place = table["energy_bin"], table["cs1_bin"] * n2 + table["cs2_bin"]

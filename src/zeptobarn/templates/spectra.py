@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.physics.decays import beta_shape, decay, double_beta_shape
 from zeptobarn.physics.detector import Detector, Source
 from zeptobarn.physics.halo import HALOS
@@ -50,10 +49,10 @@ def spectrum(study: Study, name: str) -> pd.DataFrame:
     return background_spectrum(study.spectra()[name])
 
 
-def source_tables(study: Study, detector: str, source: str) -> dict[Recoil, pd.DataFrame]:
-    """Compute the spectra of a detector's source by recoil type; none of a formula."""
+def source_tables(study: Study, detector: str, source: str) -> dict[str, pd.DataFrame]:
+    """Compute the spectra of a source by response; none for a template from a formula or a file."""
     names = study.source_spectra(detector, source)
-    return {recoil: spectrum(study, name) for recoil, name in names.items()}
+    return {response: spectrum(study, name) for response, name in names.items()}
 
 
 def source_spectrum(study: Study, detector: str, source: str) -> pd.DataFrame | None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from zeptobarn.physics.apparatus import Apparatus, Recoil
+from zeptobarn.physics.apparatus import Apparatus, Recoil, recoil_of
 from zeptobarn.physics.detector import AnalysisSpace, Detector, Source
 from zeptobarn.physics.formulas import shares
 from zeptobarn.physics.histogram import at_anchors, read_histogram, rebinned
@@ -18,6 +18,7 @@ from zeptobarn.study.study import Shape, Study
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.paths import anchor_name
 from zeptobarn.support.tables import read_parquet, write_parquet
+from zeptobarn.templates.efficiencies import Curve, Seen, seen
 from zeptobarn.templates.response import Response, apparatus_at
 from zeptobarn.templates.spectra import COLUMNS, CROSS_SECTION_CM2, integrate
 
@@ -57,32 +58,31 @@ def build(
     study: Study,
     detector: str,
     source: str,
-    spectrum: pd.DataFrame | None,
-    responses: Mapping[str, Response],
+    spectra: Mapping[str, pd.DataFrame],
+    responses: Mapping[str, Mapping[str, Response]],
     widths: Widths | None = None,
 ) -> Template:
     """Make a source's template as the study asks for it.
 
     Parameters
     ----------
-    spectrum
-        The source's spectrum, see `zeptobarn.templates.spectra`; None for a template from a
-        formula or a file.
+    spectra
+        The source's spectra by the response that each is folded with, see
+        `zeptobarn.study.study.Study.source_spectra`; none for a template from a formula or a file.
+        Two are added up: of a nuclear recoil with its Migdal electron, they are events of either,
+        not the energies of one event.
     responses
-        Response of each anchor of the source's recoil type, by the anchor's name.
+        By their names, and by the names of their own anchors.
     widths
         Of the kernel, if the study asks for one, see `smoothed`.
     """
     the_detector = study.detectors[detector]
-    if spectrum is None and the_detector.source(source).template is not None:
+    if spectra:
+        template = _folded(study, detector, source, spectra, responses, widths)
+    elif the_detector.source(source).template is not None:
         template = _from_file(study, the_detector, the_detector.source(source))
-    elif spectrum is None:
-        template = _from_formula(study, the_detector, the_detector.source(source))
     else:
-        anchors = study.anchors(detector, study.recoil(detector, source))
-        template = fold(spectrum, responses, anchors, events_per_rate(study, detector, source))
-        if study.smoothed:
-            template = smoothed(template, the_detector.space, widths)
+        template = _from_formula(study, the_detector, the_detector.source(source))
     return scaled(study, detector, source, template)
 
 
@@ -114,44 +114,47 @@ def scaled(study: Study, detector: str, source: str, template: Template) -> Temp
     )
 
 
-def build_source(
+def _folded(
     study: Study,
     detector: str,
     source: str,
-    spectra: Mapping[Recoil, pd.DataFrame],
-    responses: Mapping[Recoil, Mapping[str, Response]],
-    widths: Widths | None = None,
+    spectra: Mapping[str, pd.DataFrame],
+    responses: Mapping[str, Mapping[str, Response]],
+    widths: Widths | None,
 ) -> Template:
-    """Make the template of a source that may recoil in two ways, as the study asks for it.
-
-    Parameters
-    ----------
-    spectra
-        By recoil type; none of a formula. Those of both types are added up: of a nuclear recoil
-        with its Migdal electron, they are events of either, not the energies of one event.
-    responses
-        By recoil type and name of the anchor.
-    widths
-        See `build`.
-    """
-    if len(spectra) < 2:
-        (recoil, table) = next(iter(spectra.items()), (None, None))
-        return build(study, detector, source, table, responses[recoil] if recoil else {}, widths)
-    rate = events_per_rate(study, detector, source)
-    anchors = study.anchors(detector, "both")
-    n_bins = int(np.prod(study.detectors[detector].space.shape))
-    expected, variance = np.zeros((2, len(anchors), n_bins))
-    for recoil, table in spectra.items():
-        own = study.anchors(detector, recoil)
-        part = fold(table, responses[recoil], own, rate)
-        names = [shape.name for shape in study.shapes_of(detector, recoil)]
-        places = list(own.values())
-        at = [places.index({name: values[name] for name in names}) for values in anchors.values()]
-        expected += part.expected[at]
-        variance += part.variance[at]
-    template = Template(tuple(anchors.values()), expected, variance)
+    """Fold each spectrum of a source with its response, and add them up."""
     space = study.detectors[detector].space
-    return smoothed(template, space, widths) if study.smoothed else template
+    anchors = study.source_anchors(detector, source)
+    rate = events_per_rate(study, detector, source)
+    expected, variance = np.zeros((2, len(anchors), int(np.prod(space.shape))))
+    for response, table in spectra.items():
+        shares = [
+            seen(study, detector, source, recoil_of(response), values)
+            for values in anchors.values()
+        ]
+        own = _at_source_anchors(study, detector, response, anchors, responses[response])
+        part = fold(table, own, anchors, rate, [share.energy for share in shares])
+        if study.smoothed:
+            part = smoothed(part, space, widths)
+        factors = np.array([np.broadcast_to(s.in_space(space), expected[0].shape) for s in shares])
+        expected += factors * part.expected
+        variance += factors**2 * part.variance
+    return Template(tuple(anchors.values()), expected, variance)
+
+
+def _at_source_anchors(
+    study: Study,
+    detector: str,
+    response: str,
+    anchors: Mapping[str, Mapping[str, float]],
+    responses: Mapping[str, Response],
+) -> dict[str, Response]:
+    """Give the response at each anchor of a source, some of whose shapes do not change it."""
+    touching = {shape.name for shape in study.shapes_of(detector, response)}
+    return {
+        name: responses[anchor_name({n: v for n, v in values.items() if n in touching})]
+        for name, values in anchors.items()
+    }
 
 
 def smoothed(template: Template, space: AnalysisSpace, widths: Widths | None = None) -> Template:
@@ -231,7 +234,7 @@ def _from_formula(study: Study, detector: Detector, source: Source) -> Template:
     expected = formula.get("events", 1.0) / formula.get("exposure_kg_day", 1.0)
     expected *= events_per_rate(study, detector.name, source.name)
     rows = []
-    for anchor, values in (anchors := study.anchors(detector.name, None)).items():
+    for anchor, values in (anchors := study.source_anchors(detector.name, source.name)).items():
         apparatus, _ = apparatus_at(study, detector.name, values)
         try:
             rows.append(expected * shares(formula, detector.space, apparatus))
@@ -258,6 +261,7 @@ def fold(
     responses: Mapping[str, Response],
     anchors: Mapping[str, Mapping[str, float]],
     events_per_rate: float,
+    efficiencies: Sequence[Curve | None] | None = None,
 ) -> Template:
     """Fold a spectrum with the responses of all anchors.
 
@@ -269,17 +273,22 @@ def fold(
         Response and shape values of each anchor, by the anchor's name.
     events_per_rate
         Expected recoils per unit of rate (kg day): exposure times rate multiplier.
+    efficiencies
+        Efficiency against the recoil energy of each anchor, where there is one.
     """
     expected, variance = [], []
-    for name in anchors:
+    for name, efficiency in zip(anchors, efficiencies or [None] * len(anchors), strict=True):
         response = responses[name]
-        recoils = recoils_per_bin(spectrum, response.energy_edges_keV) * events_per_rate
+        recoils = recoils_per_bin(spectrum, response.energy_edges_keV, efficiency)
+        recoils = recoils * events_per_rate
         expected.append(recoils @ response.probability)
         variance.append(recoils**2 @ response.variance)
     return Template(tuple(anchors.values()), np.array(expected), np.array(variance))
 
 
-def recoils_per_bin(spectrum: pd.DataFrame, edges_keV: NDArray[np.float64]) -> NDArray[np.float64]:
+def recoils_per_bin(
+    spectrum: pd.DataFrame, edges_keV: NDArray[np.float64], efficiency: Curve | None = None
+) -> NDArray[np.float64]:
     """Recoils of a spectrum per energy bin of a response, which spreads them evenly over a bin.
 
     Where a spectrum falls inside a bin, the mean energy of its recoils is not the bin's middle; so
@@ -290,16 +299,21 @@ def recoils_per_bin(spectrum: pd.DataFrame, edges_keV: NDArray[np.float64]) -> N
     ----------
     edges_keV
         Edges of the energy bins (keV), shape (n + 1,).
+    efficiency
+        The share of recoils that counts, against their energy (keV); None: all.
 
     Returns
     -------
-    Recoils (events/(kg day)), shape (n,); their sum is the integral of the spectrum.
+    Recoils (events/(kg day)), shape (n,); without an efficiency, their sum is the integral of the
+    spectrum.
     """
     fine = np.interp(
         np.arange(_PARTS * (len(edges_keV) - 1) + 1) / _PARTS, np.arange(len(edges_keV)), edges_keV
     )
     parts = integrate(spectrum, fine).reshape(-1, _PARTS)
     energies = ((fine[1:] + fine[:-1]) / 2).reshape(-1, _PARTS)
+    if efficiency is not None:
+        parts = parts * efficiency(energies)
     middle, total = energies.mean(axis=1), parts.sum(axis=1)
     offset = (parts * energies).sum(axis=1) / np.where(total > 0, total, np.inf) - middle
     bins = np.arange(len(total))
@@ -345,7 +359,7 @@ def sample(
     the_detector, recoil = study.detectors[detector], study.recoil(detector, source)
     if recoil is None:
         raise ValueError(f"{source}: no recoils, nothing to sample")
-    if recoil == "both":
+    if len(study.source_spectra(detector, source)) > 1:
         raise ValueError(f"{source}: found two spectra; a spectrum is sampled alone")
     n = (
         n_events
@@ -353,12 +367,14 @@ def sample(
             the_detector.signal if study.source_signal(source) else the_detector.source(source)
         ).n_events
     )
-    bins = sample_bins(the_detector.apparatus, recoil, the_detector.space, spectrum, n, rng)
+    share = seen(study, detector, source, recoil, {})
+    apparatus, _ = apparatus_at(study, detector, {}, study.response(detector, source))
+    bins = sample_bins(apparatus, recoil, the_detector.space, spectrum, n, rng, share=share)
     counts = np.bincount(bins[bins >= 0], minlength=int(np.prod(the_detector.space.shape))).astype(
         float
     )
     weight = rate_above_cutoff(the_detector.apparatus, recoil, spectrum) / n
-    weight *= events_per_rate(study, detector, source)
+    weight *= events_per_rate(study, detector, source) * share.largest_factor
     template = Template(
         ({},),
         weight * counts[np.newaxis],
@@ -375,6 +391,7 @@ def sample_bins(
     n_events: int,
     rng: np.random.Generator,
     nuisances: "Nuisances | None" = None,
+    share: Seen | None = None,
 ) -> NDArray[np.int64]:
     """Draw recoils from a spectrum, where the response reaches, simulate them and sort them in.
 
@@ -384,6 +401,8 @@ def sample_bins(
         The detector's numbers.
     n_events
         Number of recoils simulated.
+    share
+        The share that is seen: a recoil that is not lands outside the analysis space.
 
     Returns
     -------
@@ -400,7 +419,10 @@ def sample_bins(
     i = rng.choice(len(rates), size=n_events, p=rates / rates.sum())
     energies = edges[i] + rng.random(n_events) * np.diff(edges)[i]
     cs1, cs2 = simulate(apparatus, recoil, energies, rng, nuisances or NOMINAL)
-    return bin_index(space, cs1, cs2)
+    bins = bin_index(space, cs1, cs2)
+    if share is not None and not share.all_drawn:
+        bins[rng.random(n_events) >= share.of_recoils(energies, cs1, cs2)] = -1
+    return bins
 
 
 def rate_above_cutoff(apparatus: Apparatus, recoil: Recoil, spectrum: pd.DataFrame) -> float:

@@ -1,9 +1,11 @@
 """What a template depends on."""
 
+from dataclasses import asdict
 from typing import Any
 
 from zeptobarn.physics import reach
-from zeptobarn.physics.apparatus import Recoil
+from zeptobarn.physics.apparatus import recoil_of
+from zeptobarn.physics.efficiency import PHOTONS
 from zeptobarn.study.slices.response import response_slice, space_slice
 from zeptobarn.study.slices.spectrum import spectrum_slice
 from zeptobarn.study.study import Study
@@ -13,7 +15,7 @@ from zeptobarn.support.tables import digest
 
 def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
     """Give the configuration that a template depends on."""
-    recoil, spectra = study.recoil(detector, source), study.source_spectra(detector, source)
+    spectra = study.source_spectra(detector, source)
     the_detector = study.detectors[detector]
     kept: dict[str, Any] = {
         "exposure_kg_day": the_detector.exposure_kg_day,
@@ -23,13 +25,6 @@ def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
         if study.source_signal(source)
         else the_detector.source(source).rate_multiplier,
     }
-    if recoil == "both":
-        return kept | {
-            "spectra": {kind: spectrum_slice(study, name) for kind, name in spectra.items()},
-            "response": {kind: _responses(study, detector, kind) for kind in spectra},
-            "anchors": list(study.anchors(detector, recoil)),
-            "smoothed": study.smoothed,
-        }
     if not study.source_signal(source):
         expected = the_detector.source(source).expected_events
         kept |= {} if expected is None else {"expected_events": expected}
@@ -40,7 +35,7 @@ def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
                 "space": space_slice(the_detector.space),
                 "shapes": [[s.name, s.anchors] for s in study.source_shapes(detector, source)],
             }
-    if recoil is None or not spectra:
+    if not spectra:
         numbers = the_detector.apparatus.by_name
         return kept | {
             "formula": the_detector.source(source).formula,
@@ -48,18 +43,48 @@ def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
             "reach": {key: numbers[key] for key in reach.KEYS},
             "shapes": [
                 [shape.name, shape.parameter, shape.relative_width, shape.anchors]
-                for shape in study.shapes_of(detector, recoil)
+                for shape in study.shapes_of(detector, None)
             ],
         }
     return kept | {
-        "spectrum": spectrum_slice(study, spectra[recoil]),
-        "response": _responses(study, detector, recoil),
+        **_spectra_slice(study, detector, source),
         "smoothed": study.smoothed,
+        **_efficiency_slice(study, detector, source),
     }
 
 
-def _responses(study: Study, detector: str, recoil: Recoil) -> dict[str, str]:
-    return {
-        anchor: digest(response_slice(study, detector, recoil, anchor))
-        for anchor in study.anchors(detector, recoil)
+def _spectra_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
+    """Give a source's spectrum and its response at each anchor; of two spectra, those of both."""
+    parts = {
+        response: {
+            "spectrum": spectrum_slice(study, name),
+            "response": {
+                anchor: digest(response_slice(study, detector, response, anchor))
+                for anchor in study.anchors(detector, response)
+            },
+        }
+        for response, name in study.source_spectra(detector, source).items()
     }
+    if len(parts) == 1:
+        return next(iter(parts.values()))
+    return {"parts": parts, "anchors": list(study.source_anchors(detector, source))}
+
+
+def _efficiency_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
+    """Give what multiplies a source's events beside its response; nothing where nothing does."""
+    the_detector, signal = study.detectors[detector], study.source_signal(source) is not None
+    recoils = [recoil_of(response) for response in study.source_spectra(detector, source)]
+    curves = [
+        asdict(efficiency)
+        for efficiency in the_detector.efficiencies
+        if efficiency.against != PHOTONS and any(map(efficiency.applies, recoils))
+    ]
+    shapes = study.source_shapes(detector, source)
+    scales = [
+        [shape.name, shape.parameter, shape.relative_width]
+        for shape in shapes
+        if any(shape.scales(the_detector, recoil, signal) for recoil in recoils)
+    ]
+    anchors = [[shape.name, shape.anchors] for shape in shapes] if scales else []
+    parts = {"efficiencies": curves, "scales": scales, "anchors": anchors}
+    return {name: part for name, part in parts.items() if part}
