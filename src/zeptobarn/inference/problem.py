@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zeptobarn.inference import intervals
-from zeptobarn.inference.far import spans
 from zeptobarn.inference.intervals import Results, no_results, select
+from zeptobarn.inference.spans import spans
 from zeptobarn.inference.structure import Structure
 from zeptobarn.inference.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED
 from zeptobarn.study.study import Interval, Shape, Study
