@@ -4,9 +4,9 @@ import numpy as np
 from scipy import stats
 
 from zeptobarn.inference import intervals
-from zeptobarn.inference.far import no_spans
 from zeptobarn.inference.intervals import no_results, select
 from zeptobarn.inference.problem import Problem
+from zeptobarn.inference.spans import no_spans
 from zeptobarn.inference.structure import Structure
 from zeptobarn.inference.terms import NORMAL, UNCONSTRAINED
 

@@ -37,11 +37,11 @@ from zeptobarn.failures.rows import (
 from zeptobarn.failures.sampled import Sampled, sample_templates
 from zeptobarn.failures.scans import Setting, failures_slice, settings
 from zeptobarn.inference.asymptotics import one_sided
-from zeptobarn.inference.far import no_spans
 from zeptobarn.inference.intervals import Results, no_results, select
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, find_limits
+from zeptobarn.inference.spans import no_spans
 from zeptobarn.inference.status import Status
 from zeptobarn.study.study import Study
 from zeptobarn.support.streams import stream

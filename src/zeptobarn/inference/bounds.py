@@ -15,6 +15,8 @@ from zeptobarn.support.jit import Floats, Ints, inner_kernel
 
 # A cell that cannot hold more than this above the best ln L is not looked at.
 _NOTHING = 1e-7
+# How far ahead a second tangent is drawn, over where the steepest rise is used up.
+_AHEAD = 1.3
 
 
 @inner_kernel(_nrt=False)
@@ -34,7 +36,7 @@ def rule_out(
     theta, cell
         A point, best that of ``value``: the closer, the more is shown.
     """
-    touch(terms, theta, cell, scratch)
+    touch(terms, theta, cell, scratch, False)
     ruled_out(terms, signal, value, scratch)
 
 
@@ -65,7 +67,9 @@ def rule_out_free(terms: Terms, value: float, theta: Floats, cell: Ints, scratch
 
     Along the signal the bound from one point is convex: it is below ``value`` in between, where it
     is so at two signals. One from the best fit serves the signals up to a middle, and one from a
-    signal three standard deviations higher serves those beyond, if it falls there.
+    signal that is further serves those beyond, if it falls there. It comes to fall, as a rule,
+    where the steepest rise of the first bound is used up by the curvature of ln L; and its own
+    cell's line is at ``value`` again in the middle.
 
     Parameters
     ----------
@@ -75,35 +79,43 @@ def rule_out_free(terms: Terms, value: float, theta: Floats, cell: Ints, scratch
     s = scratch
     recall_best(s)
     size, rates = len(theta), len(theta) - len(cell)
-    gain, _, curvature = follow(theta, rates, s)
-    further = theta[0] + (3.0 / sqrt(curvature) if gain < inf and curvature > 0.0 else inf)
-    for p in range(1, size):
-        to = max(theta[p] + s.response[p] * (further - theta[0]), 0.0)
-        s.theta[p] = to if p < rates else min(to, 1.0)
-    s.theta[0] = further
-    middle = 0.5 * (theta[0] + further)
-    touch(terms, theta, cell, s)
+    gain, slope, curvature = follow(theta, rates, s)
+    touch(terms, theta, cell, s, True)
     bound, share = s.tangent[0], s.tangent[1]
-    left = False
+    left, rise = False, 0.0
     for number in range(len(s.done)):
         place(terms.cells, number, s.cell)
         above, steepest = _above(terms, 0.0, share, s.cell, s)
         below = bound + above <= value + _NOTHING
+        s.low[number] = below
         if below and steepest <= 0.0:
             s.done[number] = True
-        elif below and middle < inf:
+        elif below and not s.done[number]:
+            left, rise = True, max(rise, steepest)
+    if not (left and gain < inf and curvature > 0.0):
+        return
+    distance = min(max(_AHEAD * rise / curvature, 0.5 / sqrt(curvature)), 3.0 / sqrt(curvature))
+    middle = theta[0] + 0.5 * distance * distance / (distance - min(slope, 0.0) / curvature)
+    left = False
+    for number in range(len(s.done)):
+        if s.low[number] and not s.done[number]:
+            place(terms.cells, number, s.cell)
             above, _ = _above(terms, middle, share, s.cell, s)
-            below = bound + above <= value + _NOTHING
-            left = left or below
-        s.low[number] = below
-    if left:
-        touch(terms, s.theta, cell, s)
-        bound, share = s.tangent[0], s.tangent[1]
-        for number in range(len(s.done)):
-            if s.low[number] and not s.done[number]:
-                place(terms.cells, number, s.cell)
-                above, steepest = _above(terms, middle, share, s.cell, s)
-                s.done[number] = bound + above <= value + _NOTHING and steepest <= 0.0
+            s.low[number] = bound + above <= value + _NOTHING
+            left = left or s.low[number]
+    if not left:
+        return
+    s.theta[0] = theta[0] + distance
+    for p in range(1, size):
+        to = max(theta[p] + s.response[p] * distance, 0.0)
+        s.theta[p] = to if p < rates else min(to, 1.0)
+    touch(terms, s.theta, cell, s, True)
+    bound, share = s.tangent[0], s.tangent[1]
+    for number in range(len(s.done)):
+        if s.low[number] and not s.done[number]:
+            place(terms.cells, number, s.cell)
+            above, steepest = _above(terms, middle, share, s.cell, s)
+            s.done[number] = bound + above <= value + _NOTHING and steepest <= 0.0
 
 
 @inner_kernel(_nrt=False)
@@ -128,11 +140,12 @@ def ceiling(terms: Terms, signal: float, scratch: Scratch) -> float:
 
 
 @inner_kernel(_nrt=False)
-def touch(terms: Terms, theta: Floats, cell: Ints, scratch: Scratch) -> None:
+def touch(terms: Terms, theta: Floats, cell: Ints, scratch: Scratch, loose: bool) -> None:
     """Bound ln L everywhere by its tangent at a point, and keep that.
 
     In ``scratch.tangent`` lands what of the bound depends neither on the shapes nor on the signal,
-    infinity where there is none; and a factor for `_above`.
+    infinity where there is none; and a factor for `_above`. A loose one is quicker, and need not
+    touch ln L.
     """
     s = scratch
     rates = len(theta) - len(cell)
@@ -150,7 +163,7 @@ def touch(terms: Terms, theta: Floats, cell: Ints, scratch: Scratch) -> None:
             for p in range(3, terms.sources.shape[1]):
                 if terms.sources[k, p] > 0:
                     return
-    logarithms, events = tangents(terms, cell, theta, s.pulls, s.work)
+    logarithms, events = tangents(terms, cell, theta, s.pulls, s.work, loose)
     if not logarithms > -inf:
         return
     for k in range(len(terms.sources)):

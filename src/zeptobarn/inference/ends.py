@@ -20,7 +20,7 @@ from zeptobarn.support.jit import Floats, Ints, inner_kernel
 # Relative size of the last step of the search, which is taken: its error is far smaller.
 _TOLERANCE = 1e-3
 # Steps below this are worth a look at the other cells of the shape parameters.
-_NEARLY = 1e-2
+_NEARLY = 0.15
 _MAX_SEARCH = 200
 # Multiples of a limit at which a later crossing is looked for, where there may be one.
 _FURTHER = (1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
@@ -233,7 +233,7 @@ def _farthest(
             # A tangent lies above ln L everywhere, and at its highest over the nuisances it is
             # convex: what is left of the statistic is concave, above its chord.
             if len(cell) == 0:
-                touch(terms, theta, cell, scratch)  # a fit with shapes does so itself
+                touch(terms, theta, cell, scratch, False)  # a fit with shapes does so itself
             here = 2.0 * (top - ceiling(terms, x, scratch))
             there = 2.0 * (top - ceiling(terms, critical[b, 0], scratch))
             if there > here:
@@ -374,7 +374,7 @@ def _crossing(
         gain, slope, curvature = follow(theta, rates, s)
         if not profiled and not (value > -inf and gain < 0.05):
             # Too far from the profile for the quadratic model.
-            value = maximise_anyhow(terms, theta[0], theta, cell, s)
+            value = maximise_anyhow(terms, theta[0], theta, cell, s, False)
             if not value > -inf:
                 return nan, _NOT_CONVERGED
             profiled = True

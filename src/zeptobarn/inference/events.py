@@ -45,7 +45,8 @@ def sort_toys(study: Study, toys: Mapping[str, Toys]) -> Data:
                 f"toys: {(event_bins < 0).sum()} of {len(event_bins)} events lie outside the "
                 f"analysis space of {name}; allowed: none"
             )
-        event_bins += start
+        if start > 0:
+            event_bins += start
         all_bins.append(event_bins)
         all_trials.append(events["trial"].to_numpy())
         ends = np.searchsorted(all_trials[-1], trials, side="right")

@@ -29,6 +29,9 @@ from zeptobarn.inference.newton import (
 from zeptobarn.inference.terms import Terms, cell_number
 from zeptobarn.support.jit import Bools, Floats, Ints, inner_kernel
 
+# So often at most a fit leaves its cell on the way to the first maximum.
+_MOST_LEAPS = 3
+
 
 @inner_kernel(_nrt=False)
 def start(terms: Terms, theta: Floats, cell: Ints) -> None:
@@ -37,13 +40,29 @@ def start(terms: Terms, theta: Floats, cell: Ints) -> None:
     for p in range(rates):
         theta[p] = max(terms.centres[p], 0.0)
     for p in range(len(cell)):
-        anchors, at = terms.anchors[p], terms.centres[rates + p]
-        k = 0
-        while k < terms.cells[p] - 1 and at > anchors[k + 1]:
-            k += 1
-        cell[p] = k
-        share = (at - anchors[k]) / (anchors[k + 1] - anchors[k])
-        theta[rates + p] = min(max(share, 0.0), 1.0)
+        _put(terms, p, terms.centres[rates + p], theta, cell)
+
+
+@inner_kernel(inline="always")
+def _put(terms: Terms, p: int, at: float, theta: Floats, cell: Ints) -> None:
+    """Put a shape parameter at a value, or at the anchor that is nearest to it."""
+    anchors, k = terms.anchors[p], 0
+    while k < terms.cells[p] - 1 and at > anchors[k + 1]:
+        k += 1
+    cell[p] = k
+    share = (at - anchors[k]) / (anchors[k + 1] - anchors[k])
+    theta[len(theta) - len(cell) + p] = min(max(share, 0.0), 1.0)
+
+
+@inner_kernel(_nrt=False)
+def _land(terms: Terms, theta: Floats, cell: Ints) -> None:
+    """Put a point that has left its cell into that where it lies."""
+    rates = len(theta) - len(cell)
+    for p in range(rates):
+        theta[p] = max(theta[p], 0.0)
+    for p in range(len(cell)):
+        low, high = terms.anchors[p, cell[p]], terms.anchors[p, cell[p] + 1]
+        _put(terms, p, low + theta[rates + p] * (high - low), theta, cell)
 
 
 @inner_kernel(_nrt=False)
@@ -64,7 +83,12 @@ def maximise(terms: Terms, signal: float, theta: Floats, cell: Ints, scratch: Sc
     s.falls[0] = False
     if not held:
         s.tangent[0] = inf  # that of another dataset, it may be
-    value = maximise_anyhow(terms, signal, theta, cell, s)
+    value = maximise_anyhow(terms, signal, theta, cell, s, not held)
+    for leaps in range(_MOST_LEAPS):
+        if value < inf:
+            break
+        _land(terms, theta, cell)
+        value = maximise_anyhow(terms, signal, theta, cell, s, leaps < _MOST_LEAPS - 1)
     here = cell_number(terms.cells, cell)
     s.done[here], s.signal[here], s.value[here] = True, theta[0], value
     keep_best(s)
@@ -102,9 +126,9 @@ def maximise(terms: Terms, signal: float, theta: Floats, cell: Ints, scratch: Sc
         s.signal[there], s.value[there] = s.theta[0] + s.step[0], ceiling
         if ceiling > value:
             if value_there == -inf:
-                value_there = maximise_anyhow(terms, signal, s.theta, s.cell, s)
+                value_there = maximise_anyhow(terms, signal, s.theta, s.cell, s, False)
             else:
-                value_there = maximise_cell(terms, s.cell, signal, s.theta, s)
+                value_there = maximise_cell(terms, s.cell, signal, s.theta, s, False)
             if np.isnan(value_there):
                 return nan
             s.signal[there], s.value[there] = s.theta[0], value_there

@@ -13,7 +13,7 @@ and no constraint is log-normal. Events far from the signal count through sums: 
 
 from math import inf, log
 
-from zeptobarn.inference.far import add_far, far_pulls, within
+from zeptobarn.inference.far import add_far, far_pulls, flat_pulls, within
 from zeptobarn.inference.terms import (
     NORMAL,
     UNCONSTRAINED,
@@ -42,7 +42,7 @@ def evaluate(
     gradient, hessian
         Filled; shapes (F + P,) and (F + P, F + P).
     work
-        Scratch, shape (F + P + 1, ≥ n).
+        Scratch, shape (F + P + 2, ≥ n).
 
     Returns
     -------
@@ -142,7 +142,7 @@ def _add_detector(
 
 @inner_kernel(_nrt=False)
 def tangents(
-    terms: Terms, cell: Ints, theta: Floats, pulls: Floats, work: Floats
+    terms: Terms, cell: Ints, theta: Floats, pulls: Floats, work: Floats, loose: bool
 ) -> tuple[float, float]:
     """What the events say at a point, as far as `fit` bounds other points with it.
 
@@ -153,6 +153,9 @@ def tangents(
     pulls
         Filled: Σ w f / D of each row f of the densities, over the events of its detector, with D
         the density of all sources at the point; shape (rows,).
+    loose
+        Whether far events may say less than they could, see
+        `zeptobarn.inference.far.flat_pulls`.
 
     Returns
     -------
@@ -174,17 +177,22 @@ def tangents(
         for i in range(n):
             work[total, i] *= roots[detector, i]
         end, scale = n, 0.0
+        sums = terms.far.linear
         if series:
-            logarithms, scale = far_pulls(terms, detector, n_rows, theta, work)
+            if loose:
+                logarithms, scale = flat_pulls(terms, detector, theta)
+                sums = terms.far.flat
+            else:
+                logarithms, scale = far_pulls(terms, detector, n_rows, theta, work)
+                end = terms.counts[detector, 2]
             value += logarithms
             events += terms.far.events[detector]
-            end = terms.counts[detector, 2]
         # A detector's rows end where those of the next begin.
         last_row = sources[last, 2] if last < len(sources) else len(terms.expected)
         while row < last_row:
             pulls[row] = dot(density, row, work, total, 0, end)
             if series:
-                pulls[row] += scale * terms.far.linear[row]
+                pulls[row] += scale * sums[row]
             row += 1
         first = last
     return value, events
@@ -235,28 +243,32 @@ def _is_shaped(sources: Ints, s: int) -> bool:
 def _logarithms(work: Floats, total: int, roots: Floats, detector: int, n: int) -> float:
     """Σ w ln(density) over the row ``total`` of work, where √w / density takes its place.
 
-    One logarithm and one division serve four events of equal weight: 1/a = bcd / abcd. Densities
-    are scaled to about one per event, so that no product overflows or vanishes.
+    One logarithm serves eight events of equal weight. Densities are scaled to about one per
+    event, so that their product neither overflows nor vanishes as a rule; else each has its own.
     """
     value, i = 0.0, 0
     while i < n:
-        root, alike = roots[detector, i], i + 3 < n
-        for k in range(1, 4):
-            alike = alike and roots[detector, i + k] == root
-        if alike:
-            a, b, c, d = work[total, i], work[total, i + 1], work[total, i + 2], work[total, i + 3]
-            left, right = a * b, c * d
-            value += root * root * log(left * right)
-            inverse = root / (left * right)
-            work[total, i] = inverse * b * right
-            work[total, i + 1] = inverse * a * right
-            work[total, i + 2] = inverse * d * left
-            work[total, i + 3] = inverse * c * left
-            i += 4
-        else:
-            value += root * root * log(work[total, i])
-            work[total, i] = root / work[total, i]
-            i += 1
+        root, end = roots[detector, i], i + 1
+        while end < n and roots[detector, end] == root:
+            end += 1
+        # From 0 on: of an index that may be below, a compiler makes no vectors.
+        run, logarithms = work[total, i:end], 0.0
+        groups = len(run) // 8
+        for group in range(groups):
+            k = 8 * group
+            left = (run[k] * run[k + 1]) * (run[k + 2] * run[k + 3])
+            right = (run[k + 4] * run[k + 5]) * (run[k + 6] * run[k + 7])
+            if 1e-290 < left * right < 1e290:
+                logarithms += log(left * right)
+            else:
+                for j in range(8):
+                    logarithms += log(run[k + j])
+        for j in range(8 * groups, len(run)):
+            logarithms += log(run[j])
+        value += root * root * logarithms
+        for j in range(len(run)):
+            run[j] = root / run[j]
+        i = end
     return value
 
 

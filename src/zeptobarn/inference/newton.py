@@ -47,6 +47,10 @@ class Scratch(NamedTuple):
     tangent: Floats
     # Of each row: how the events pull at it, see `zeptobarn.inference.likelihood.tangents`.
     pulls: Floats
+    # Of a step that goes on along a bound: the model's gradient there, its next part, the point.
+    model: Floats
+    part: Floats
+    point: Floats
     # Whether no higher signal has a higher ln L than the signal that `maximise` held: a bound
     # shows it (True), or may be too weak to show it.
     falls: Bools
@@ -63,7 +67,7 @@ def allocate(terms: Terms) -> Scratch:
     return Scratch(
         np.zeros(size),
         np.zeros((size, size)),
-        np.empty((size + 1, max(terms.density.shape[1], 1))),
+        np.empty((size + 2, max(terms.density.shape[1], 1))),
         np.zeros((size, size)),
         np.zeros(size),
         np.zeros(size),
@@ -82,6 +86,9 @@ def allocate(terms: Terms) -> Scratch:
         np.zeros(size),
         np.full(2, inf),
         np.zeros(len(terms.expected)),
+        np.zeros(size),
+        np.zeros(size),
+        np.zeros(size),
         np.zeros(1, dtype=np.bool_),
         np.zeros(1, dtype=np.int64),
     )
@@ -89,11 +96,11 @@ def allocate(terms: Terms) -> Scratch:
 
 @inner_kernel(_nrt=False)
 def maximise_anyhow(
-    terms: Terms, signal: float, theta: Floats, cell: Ints, scratch: Scratch
+    terms: Terms, signal: float, theta: Floats, cell: Ints, scratch: Scratch, leave: bool
 ) -> float:
     """Maximise inside a cell; where the start has no density, from inside it."""
     held = not np.isnan(signal)
-    value = maximise_cell(terms, cell, signal, theta, scratch)
+    value = maximise_cell(terms, cell, signal, theta, scratch, leave)
     if value == -inf:
         rates = len(theta) - len(cell)
         for p in range(len(theta)):
@@ -101,20 +108,25 @@ def maximise_anyhow(
                 theta[p] = 0.5
             elif p > 0 or not held:
                 theta[p] = max(terms.centres[p], 1e-3)
-        value = maximise_cell(terms, cell, signal, theta, scratch)
+        value = maximise_cell(terms, cell, signal, theta, scratch, leave)
     return value
 
 
 @inner_kernel(_nrt=False)
 def maximise_cell(
-    terms: Terms, cell: Ints, signal: float, theta: Floats, scratch: Scratch
+    terms: Terms, cell: Ints, signal: float, theta: Floats, scratch: Scratch, leave: bool
 ) -> float:
     """Maximise ln L inside one cell, rates ≥ 0, from ``theta`` (overwritten by the maximum).
+
+    Parameters
+    ----------
+    leave
+        Whether to leave the cell where a step goes beyond it.
 
     Returns
     -------
     ln L; minus infinity where an event has no density at the start, NaN where the fit did not
-    converge.
+    converge; infinity where it left the cell, for ``theta``.
     """
     gradient, hessian, work = scratch.gradient, scratch.hessian, scratch.work
     factor, step, active = scratch.factor, scratch.step, scratch.active
@@ -125,15 +137,15 @@ def maximise_cell(
         theta[0] = signal
     # Each pass evaluates once: at the start, after a Newton step, or after half of one that was
     # too long.
-    old, length, hit, promise, halvings = -inf, 0.0, -1, 0.0, 0
+    old, length, hits, promise, halvings = -inf, 0.0, 0, 0.0, 0
     for p in range(size):
         previous[p], step[p] = theta[p], 0.0
     for _ in range(_MAX_STEPS):
         for p in range(size):
             theta[p] = previous[p] + length * step[p]
-        if hit >= 0:
-            # Exactly on its bound: rounding must not leave it beside it.
-            theta[hit] = 1.0 if hit >= rates and step[hit] > 0.0 else 0.0
+            if (hits >> p) & 1:
+                # Exactly on its bound: rounding must not leave it beside it.
+                theta[p] = 1.0 if p >= rates and step[p] > 0.0 else 0.0
         value = evaluate(terms, cell, theta, gradient, hessian, work)
         scratch.evaluations[0] += 1
         if old == -inf and not value > -inf:
@@ -141,7 +153,7 @@ def maximise_cell(
         if value < old + 1e-4 * length * promise:
             if abs(value - old) <= 1e-12 * max(1.0, abs(old)):
                 return value  # as high as rounding lets it see
-            length, hit, halvings = 0.5 * length, -1, halvings + 1
+            length, hits, halvings = 0.5 * length, 0, halvings + 1
             if halvings > _MAX_HALVINGS:
                 return nan
             continue
@@ -158,8 +170,64 @@ def maximise_cell(
             return value
         for p in range(size):
             previous[p] = theta[p]
-        old, halvings = value, 0
+        old, halvings, hits = value, 0, 0
+        if hit >= 0:
+            hits, promise = _along(theta, rates, length, hit, scratch, leave)
+            length = 1.0
+            if leave and hits >> rates:
+                for p in range(size):
+                    theta[p] += step[p]
+                return inf
     return nan
+
+
+@inner_kernel(_nrt=False)
+def _along(
+    theta: Floats, rates: int, length: float, hit: int, s: Scratch, leave: bool
+) -> tuple[int, float]:
+    """Let a step that meets a bound go on along it, by the same quadratic model.
+
+    Parameters
+    ----------
+    length, hit
+        Share of ``s.step`` up to the bound, and the parameter that meets it.
+    leave
+        Whether the step ends beyond an edge of the cell, where it meets one.
+
+    Returns
+    -------
+    Which parameters are on a bound then, a bit each; and the gradient times the whole step, which
+    ``s.step`` holds.
+    """
+    size, hits = len(theta), 1 << hit
+    if leave and hit >= rates:
+        return hits, 0.0
+    for p in range(size):
+        s.step[p] *= length
+    for _ in range(size):
+        s.active[hit] = False
+        for p in range(size):
+            s.point[p], s.model[p] = theta[p] + s.step[p], s.gradient[p]
+            for q in range(size):
+                s.model[p] += s.hessian[p, q] * s.step[q]
+            if (hits >> p) & 1:
+                s.point[p] = 1.0 if p >= rates and s.step[p] > 0.0 else 0.0
+        newton_step(s.model, s.hessian, s.active, s.factor, s.part)
+        while _hold_outward(s.point, rates, s.part, s.active):
+            newton_step(s.model, s.hessian, s.active, s.factor, s.part)
+        length, hit = _room(s.point, rates, s.part, s.active)
+        beyond = leave and hit >= rates
+        for p in range(size):
+            s.step[p] += s.part[p] if beyond else length * s.part[p]
+        if hit < 0:
+            break
+        hits |= 1 << hit
+        if beyond:
+            break
+    promise = 0.0
+    for p in range(size):
+        promise += s.gradient[p] * s.step[p]
+    return hits, promise
 
 
 @inner_kernel(_nrt=False)

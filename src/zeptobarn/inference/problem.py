@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from zeptobarn.inference import intervals
 from zeptobarn.inference.constraints import Ties, parameter_constraints
-from zeptobarn.inference.far import spans
 from zeptobarn.inference.intervals import Results, no_results, select
+from zeptobarn.inference.spans import spans
 from zeptobarn.inference.structure import Structure
 from zeptobarn.physics.detector import Source
 from zeptobarn.study.correlations import measured_name, rate_name

@@ -1,13 +1,19 @@
 """What the likelihoods of many datasets of one model share, and one of them from its events."""
 
-from math import inf, sqrt
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
 
-from zeptobarn.inference.far import CLASSES, Spans, allocate_far, sort
-from zeptobarn.inference.terms import UNCONSTRAINED, Terms, allocate_mixture, no_far
+from zeptobarn.inference.choice import box_in, choose, put_far, put_near
+from zeptobarn.inference.far import allocate_far
+from zeptobarn.inference.series import Series, allocate_series, refer
+from zeptobarn.inference.spans import Spans
+from zeptobarn.inference.terms import UNCONSTRAINED, Indices, Terms, allocate_mixture, no_far
 from zeptobarn.support.jit import Floats, Ints, inner_kernel
+
+# A dataset of fewer distinct events has no far ones.
+_FEWEST = 100
 
 
 class Structure(NamedTuple):
@@ -42,28 +48,30 @@ class Room(NamedTuple):
     Attributes
     ----------
     terms
-        What `gather` fills, but for exposure and centres.
+        What `gather` fills.
+    series
+        See `zeptobarn.inference.series`.
     bin_weights
         Scratch: 0 in every bin, before and after `gather`.
-    distinct, heads, masses
-        Bins of the distinct events, the first event in each, and the weight, shape (events,).
+    distinct, masses
+        Bins of the distinct events, and the weight in each, shape (events,).
     ends
         Where those of each detector end, shape (detectors + 1,).
-    kept, scales, place, classes, errors
-        See `zeptobarn.inference.far.sort`.
+    telling
+        Weight of each detector's events that tell the rate of its base, shape (detectors,).
+    lists, begins
+        See `zeptobarn.inference.choice.choose`.
     """
 
     terms: Terms
+    series: Series
     bin_weights: Floats
-    distinct: Ints
-    heads: Ints
+    distinct: Indices
     masses: Floats
     ends: Ints
-    kept: Ints
-    scales: Floats
-    place: Ints
-    classes: Ints
-    errors: Floats
+    telling: Floats
+    lists: Indices
+    begins: Ints
 
 
 @inner_kernel()
@@ -78,15 +86,11 @@ def make_room(structure: Structure, first: Ints) -> Room:
     for d in range(detectors):
         far = far or structure.spans.base[d] >= 0
     mixture, parts = allocate_mixture(structure.sources, size), no_far(detectors)
+    series = allocate_series(structure.spans, structure.density.shape[1])
     if far:
         n_rows = len(mixture.rows)
         parts = allocate_far(
-            structure.spans,
-            structure.cells,
-            size,
-            n_rows,
-            rows[detectors],
-            most,
+            structure.spans, series, structure.cells, size, n_rows, rows[detectors], most
         )
     terms = Terms(
         np.empty((rows[detectors], most)),
@@ -104,16 +108,14 @@ def make_room(structure: Structure, first: Ints) -> Room:
     )
     return Room(
         terms,
+        series,
         np.zeros(len(structure.density)),
-        np.empty(events, dtype=np.int64),
-        np.empty(events, dtype=np.int64),
+        np.empty(events, dtype=np.uint64),
         np.empty(events),
         np.zeros(detectors + 1, dtype=np.int64),
-        np.empty(most, dtype=np.int64),
-        np.empty(most),
-        np.empty(most, dtype=np.int64),
-        np.empty(most, dtype=np.int64),
-        np.empty((2, CLASSES)),
+        np.zeros(detectors),
+        np.empty((3, most), dtype=np.uint64),
+        np.empty(3, dtype=np.int64),
     )
 
 
@@ -146,88 +148,83 @@ def gather(
     The first event without any density; −1: all have some, −2: a density or an expectation is
     not finite.
     """
-    terms, ends, spans = room.terms, room.ends, structure.spans
+    terms = room.terms
     missing = -1
     for d in range(len(exposure)):
         terms.exposure[d] = exposure[d]
-        _distinct(bins, weights, first, d, room)
+        _distinct(structure.spans, bins, weights, first, d, room)
     for p in range(len(centres)):
         terms.centres[p] = centres[p]
     for r in range(len(structure.expected)):
         if not structure.expected[r] < inf:
             missing = -2
     for d in range(len(exposure)):
-        part, base = slice(ends[d], ends[d + 1]), spans.base[d]
-        n = sort(
-            spans,
-            d,
-            structure.sources[base, 1] if base >= 0 else -1,
-            structure.rows,
-            room.distinct[part],
-            room.masses[part],
-            exposure[d],
-            room.kept,
-            room.scales,
-            room.place,
-            room.classes,
-            room.errors,
-            terms.counts,
-            terms.far,
-        )
-        if base >= 0 and terms.far.rate[d] > 0.0:
-            free = structure.sources[base, 1]
-            if free > 0 and structure.constraints[free, 0] == UNCONSTRAINED:
-                terms.centres[free] = terms.far.rate[d]  # where a fit may start
-        lost = _fill(structure, d, n, room)
+        lost = _look_up(structure, d, room)
         if lost == -2:
             missing = -2
         elif lost >= 0 and missing != -2:
-            head = room.heads[ends[d] + lost]
+            head = first[d]
+            while bins[head] != lost or weights[head] == 0.0:
+                head += 1
             missing = head if missing == -1 else min(missing, head)
     return missing
 
 
 @inner_kernel(_nrt=False)
-def _distinct(bins: Ints, weights: Floats, first: Ints, detector: int, room: Room) -> None:
-    """Fill a detector's distinct bins, in the order of their first events, those, and weights."""
-    begin = end = room.ends[detector]
-    for i in range(first[detector], first[detector + 1]):
-        b = bins[i]
+def _distinct(
+    spans: Spans, bins: Ints, weights: Floats, first: Ints, detector: int, room: Room
+) -> None:
+    """Fill a detector's distinct bins, in the order of their first events, and weights."""
+    begin = room.ends[detector]
+    mine, given = bins[first[detector] : first[detector + 1]], weights[first[detector] :]
+    distinct, masses, n = room.distinct[begin:], room.masses[begin:], np.uint64(0)
+    for i in range(len(mine)):
+        b, w = np.uint64(mine[i]), given[i]
         # Without a branch: where this bin is known, or of weight 0, the next takes the place.
-        room.distinct[end], room.heads[end] = b, i
-        end += (room.bin_weights[b] == 0.0) & (weights[i] != 0.0)
-        room.bin_weights[b] += weights[i]
-    for k in range(begin, end):
-        room.masses[k] = room.bin_weights[room.distinct[k]]
-        room.bin_weights[room.distinct[k]] = 0.0
-    room.ends[detector + 1] = end
+        distinct[n] = b
+        n += np.uint64((room.bin_weights[b] == 0.0) & (w != 0.0))
+        room.bin_weights[b] += w
+    telling, tells = 0.0, spans.base[detector] >= 0
+    for k in range(n):
+        b = distinct[k]
+        masses[k] = room.bin_weights[b]
+        room.bin_weights[b] = 0.0
+        if tells:
+            telling += masses[k] * spans.tells[b]
+    room.ends[detector + 1], room.telling[detector] = begin + np.int64(n), telling
 
 
 @inner_kernel(_nrt=False)
-def _fill(structure: Structure, detector: int, n: int, room: Room) -> int:
-    """Fill densities and weights of the n distinct events that are kept, each in its place.
+def _look_up(structure: Structure, detector: int, room: Room) -> int:
+    """Fill a detector's densities and weights, and its far events.
 
     Returns
     -------
-    The first event without density, −1 if all have some, −2 where one is not finite.
+    The first bin without density that has an event, −1 if all have some, −2 where one is not
+    finite.
     """
-    terms, lost = room.terms, -1
-    begin, rows = structure.rows[detector], structure.rows[detector + 1] - structure.rows[detector]
-    for k in range(n):
-        i = room.ends[detector] + room.kept[k]
-        b, at, scale = room.distinct[i], room.place[k], room.scales[k]
-        if scale == 0.0:
-            largest, total = 0.0, 0.0
-            for r in range(rows):
-                largest = max(largest, structure.density[b, r])
-                total += structure.density[b, r]
-            if not total < inf:
-                return -2
-            if lost < 0 and not largest > 0.0:
-                lost = room.kept[k]
-            # About one per event, so that products of several neither overflow nor vanish.
-            scale = 1.0 / largest
-        terms.roots[detector, at] = sqrt(room.masses[i])
-        for r in range(rows):
-            terms.density[begin + r, at] = scale * structure.density[b, r]
-    return lost
+    terms, series, spans = room.terms, room.series, structure.spans
+    base, begin, end = spans.base[detector], room.ends[detector], room.ends[detector + 1]
+    row, rows = structure.rows[detector], structure.rows[detector + 1] - structure.rows[detector]
+    bins, weights = room.distinct[begin:end], room.masses[begin:end]
+    far, free, telling = False, -1, room.telling[detector]
+    if base >= 0:
+        free = structure.sources[base, 1]
+        far = end - begin >= _FEWEST and refer(
+            spans, series, structure.density, detector, free, terms.exposure[detector], telling
+        )
+    error = choose(spans, series, detector, bins, weights, far, room.lists, room.begins)
+    near = room.lists[0, : room.begins[0]]
+    scales = spans.scale if base >= 0 else spans.scale[:0]
+    lost = put_near(terms, detector, row, rows, structure.density, scales, bins, weights, near)
+    terms.counts[detector, 0], terms.counts[detector, 1] = end - begin, room.begins[0]
+    terms.counts[detector, 2] = room.begins[0] + room.begins[1]
+    if base >= 0:
+        put_far(terms, series, detector, row, rows, bins, weights, room.lists, room.begins)
+        terms.far.error[detector] = error
+    if far:
+        box_in(terms, spans, series, detector, free)
+    if free > 0 and structure.constraints[free, 0] == UNCONSTRAINED and telling > 0.0:
+        # Where a fit may start.
+        terms.centres[free] = telling / (terms.exposure[detector] * spans.telling[detector])
+    return int(np.int64(bins[near[lost]])) if lost >= 0 else lost

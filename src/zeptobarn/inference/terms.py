@@ -8,8 +8,13 @@ box between neighbouring anchors, a *corner* one of its ends.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zeptobarn.support.jit import Bools, Floats, Ints, inner_kernel, kernel
+
+# Unsigned: an index that is loaded from them does not count from the end, which kernels need not
+# check then.
+Indices = NDArray[np.uint64]
 
 # Kinds of constraint, as `Terms.constraints` has them.
 UNCONSTRAINED, NORMAL, LOG_NORMAL = range(3)
@@ -29,26 +34,35 @@ class Far(NamedTuple):
         Rate of the base that the densities' unit is made with, shape (detectors,).
     box
         Lowest and highest rates at which the series hold, shape (detectors, F, 2).
-    weights
-        Weight of each event, shape (detectors, n).
-    rest
-        Share of each event's unit that the base does not make, shape (detectors, n).
+    weights, slopes, bends, rest
+        Of each far event that counts by a parabola: its weight, that times the parabola's first
+        and minus its second derivative at the reference, and the share of its unit that the base
+        does not make; shape (detectors, n).
     events
         Weight of all far events, shape (detectors,).
-    linear
-        Σ w y of each row over the events of first order alone, shape (all rows,).
+    constant
+        What all series are at z = 0, shape (detectors,).
+    touch, flat_touch
+        Σ w times minus the logarithm of a series' slope at z = 0, shape (detectors,); in ``touch``
+        what a parabola itself is there in place of that.
+    flat, flat_known
+        Σ of weight times slope at z = 0 times density of each row over all far events, shape (all
+        rows,); and whether it is there, shape (detectors,).
+    linear, linear_rest
+        Σ of weight times slope times density of each row over the events that count by a straight
+        line, shape (all rows,), and times their rest, shape (detectors,).
     ratios
-        See `zeptobarn.inference.far.Spans`.
+        See `zeptobarn.inference.series.Series`, its bins.
     bins, out, whole
-        Bin and weight of each event of first order, shape (detectors, n); and whether their
-        densities stand in those of the likelihood too, shape (detectors,).
+        Bin and weight of each event that counts by a straight line, shape (detectors, n); and
+        whether their densities stand in those of the likelihood too, shape (detectors,).
     error
         Largest error of the series of ln L in the box, shape (detectors,).
     known
         Whether the sums of a cell stand in ``sums``, shape (detectors, cells).
     sums
-        For each row of a cell and, last, the rest: Σ w y y' with each other over the far events of
-        second order, and, last, Σ w y over all; 0 for the base; shape
+        For each row of a cell and, last, the rest: Σ bend y y' with each other over the far events
+        that count by a parabola, and, last, Σ slope y over all; 0 for the base; shape
         (detectors, cells, K + 1, K + 2).
     scratch
         Shape (F + P + 3, K + 1).
@@ -58,9 +72,17 @@ class Far(NamedTuple):
     rate: Floats
     box: Floats
     weights: Floats
+    slopes: Floats
+    bends: Floats
     rest: Floats
     events: Floats
+    constant: Floats
+    touch: Floats
+    flat_touch: Floats
+    flat: Floats
+    flat_known: Bools
     linear: Floats
+    linear_rest: Floats
     ratios: Floats
     bins: Ints
     out: Floats
@@ -101,13 +123,13 @@ class Terms(NamedTuple):
     ----------
     density
         Differential rate of each row at each distinct event of its detector, in any unit that is
-        the same for all rows of an event (where there are far events: their density at a
-        reference); shape (rows, n).
+        the same for all rows of an event (a far event's: its density at a reference); shape
+        (rows, n).
     roots
         Square root of each event's weight, shape (detectors, n).
     counts
-        Distinct events of each detector; how many, the first ones, are near; and how many are not
-        of first order alone; shape (detectors, 3). Equal weights stand together.
+        Distinct events of each detector; how many, the first ones, are near; and how many do not
+        count by a straight line; shape (detectors, 3). Equal weights stand together.
     expected
         Expected events of each row, shape (rows,).
     exposure
@@ -147,22 +169,31 @@ class Terms(NamedTuple):
 @kernel()
 def no_far(detectors: int) -> Far:
     """Give what `Terms` need where all events are near."""
+    none, table = np.empty(0), np.empty((0, 0))
     return Far(
         np.full(detectors, -1),
-        np.empty(0),
+        none,
         np.empty((0, 0, 2)),
-        np.empty((0, 0)),
-        np.empty((0, 0)),
-        np.empty(0),
-        np.empty(0),
-        np.empty((0, 0)),
+        table,
+        table,
+        table,
+        table,
+        none,
+        none,
+        none,
+        none,
+        none,
+        np.empty(0, dtype=np.bool_),
+        none,
+        none,
+        table,
         np.empty((0, 0), dtype=np.int64),
-        np.empty((0, 0)),
+        table,
         np.ones(detectors, dtype=np.bool_),
-        np.empty(0),
+        none,
         np.empty((0, 0), dtype=np.bool_),
         np.empty((0, 0, 0, 0)),
-        np.empty((0, 0)),
+        table,
     )
 
 

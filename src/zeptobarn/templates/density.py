@@ -52,26 +52,29 @@ def _read_only(values: Floats) -> Floats:
 @kernel()
 def _bin_index(edges1: Floats, edges2: Floats, cs1: Floats, cs2: Floats, bins: Ints) -> None:
     n1, n2 = len(edges1) - 1, len(edges2) - 1
-    low1, per1 = edges1[0], n1 / (edges1[n1] - edges1[0])
+    low1, high1, low2, high2 = edges1[0], edges1[n1], edges2[0], edges2[n2]
+    # Unsigned indices do not count from the end, and need no look whether they do.
+    one, last, per1, below = np.uint64(1), np.uint64(n1 - 1), n1 / (high1 - low1), np.uint64(n2)
     # Bin of the smallest number with the leading bits that a cS2 has: quicker than its logarithm.
     lowest = _leading(edges2[0])
-    begins = np.zeros(_leading(edges2[n2]) - lowest + 1, dtype=np.int64)
+    begins = np.zeros(_leading(edges2[n2]) - lowest + 1, dtype=np.uint64)
     for k in range(1, len(begins)):
         smallest = np.int64((lowest + k) << _TRAILING).view(np.float64)
         begins[k] = begins[k - 1]
-        while begins[k] < n2 - 1 and smallest >= edges2[begins[k] + 1]:
-            begins[k] += 1
+        while begins[k] + one < below and smallest >= edges2[begins[k] + one]:
+            begins[k] += one
     for e in range(len(cs1)):
         bins[e] = -1
         x, y = cs1[e], cs2[e]
-        if edges1[0] <= x < edges1[n1] and edges2[0] <= y < edges2[n2]:
+        if (x >= low1) & (x < high1) & (y >= low2) & (y < high2):
             # Rounding may put a value at an edge one bin off; the edges decide.
-            i = min(int((x - low1) * per1), n1 - 1)
-            i += (x >= edges1[i + 1]) - (x < edges1[i])
-            j = begins[_leading(y) - lowest]
-            while y >= edges2[j + 1]:
-                j += 1
-            bins[e] = i * n2 + j
+            i = min(np.uint64(int((x - low1) * per1)), last)
+            i += np.uint64(x >= edges1[i + one])
+            i -= np.uint64(x < edges1[i])
+            j = begins[np.uint64(_leading(y) - lowest)]
+            while y >= edges2[j + one]:
+                j += one
+            bins[e] = np.int64(i * below + j)
 
 
 @inner_kernel(inline="always")
