@@ -9,9 +9,9 @@ import scipy
 from numpy.typing import NDArray
 
 from zeptobarn.inference.events import Observation
-from zeptobarn.inference.far import spans
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, find_limits, fits_at, predict
+from zeptobarn.inference.spans import spans
 from zeptobarn.inference.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED
 from zeptobarn.study.study import Interval
 from zeptobarn.summary.profiles import deviance
