@@ -50,7 +50,7 @@ _UNRELATED = (
     "test_dependence.py", "test_explain.py", "test_failures.py", "test_fit.py",
     "test_formulas.py", "test_invariance.py", "test_jit.py", "test_joblog.py",
     "test_likelihood.py", "test_medians.py", "test_compare_numbers.py", "test_paths.py",
-    "test_profiles.py", "test_quadrature.py", "test_reachable.py", "test_response.py",
+    "test_profiles.py", "test_quadrature.py", "test_thresholdsable.py", "test_response.py",
     "test_simulate.py", "test_spectra.py", "test_variation.py", "test_warmup.py",
     "test_yields.py", "test_pyhf.py", "test_reference.py", "test_stability.py",
 )  # fmt: skip

@@ -65,10 +65,9 @@ def test_shapes_of_both_recoil_types_touch_a_signal_of_both(load):
     ]  # fmt: skip
     intervals = [{"name": "all", "profiled": [shape["name"] for shape in shapes]}]
     study = load({**SIGNAL, "er": "er.csv"}, shapes=shapes, intervals=intervals)
-    recoil = study.recoil("xenon1t", "mine")
-    assert len(study.anchors("xenon1t", recoil)) == 3 * 2 * 2
+    assert len(study.source_anchors("xenon1t", "mine")) == 3 * 2 * 2
     assert len(study.anchors("xenon1t", "nr")) == 3 * 2
-    assert len(study.anchors("lz", study.recoil("lz", "mine"))) == 3 * 2
+    assert len(study.source_anchors("lz", "mine")) == 3 * 2
 
 
 def test_what_a_wimp_depends_on_stays_when_signals_come(load):

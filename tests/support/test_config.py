@@ -148,7 +148,11 @@ def test_study_mistakes(key, value, message):
             r"light_yield: no file docs: found the folder .*docs; needed: a file",
         ),
         (["sources", 0, "spectrum"], None, r"sources\[0\]: missing key 'spectrum'"),
-        (["sources", -1, "n_events"], 7, r"found n_events beside formula; allowed: a formula, or"),
+        (
+            ["sources", -1, "n_events"],
+            7,
+            r"n_events beside formula; allowed: a formula, a template",
+        ),
         (["sources", -1, "formula", "cs1", "kind"], "cubic", r"cs1\.kind: found 'cubic'; allowed"),
         (["sources", -1, "formula", "cs1", "slope"], 1, r"cs1: unknown key 'slope'; allowed: high"),
         (["sources", -2, "formula", "cs1", "points"], [[3, 1], [2, 1]], r"areas must increase"),

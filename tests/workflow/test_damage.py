@@ -21,7 +21,7 @@ from zeptobarn.support import joblog
 from zeptobarn.support.config import ConfigError
 
 SCRIPTS = Path(__file__).parents[2] / "workflow/scripts"
-PLACE = {"target": "lz", "detector": "lz", "interaction": "SI", "mass": "50"}
+PLACE = {"target": "lz", "detector": "lz", "interaction": "SI", "signal": "SI/50GeV"}
 
 
 @pytest.mark.slow
@@ -88,6 +88,7 @@ def test_a_job_that_finds_another_configuration_stops(monkeypatch, script, wildc
     monkeypatch.setattr(loading, "study_from_settings", lambda _: brighter(study))
     job = SimpleNamespace(
         log=[""],
+        rule=script,
         config={},
         threads=1,
         wildcards=SimpleNamespace(**PLACE | wildcards),

@@ -106,7 +106,14 @@ def test_every_job_travels_in_a_group_on_a_cluster():
     profile = read_yaml(ROOT / "workflow/profiles/slurm/config.yaml")
     grouped = {group.split("=")[0] for group in profile["groups"]}
     local = {"table"}  # too little for a job
-    assert grouped | local == {rule for rule, body in RULES.items() if "script:" in body}
+    scripted = {rule for rule, body in RULES.items() if "script:" in body}
+    files = (ROOT / "workflow/rules").glob("*.smk")
+    also = {
+        name
+        for file in files
+        for name in re.findall(r"^use rule \w+ as (\w+)", file.read_text(), re.M)
+    }
+    assert grouped | local == scripted | also
     report = (ROOT / "workflow/rules/report.smk").read_text()
     assert "localrules:\n    table,\n" in report
 

@@ -223,7 +223,7 @@ def spectrum_files(detector, source):
 
 def template_source(detector, source):
     """Give the file that a template comes from; none of other templates."""
-    if STUDY.signal(source):
+    if STUDY.source_signal(source):
         return []
     template = STUDY.detectors[detector].source(source).template
     return [] if template is None else [ancient(template["path"])]

@@ -22,7 +22,7 @@ from zeptobarn.study.study import Observed, Study
 from zeptobarn.summary.observed_table import add_expected, observe, read_expected, write_observed
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
-from zeptobarn.templates.columns import parse_columns
+from zeptobarn.templates.event_columns import parse_columns
 
 
 def run(given: argparse.Namespace) -> int:

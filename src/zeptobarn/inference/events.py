@@ -15,8 +15,8 @@ from zeptobarn.study.correlations import rate_name
 from zeptobarn.study.study import Study
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.strict_yaml import shortened
-from zeptobarn.templates.columns import describe
 from zeptobarn.templates.density import bin_index
+from zeptobarn.templates.event_columns import describe
 from zeptobarn.templates.observed import Events, bins_of, read_events
 from zeptobarn.templates.toys import Toys
 
@@ -104,7 +104,7 @@ def sort_observed(
     livetimes_day
         The data's own livetimes (days), by detector, where they are not the detectors'.
     columns
-        By detector, see `zeptobarn.templates.columns.choose_columns`.
+        By detector, see `zeptobarn.templates.event_columns.choose_columns`.
 
     Raises
     ------

@@ -136,7 +136,7 @@ class Model:
         columns
             Which columns to take, where their names do not say it: what a column holds, and its
             name, as in ``{"cs1": "area", "log10_cs2_phd": "lgS2"}``; of a combination, one for
-            each detector, by name. See `zeptobarn.templates.columns.choose_columns`.
+            each detector, by name. See `zeptobarn.templates.event_columns.choose_columns`.
 
         Raises
         ------

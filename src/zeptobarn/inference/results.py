@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zeptobarn.inference.intervals import Results
 from zeptobarn.inference.problem import Data, Problem
 from zeptobarn.inference.status import Status
-from zeptobarn.physics.reach import smallest_anywhere
+from zeptobarn.physics.thresholds import smallest_anywhere
 from zeptobarn.study.slices.limits import calibration_slice, coverage_slice, limits_slice
 from zeptobarn.study.study import Interval
 from zeptobarn.support.tables import parquet_writer, read_parquet, write_parquet

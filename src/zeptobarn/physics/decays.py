@@ -13,7 +13,8 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
-ELECTRON_KEV = 1e-3 * scipy.constants.m_e * scipy.constants.c**2 / scipy.constants.e
+# CODATA 2018, Rev. Mod. Phys. 93 (2021) 025010.
+ELECTRON_KEV = 510.99895
 
 # Q value (keV) and protons of the daughter nucleus. Q values: AME2020, Wang et al., Chin. Phys. C
 # 45 (2021) 030003.

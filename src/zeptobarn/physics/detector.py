@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from zeptobarn.physics.apparatus import LIGHT_YIELDS, Apparatus, LightYield, Recoil
 from zeptobarn.physics.consistency import check_detector
 from zeptobarn.physics.conventions import in_photons
+from zeptobarn.physics.detector_layers import Layers, read_layers
 from zeptobarn.physics.efficiency import Efficiency, read_efficiencies
 from zeptobarn.physics.expectation import Rate, expectation
 from zeptobarn.physics.histogram import read_histogram
-from zeptobarn.physics.layers import Layers, read_layers
 from zeptobarn.support.config import ConfigError, find_input, validate
 from zeptobarn.support.inputs import check_columns, numbers, read_table, refuse_rows
 from zeptobarn.support.paths import number

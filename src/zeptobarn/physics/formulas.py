@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from zeptobarn.physics.apparatus import Apparatus
 from zeptobarn.physics.detector import AnalysisSpace
-from zeptobarn.physics.reach import smallest_anywhere, smallest_areas
+from zeptobarn.physics.thresholds import smallest_anywhere, smallest_areas
 
 Floats = NDArray[np.float64]
 

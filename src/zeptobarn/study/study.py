@@ -191,7 +191,7 @@ class Observed:
     file
         The events, see `zeptobarn.templates.observed.read_events`.
     columns
-        See `zeptobarn.templates.columns.choose_columns`.
+        See `zeptobarn.templates.event_columns.choose_columns`.
     livetime_day
         Their livetime (days); None: the detector's.
     """
@@ -311,11 +311,8 @@ class Study:
             shape
             for shape in self.shapes
             if any(
-                shape.touches(the_detector, response)
-                or shape.scales(
-                    the_detector, None if response is None else recoil_of(response), signal
-                )
-                for response in responses
+                shape.touches(the_detector, response) or shape.scales(the_detector, recoil, signal)
+                for response, recoil in (responses or {None: None}).items()
             )
         )
 

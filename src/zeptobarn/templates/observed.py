@@ -11,7 +11,7 @@ from zeptobarn.physics.detector import AnalysisSpace, Detector
 from zeptobarn.study.study import Study
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.inputs import read_table, refuse_shifted
-from zeptobarn.templates.columns import Column, Quantity, choose_columns, take_areas
+from zeptobarn.templates.event_columns import Column, Quantity, choose_columns, take_areas
 
 # An array with named fields counts as a table.
 Events = pd.DataFrame | NDArray[np.void] | str | Path
@@ -27,7 +27,7 @@ def read_events(
     origin
         What messages call a table or an array; a file is called by its path.
     columns
-        See `zeptobarn.templates.columns.choose_columns`.
+        See `zeptobarn.templates.event_columns.choose_columns`.
 
     Returns
     -------

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from zeptobarn.physics import reach
+from zeptobarn.physics import thresholds
 from zeptobarn.physics.apparatus import recoil_of
 from zeptobarn.physics.efficiency import PHOTONS
 from zeptobarn.study.slices.response import response_slice, space_slice
@@ -40,7 +40,7 @@ def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
         return kept | {
             "formula": the_detector.source(source).formula,
             "space": space_slice(the_detector.space),
-            "reach": {key: numbers[key] for key in reach.KEYS},
+            "reach": {key: numbers[key] for key in thresholds.KEYS},
             "shapes": [
                 [shape.name, shape.parameter, shape.relative_width, shape.anchors]
                 for shape in study.shapes_of(detector, None)

@@ -8,7 +8,7 @@ import pytest
 
 from zeptobarn.physics.detector import load_detector
 from zeptobarn.support.config import ConfigError
-from zeptobarn.templates.columns import choose_columns, describe, meaning, parse_columns
+from zeptobarn.templates.event_columns import choose_columns, describe, meaning, parse_columns
 from zeptobarn.templates.observed import read_events
 
 XENON1T, LZ = load_detector("xenon1t"), load_detector("lz")
@@ -136,7 +136,7 @@ def test_the_column_of_the_right_photosensors():
         ({"cs2": "log10_s2c_phd"}, LZ, AREAS["cs2"]),
     ],
 )
-def test_columns_that_the_user_names(columns, detector, expected):
+def test_event_columns_that_the_user_names(columns, detector, expected):
     logs = np.log10(AREAS["cs2"])
     table = {"cs1": AREAS["cs1"], "cs2_total_pe": AREAS["cs2"], "area": AREAS["cs2"], "lg": logs}
     events, _ = taken(table | {"log10_s2c_phd": logs}, detector, columns=columns)

@@ -12,10 +12,10 @@ import yaml
 from scipy import integrate, stats
 from test_quadrature import with_maps
 
-from zeptobarn.physics import reach
+from zeptobarn.physics import thresholds
 from zeptobarn.physics.formulas import shares
-from zeptobarn.physics.reach import smallest_anywhere, smallest_areas
 from zeptobarn.physics.simulate import simulate
+from zeptobarn.physics.thresholds import smallest_anywhere, smallest_areas
 from zeptobarn.study.loading import study_from_settings
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.study.study import Shape
@@ -175,7 +175,7 @@ def test_twice_as_many_positions_change_nothing(small_study, monkeypatch, name, 
         changes = IN_MAPS | with_maps(small_study.detectors["xenon1t"])
     default, _ = reached_and_ignored(detector, source, **changes)
     for number in ("_DEPTHS", "_RADII", "_RADII_BETWEEN"):
-        monkeypatch.setattr(reach, number, 2 * getattr(reach, number))
+        monkeypatch.setattr(thresholds, number, 2 * getattr(thresholds, number))
     fine, _ = reached_and_ignored(detector, source, **changes)
     assert ((fine > 0) == (default > 0)).all()
     if not maps:
@@ -233,7 +233,7 @@ def test_formulas_follow_shapes_of_the_thresholds(small_study, tmp_path):
         build(study, "xenon1t", "wall", {}, {})
 
 
-@pytest.mark.parametrize("key", reach.KEYS)
+@pytest.mark.parametrize("key", thresholds.KEYS)
 def test_a_template_is_made_again_when_what_is_seen_changes(small_study, key):
     """The slices of the configuration differ."""
     detector = small_study.detectors["xenon1t"]
