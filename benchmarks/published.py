@@ -49,7 +49,7 @@ def xenon1t(study: Study) -> pd.DataFrame:
     """Observed and median limits over the published ones."""
     published = read_published(ROOT / "resources/published/xenon1t_2017.csv")
     study = dataclasses.replace(study, masses_GeV=MASSES_GEV)
-    events = ROOT / "resources/observed/xenon1t_sr0.csv"
+    events = ROOT / "resources/observed/xenon1t_sr0_events.csv"
     rows: dict[float, dict[str, float]] = {mass: {"mass_GeV": mass} for mass in MASSES_GEV}
     for name, changes in (
         ("", {}),

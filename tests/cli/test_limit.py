@@ -148,8 +148,8 @@ def test_a_livetime_is_that_of_the_study(overlay):
     assert study.detectors["xenon1t"].livetime_day == 34.2
     overlay.write_text(
         overlay.read_text()
-        + "observed: {xenon1t: {file: resources/observed/xenon1t_sr0.csv, livetime_day: 20}}\n"
+        + "observed: {xenon1t: {file: resources/observed/xenon1t_sr0_events.csv, livetime_day: 20}}\n"
     )
     study = load_study("config/config.yaml", overlay)
     assert study.detectors["xenon1t"].livetime_day == 20
-    assert study.observed["xenon1t"].file == "resources/observed/xenon1t_sr0.csv"
+    assert study.observed["xenon1t"].file == "resources/observed/xenon1t_sr0_events.csv"
