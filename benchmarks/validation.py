@@ -9,7 +9,9 @@ leff profiled, v0 = 220 km/s.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,7 +33,7 @@ from zeptobarn.templates.toys import throw
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "docs/validation.md"
 CONFIG = ROOT / "config/config.yaml"
-TRIALS = 1000
+TRIALS, CHOICE_TRIALS = 1000, 300
 BANDS = ("minus2sigma_cm2", "minus1sigma_cm2", "plus1sigma_cm2", "plus2sigma_cm2")
 PROJECTED = (
     Interval("q", {}, ("leff",)),
@@ -52,7 +54,8 @@ LZ_GOALS: Goals = [
     ("observed", 46, 1009, 0.20),
 ]
 # Another choice: keys of the study, and of a detector file that starts from the search's own.
-XENON1T_CHOICES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
+Choices = Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]
+XENON1T_CHOICES: Choices = {
     "headline": ({}, {}),
     "`formula_reach: detector`": ({"formula_reach": "detector"}, {}),
     "`yields: nr: nest`": ({}, {"yields": {"nr": "nest"}}),
@@ -62,9 +65,10 @@ _PLAIN = {
     "shapes": [],
     "intervals": [{"name": "unified", "kind": "unified", "profiled": []}],
 }
-LZ_CHOICES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
+LZ_CHOICES: Choices = {
     "headline": ({}, {}),
     "thresholds twice": ({}, {"efficiencies": {"nuclear_recoils": _TWICE}}),
+    "no ER skewness": ({}, {"yields": {"nest": {"er_skewness": 0}}}),
     "captures as β": (
         _PLAIN,
         {"sources": [{"name": name, "charge_ratio": None} for name in ("xe127", "xe124")]},
@@ -73,27 +77,37 @@ LZ_CHOICES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
 
 
 def main() -> None:
-    """Write the tables into their places."""
-    text = FILE.read_text(encoding="utf-8")
-    for name, detector, published, goals, choices in (
-        ("xenon1t_sr0", "xenon1t", "xenon1t_2017", XENON1T_GOALS, XENON1T_CHOICES),
-        ("lz_ws2022", "lz_ws2022", "lz_ws2022", LZ_GOALS, LZ_CHOICES),
-    ):
-        curves = read_published(ROOT / f"resources/published/{published}.csv")
-        numbers = search(name, detector, curves)
-        tables = [search_table(numbers), goal_table(numbers, goals)]
-        tables.append(choice_table(name, detector, curves, choices))
-        text = placed(text, name, "\n".join(tables))
-        print(*tables, sep="\n")
-    study = dataclasses.replace(
-        load_study(CONFIG),
-        halo="xenon2017",
-        critical_values="asymptotic",
-        intervals=PROJECTED,
-    )
-    table = markdown(projection(study))
-    print(table)
-    FILE.write_text(placed(text, "lz_projection", table), encoding="utf-8")
+    """Write the tables of the sections that are named, or of all, into their places."""
+    for name in sys.argv[1:] or SECTIONS:
+        tables = SECTIONS[name]()
+        print(tables)
+        FILE.write_text(placed(FILE.read_text(encoding="utf-8"), name, tables), encoding="utf-8")
+
+
+def xenon1t() -> str:
+    """XENON1T's first search: limits, goals, other choices."""
+    return section("xenon1t_sr0", "xenon1t", "xenon1t_2017", XENON1T_GOALS, XENON1T_CHOICES)
+
+
+def lz() -> str:
+    """LZ's first search."""
+    return section("lz_ws2022", "lz_ws2022", "lz_ws2022", LZ_GOALS, LZ_CHOICES)
+
+
+def section(name: str, detector: str, published: str, goals: Goals, choices: Choices) -> str:
+    """Tables of a search.
+
+    Parameters
+    ----------
+    name
+        Of the overlay in ``config``.
+    published
+        File in ``resources/published``.
+    """
+    curves = read_published(ROOT / f"resources/published/{published}.csv")
+    numbers = search(name, detector, curves)
+    tables = [search_table(numbers), goal_table(numbers, goals)]
+    return "\n".join([*tables, choice_table(name, detector, curves, choices)])
 
 
 def search(name: str, detector: str, curves: pd.DataFrame) -> pd.DataFrame:
@@ -170,7 +184,7 @@ def choice_table(
     name: str,
     detector: str,
     curves: pd.DataFrame,
-    choices: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]],
+    choices: Choices,
 ) -> str:
     """Observed and median limits of each choice over the published ones, asymptotic."""
     columns: dict[str, pd.Series] = {}
@@ -202,12 +216,12 @@ def chosen(
         **study_keys,
     }
     with TemporaryDirectory() as folder:
-        overlay = Path(folder) / "choice.yaml"
+        # Detectors are looked for beside config.yaml; what they name is shipped.
+        config = Path(shutil.copytree(ROOT / "config", Path(folder) / "config"))
+        overlay, file = config / "choice.yaml", config / "detectors/choice.yaml"
         overlay.write_text(yaml.safe_dump(settings), encoding="utf-8")
-        (Path(folder) / "detectors").mkdir()
-        file = Path(folder) / "detectors/choice.yaml"
         file.write_text(yaml.safe_dump({"base": detector, **detector_keys}), encoding="utf-8")
-        return load_study(CONFIG, overlay)
+        return load_study(config / "config.yaml", overlay)
 
 
 def asymptotic_limits(study: Study) -> pd.DataFrame:
@@ -215,7 +229,7 @@ def asymptotic_limits(study: Study) -> pd.DataFrame:
     detector, interval = next(iter(study.detectors)), study.intervals[0].name
     rows = {}
     for model in models(study, detector, study.masses_GeV):
-        toys = throw(study, detector, model.templates[detector], range(1, TRIALS + 1))
+        toys = throw(study, detector, model.templates[detector], range(1, CHOICE_TRIALS + 1))
         rows[model.mass_GeV] = {
             "observed": model.limit(study.observed[detector].file, interval).cm2,
             "median": float(model.interval_limits(toys, interval)["limit_cm2"].median()),
@@ -223,8 +237,11 @@ def asymptotic_limits(study: Study) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def projection(study: Study) -> pd.DataFrame:
+def projection() -> str:
     """LZ's medians by q̃ and t̃ over the published ones."""
+    study = dataclasses.replace(
+        load_study(CONFIG), halo="xenon2017", critical_values="asymptotic", intervals=PROJECTED
+    )
     curves = [
         read_published(ROOT / f"resources/published/{name}.csv")
         for name in ("lz_projected_preprint2018", "lz_projected")
@@ -244,13 +261,15 @@ def projection(study: Study) -> pd.DataFrame:
         label: ([medians[m][name] for m in points["mass_GeV"]] / published).map("{:.2f}".format)
         for name, label in (("q", "q̃"), ("t", "t̃"))
     }
-    return pd.DataFrame(
-        {
-            "curve": points["label"],
-            "GeV/c²": points["mass_GeV"].map("{:g}".format),
-            "published (cm²)": published.map("{:.4g}".format),
-            **ratios,
-        }
+    return markdown(
+        pd.DataFrame(
+            {
+                "curve": points["label"],
+                "GeV/c²": points["mass_GeV"].map("{:g}".format),
+                "published (cm²)": published.map("{:.4g}".format),
+                **ratios,
+            }
+        )
     )
 
 
@@ -299,6 +318,12 @@ def placed(text: str, name: str, tables: str) -> str:
     _, _, after = rest.partition(end)
     return before + begin + tables + end + after
 
+
+SECTIONS: Mapping[str, Callable[[], str]] = {
+    "xenon1t_sr0": xenon1t,
+    "lz_ws2022": lz,
+    "lz_projection": projection,
+}
 
 if __name__ == "__main__":
     main()
