@@ -11,7 +11,7 @@
 # make bench-inference  limits per second beside blueice, in an environment of its own
 # make bench-scaling  time and memory against trials, masses, events, shapes, cores; docs/scaling.md
 # make bench-simulated  coverage and best fits on datasets of simulated recoils; a figure for docs/
-# make bench-published  our limits beside published ones
+# make validation  published searches from their events, and projections, beside our limits; docs/validation.md
 # make reliability  hostile input, damaged results, killed runs; docs/reliability.md
 # make cluster-faults  a SLURM cluster on this machine on which things go wrong; half an hour
 # make mutants  small changes of the code, each of which a test must see: hours
@@ -39,7 +39,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml tools/make_venv.sh
 	touch $@
 
 .PHONY: setup run quick report test test-quick branches numbers numbers-update lint architecture bench bench-templates bench-densities \
-    bench-agreement bench-inference bench-scaling bench-simulated bench-published reliability cluster-faults mutants lock
+    bench-agreement bench-inference bench-scaling bench-simulated validation reliability cluster-faults mutants lock
 setup: $(VENV)/.ready
 
 # Snakemake prints the table itself, but not when there is nothing to be done; under make, make does.
@@ -114,8 +114,11 @@ bench-scaling: setup
 bench-simulated: setup
 	python benchmarks/simulated.py
 
-bench-published: setup
-	python benchmarks/published.py
+validation: setup
+	snakemake --cores $(CORES) observed --configfile config/xenon1t_sr0.yaml
+	snakemake --cores $(CORES) observed --configfile config/lz_ws2022.yaml
+	python tools/remaining_efficiency.py --check
+	python benchmarks/validation.py
 
 reliability: setup
 	python benchmarks/reliability.py

@@ -146,10 +146,10 @@ def test_what_is_expected_is_printed(small_study, small_templates, events, capsy
 def test_a_livetime_is_that_of_the_study(overlay):
     study = load_study("config/config.yaml", overlay)
     assert study.detectors["xenon1t"].livetime_day == 34.2
+    file = "resources/observed/xenon1t_sr0_events.csv"
     overlay.write_text(
-        overlay.read_text()
-        + "observed: {xenon1t: {file: resources/observed/xenon1t_sr0.csv, livetime_day: 20}}\n"
+        overlay.read_text() + f"observed: {{xenon1t: {{file: {file}, livetime_day: 20}}}}\n"
     )
     study = load_study("config/config.yaml", overlay)
     assert study.detectors["xenon1t"].livetime_day == 20
-    assert study.observed["xenon1t"].file == "resources/observed/xenon1t_sr0.csv"
+    assert study.observed["xenon1t"].file == file

@@ -254,8 +254,8 @@ def _try_study(text: str, folder: Path, outcomes: Outcomes) -> None:
 def _with_observed(root: Path) -> dict[str, Any]:
     """A study with little else than observed data, so that these are what is changed."""
     data = {
-        "file": str(root / "resources/observed/xenon1t_sr0.csv"),
-        "columns": {"cs1": "cs1", "cs2_bottom_pe": "cs2"},
+        "file": str(root / "resources/observed/xenon1t_sr0_events.csv"),
+        "columns": {"cs1": "cs1_pe", "cs2_bottom_pe": "cs2_bottom_pe"},
         "livetime_day": 34.2,
     }
     return {"observed": {"xenon1t": data}, "detectors": ["xenon1t"]}

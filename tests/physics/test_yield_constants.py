@@ -7,7 +7,7 @@ import pytest
 from zeptobarn.physics import consistency
 from zeptobarn.physics.detector import load_detector
 from zeptobarn.physics.quadrature import response
-from zeptobarn.physics.simulate import histogram
+from zeptobarn.physics.simulate import histogram, simulate
 from zeptobarn.physics.yield_constants import Nest, YieldConstants, constants_from
 from zeptobarn.physics.yields import MODELS, Nuisances, detector_yields, mean_yields
 from zeptobarn.support.config import ConfigError
@@ -228,3 +228,20 @@ def test_a_source_has_a_model_of_its_recoil_type():
 def test_constants_that_are_wrong(detector, text, problem):
     with pytest.raises(ConfigError, match=problem):
         detector(text)
+
+
+def test_the_skewness_of_electronic_recoils_is_nests_times_a_factor(detector):
+    """Simulated S2s of a line: LUX's long tail of charge without a factor, hardly any with 0."""
+    skewness = {}
+    for factor in (0, 1, None):
+        text = "" if factor is None else f"yields: {{nest: {{er_skewness: {factor}}}}}"
+        apparatus = detector(text, "lz_ws2022").apparatus
+        drawn = detector_yields(apparatus, "er", ENERGIES).fluctuations.skewness
+        skewness[factor] = drawn
+        _, cs2 = simulate(apparatus, "er", np.full(40_000, 10.0), stream(1, "skewness"))
+        cs2 = cs2[~np.isnan(cs2)]
+        seen = np.mean(((cs2 - cs2.mean()) / cs2.std()) ** 3)
+        assert 0 < seen < 0.15 if factor == 0 else 0.4 < seen < 0.7
+    np.testing.assert_array_equal(skewness[0], 0)
+    np.testing.assert_array_equal(skewness[1], skewness[None])
+    assert (skewness[1] > 1).all()

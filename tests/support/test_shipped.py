@@ -42,12 +42,14 @@ def test_a_missing_file_says_where_it_was_looked_for(tmp_path):
 def test_an_empty_folder_has_the_default_study(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert list(load_study().detectors) == ["xenon1t", "lz"]
-    assert names_of_detectors() == ["lz", "xenon1t"]
+    assert names_of_detectors() == ["lz", "lz_ws2022", "xenon1t"]
     assert load_detector("lz").title == load_study().detectors["lz"].title
 
 
 def test_a_detector_that_is_not_shipped_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="found 'pandax'; allowed: a file, or one of lz, xenon1t"):
+    with pytest.raises(
+        ConfigError, match="found 'pandax'; allowed: a file, or one of lz, lz_ws2022, x"
+    ):
         load_detector("pandax")
     text = (ROOT / "config/config.yaml").read_text()
     (tmp_path / "config.yaml").write_text(text.replace("[xenon1t, lz]", "[xenon1t, pandax]", 1))

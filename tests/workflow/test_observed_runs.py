@@ -17,8 +17,10 @@ FIGURES = [f"observed_{name}_xenon1t_SI" for name in ("limits", "events", "nuisa
 def workflow(finished, tmp_path):
     """A copy of a workflow that has run, with the published events under other names."""
     workflow = finished[0].copy_to(tmp_path / "workflow")
-    events = pd.read_csv(workflow.folder / "resources/observed/xenon1t_sr0.csv")
-    events = pd.DataFrame({"cs2_bottom_phd": events["cs2"] / 1.15, "light": events["cs1"]})
+    events = pd.read_csv(workflow.folder / "resources/observed/xenon1t_sr0_events.csv")
+    events = pd.DataFrame(
+        {"cs2_bottom_phd": events["cs2_bottom_pe"] / 1.15, "light": events["cs1_pe"]}
+    )
     events.to_csv(workflow.folder / "mine.csv", index=False)
     return workflow
 

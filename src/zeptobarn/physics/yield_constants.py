@@ -76,6 +76,8 @@ class Nest:
         the Fano factor (negative: NEST's own, its rise with the root of quanta times field given)
         and amplitude, centre, width and skew of ω; and relative variances of a nuclear recoil's
         ions and excitons beside their Fano factors.
+    er_skewness
+        Factor on the skewness of an electronic recoil's recombination; 0: it is symmetric.
     """
 
     nr_parameters: tuple[float, ...] = (
@@ -85,6 +87,7 @@ class Nest:
     nr_er_width_parameters: tuple[float, ...] = (
         0.4, 0.4, 0.04, 0.5, 0.19, 2.25, -0.001, 0.046452, 0.45, 0.205, -0.2, 0.0, 0.0,
     )  # fmt: skip
+    er_skewness: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -362,7 +362,7 @@ def nest(
     else:
         omega = _er_omega(field_V_per_cm, share, widths)
         fano = fano_excitons = _er_fano(field_V_per_cm, quanta, density_g_per_cm3, widths[6])
-        skewness = _er_skewness(field_V_per_cm, energies_keV)
+        skewness = constants.er_skewness * _er_skewness(field_V_per_cm, energies_keV)
     # Without recombination nothing fluctuates either.
     omega = np.where(recombination > 0, omega, 0.0)
     if not 50 <= field_V_per_cm <= 4000:
