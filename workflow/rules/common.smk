@@ -285,7 +285,11 @@ def step_files():
     sensitivities += [paths.SIGNALS_SENSITIVITY] * bool(STUDY.given_signals)
     return [
         *dict.fromkeys(file for place in sources for file in spectrum_files(*place)),
-        *(file for place in source_responses(sources) for file in response_files(*place)),
+        *(
+            file
+            for place in source_responses(sources)
+            for file in response_files(*place)
+        ),
         *(STUDY.path(paths.TEMPLATE, detector=d, source=s) for d, s in sources),
         *(
             STUDY.path(
