@@ -169,9 +169,9 @@ def test_areas_of_a_base_are_not_taken_for_another_unit(write):
     assert load_detector(write("same", "base: lz\narea_unit: phd")).area_unit == "phd"
     cut = "efficiencies: {cut: {against: cs1, path: cut.csv}}\n"
     write("first", f"base: lz\n{cut}{without}")
+    second = write("second", f"{unit.replace('lz', 'first')}{space}s2_area_threshold: 500")
     with pytest.raises(ConfigError, match=r"are in phd: efficiencies\.cut$"):
-        text = f"{unit.replace('lz', 'first')}{space}s2_area_threshold: 500"
-        load_detector(write("second", text))
+        load_detector(second)
 
 
 def test_an_own_file_of_a_shipped_name_may_start_from_that(write):

@@ -33,7 +33,11 @@ def changed(base, key, value):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        (["trails"], 5, r"top level: unknown key 'trails'; allowed: .*trials"),
+        (
+            ["trails"],
+            5,
+            r"top level: unknown key 'trails' \(is trials meant\?\); allowed: .*trials",
+        ),
         (["trials"], None, r"missing key 'trials'"),
         (["trials"], 0, r"trials: found 0; allowed: ≥ 1"),
         (["trials"], 2.5, r"trials: found 2.5; allowed: integer"),
@@ -111,7 +115,11 @@ def test_study_mistakes(key, value, message):
     ("key", "value", "message"),
     [
         (["electron_lifetime_us"], -5, r"electron_lifetime_us: found -5; allowed: > 0 \(Electr"),
-        (["electron_lifetime"], 5, r"unknown key 'electron_lifetime'"),
+        (
+            ["electron_lifetime"],
+            5,
+            r"'electron_lifetime' \(is electron_lifetime_us meant\?\); allowed: a",
+        ),
         (["g1"], 1.2, r"g1: found 1.2; allowed: ≤ 1"),
         (["sources", 0, "rate"], "loose", r"sources\[0\]\.rate: "),
         (["sources", 0, "rate"], {"constraint": "normal"}, r"sources\[0\]\.rate: "),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -197,8 +198,11 @@ def _explain(error: Any) -> str:
         case "additionalProperties":
             known = sorted(error.schema.get("properties", {}))
             unknown = sorted(set(value) - set(known), key=str)
+            near = [n for name in unknown for n in get_close_matches(str(name), known, 1, 0.8)]
+            meant = f" (is {', '.join(near)} meant?)" if near else ""
             return (
-                f"{key}: unknown key {', '.join(map(repr, unknown))}; allowed: {', '.join(known)}"
+                f"{key}: unknown key {', '.join(map(repr, unknown))}{meant}; "
+                f"allowed: {', '.join(known)}"
             )
         case "required":
             missing = [name for name in error.validator_value if name not in value]
