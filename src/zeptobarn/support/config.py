@@ -173,7 +173,7 @@ def find_input(path: str | Path, folders: Iterable[Path]) -> Path:
     ConfigError
         None does; the message names the folders.
     """
-    places = [*dict.fromkeys(folder.resolve() for folder in folders), shipped()]
+    places = list(dict.fromkeys(folder.resolve() for folder in [*folders, shipped()]))
     if len(os.fsencode(Path(path).name)) > LONGEST_NAME:
         raise ConfigError(f"no file {shortened(str(path))}: the name is too long")
     for place in places:
@@ -209,6 +209,10 @@ def _explain(error: Any) -> str:
             return f"{key}: missing key {', '.join(map(repr, missing))}"
         case "enum":
             return f"{key}: found {_shown(value)}; allowed: {_allowed(error)}"
+        case "anyOf" if any(one.validator == "enum" for one in error.context):
+            names = [_allowed(one) for one in error.context if one.validator == "enum"]
+            names += [one.validator_value for one in error.context if one.validator == "pattern"]
+            return f"{key}: found {_shown(value)}; allowed: {', '.join(names)}{meaning}"
         case "type" if isinstance(value, str) and _looks_like_number(value):
             why = (
                 "YAML reads a number with an exponent only when it has a point and a sign, e.g. "
