@@ -77,6 +77,24 @@ def test_lower_ends_and_no_bands(small_study, table, tmp_path):
     draw_twice(tmp_path, lambda files: draw_curves(small_study, "xenon1t", "SI", table, [], files))
 
 
+def test_where_there_is_no_limit_figures_say_so(small_study, table, shown):
+    """An empty panel, or a bar of no length, would read as no data or no change."""
+    table.loc[table["mass_GeV"] == 50, "limit_cm2"] = np.nan
+    figure = draw_and_keep(
+        lambda files: draw_curves(small_study, "xenon1t", "SI", table, [], files)
+    )
+    marks = line_of(figure.axes[0], "no observed limit (see its status)")
+    assert marks[0].tolist() == [50]
+    interval, events, nuisances = shown
+    place = small_study, "xenon1t", 50, interval.name
+    events = events.assign(change=np.nan)
+    nuisances = nuisances.assign(change_low=np.nan, change_high=np.nan)
+    figure = draw_and_keep(lambda files: draw_influences(*place, events, nuisances, files))
+    _, impacts, without = figure.axes
+    assert words_of(impacts).count("no limit") == len(nuisances)
+    assert words_of(without).count("no limit") == 10
+
+
 def test_events_are_where_they_were_seen(model, shown):
     interval, events, _ = shown
     figure = draw_and_keep(lambda files: draw_events(model, interval, events, files))

@@ -20,6 +20,7 @@ from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import Problem
 from zeptobarn.inference.terms import LOG_NORMAL, NORMAL
 from zeptobarn.study.study import Calibration, Coverage, Interval
+from zeptobarn.support.config import ConfigError
 from zeptobarn.support.streams import stream
 
 UNIFIED = Interval("unified", {}, (), "unified")
@@ -141,7 +142,7 @@ def test_toys_with_the_nuisances_of_the_data(small_study, small_templates):
 def test_too_few_toys_are_refused(toy_study):
     few = dataclasses.replace(toy_study, calibration=Calibration(300, (0, 3, 12)))
     with pytest.raises(
-        ValueError, match=r"\d+ effective toys at 7\.\d+ expected events; needed: 2000"
+        ConfigError, match=r"\d+ effective toys at 7\.\d+ expected events; needed: 2000"
     ):
         calibrate(few, counting_problem(1.0), [UNIFIED], ["x"])
 

@@ -120,6 +120,60 @@ def test_null_takes_a_key_out(write):
     assert second.apparatus.s2_fano == 2
 
 
+def test_a_key_takes_the_place_of_what_it_rules_out(write):
+    text = """
+base: lz
+g1: null
+g1_PE_per_photon: 0.123
+sources:
+- {name: er, expected_events: 140, uncertainty: 20}
+- {name: neutrons, expected_events: 0.5, rate: {constraint: uniform, range_events: [0, 3]}}
+- {name: surface, expected_events: 3}
+- name: accidental
+  formula: null
+  recoil: nr
+  spectrum: {name: a, kind: flat, rate_per_kg_day_keV: 1, range_keV: [0, 3]}
+"""
+    run = load_detector(write("run", text))
+    assert run.apparatus.g1 == pytest.approx(0.1, rel=1e-9)
+    er, neutrons, surface = (run.source(name) for name in ("er", "neutrons", "surface"))
+    assert (er.rate, er.expected_events) == ("normal", 140)
+    assert er.rate_width == pytest.approx(1 / 7, rel=1e-9)
+    assert (neutrons.rate_range, neutrons.expected_events) == ((0, 6), 0.5)
+    assert (surface.rate, surface.expected_events) == ("fixed", 3)
+    # The multiplier 0 was that of the base's formula.
+    assert run.source("accidental").spectrum["name"] == "a"
+    # What excludes itself in one file is refused as ever, and so is what null leaves alone.
+    both = "base: lz\nsources:\n- {name: er, rate: free, expected_events: 1, uncertainty: 2}"
+    with pytest.raises(ConfigError, match="found rate"):
+        load_detector(write("both", both))
+    again = load_detector(write("again", "base: run\nsources:\n- {name: er, rate: free}")).source(
+        "er"
+    )
+    assert (again.rate, again.expected_events) == ("free", 140)
+
+
+def test_areas_of_a_base_are_not_taken_for_another_unit(write):
+    unit = "base: lz\narea_unit: PE\n"
+    with pytest.raises(ConfigError) as caught:
+        load_detector(write("run", unit))
+    assert str(caught.value).endswith(
+        "line 2: area_unit: found PE, while the base has phd; needed: in this file too (or taken "
+        "out), since the base's are in phd: s2_area_threshold, analysis_space.cs1, "
+        "analysis_space.cs2, source surface"
+    )
+    space = "analysis_space: {cs1: {low: 3, high: 90}, cs2: {low: 500, high: 60000}}\n"
+    without = "sources: [{name: surface, remove: true}]\n"
+    run = load_detector(write("run", f"{unit}{space}s2_area_threshold: 500\n{without}"))
+    assert (run.area_unit, run.apparatus.s2_area_threshold) == ("PE", 500)
+    assert load_detector(write("same", "base: lz\narea_unit: phd")).area_unit == "phd"
+    cut = "efficiencies: {cut: {against: cs1, path: cut.csv}}\n"
+    write("first", f"base: lz\n{cut}{without}")
+    second = write("second", f"{unit.replace('lz', 'first')}{space}s2_area_threshold: 500")
+    with pytest.raises(ConfigError, match=r"are in phd: efficiencies\.cut$"):
+        load_detector(second)
+
+
 def test_an_own_file_of_a_shipped_name_may_start_from_that(write):
     assert load_detector(write("lz", "base: lz\nlivetime_day: 3")).livetime_day == 3
 

@@ -1,6 +1,7 @@
 """What follows from a detector file, against the study's own responses and templates."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -23,6 +24,10 @@ sources:
     yields: nest_gamma
     rate: {constraint: normal, width: 0.2}
     spectrum: {name: gamma, kind: flat, rate_per_kg_day_keV: 1.0e-4, range_keV: [1, 12]}
+  - {name: neutrons, expected_events: 0, uncertainty: 0.2}
+  - {name: cevns_hep, expected_events: 2, rate: {constraint: uniform, range_events: [0, 3]}}
+  - {name: accidental, label: accidentals, colour: "#000000", rate: fixed, expected_events: 6,
+     template: {path: accidental.csv}}
 """
 
 
@@ -31,6 +36,10 @@ def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("config")
     (folder / "detectors").mkdir()
     (folder / "detectors/e.csv").write_text("recoil_energy_keV,efficiency\n0.5,0.4\n60,1\n")
+    cs1, cs2 = np.linspace(3, 27, 13), np.geomspace(200, 5000, 13)
+    rows = [f"{a},{a + 2},{b},{c},1" for a in cs1[:-1] for b, c in itertools.pairwise(cs2)]
+    header = "cs1_low,cs1_high,cs2_low,cs2_high,expected_events"
+    (folder / "detectors/accidental.csv").write_text("\n".join([header, *rows]))
     return tiny_study(folder, TEXT)
 
 
@@ -43,14 +52,28 @@ def test_expected_events_are_the_studys(study, facts):
     """Within a per cent, where the study's own energy bins are finer."""
     fine = dataclasses.replace(study, energy_bin_width_log=0.03)
     events = facts.events.set_index("source")
-    sources = [WIMP, "er", "neutrons", "gamma"]
+    sources = [WIMP, "er", "gamma"]
     for source, template in build_templates(fine, "mine", sources).items():
         assert events.loc[source, "expected_events"] == pytest.approx(
             template.nominal.sum(), rel=0.01
         )
     assert "cevns_8b" not in events.index
-    assert events.loc["gamma", ["response", "rate"]].tolist() == ["er_nest_gamma", "normal 0.2"]
+    one_sigma = 0.2 * events.loc["gamma", "expected_events"]
+    said = ["er_nest_gamma", f"normal ± {one_sigma:.4g} events"]
+    assert events.loc["gamma", ["response", "rate"]].tolist() == said
     assert events.loc[WIMP, "label"] == "WIMP 50 GeV/c² SI"
+
+
+def test_what_is_known_of_rates_is_said_in_events(facts):
+    """A source of no expected events has none, though its template is one standard deviation."""
+    events = facts.events.set_index("source")
+    columns = ["response", "rate"]
+    assert events.loc["neutrons", "expected_events"] == 0
+    assert events.loc["neutrons", columns].tolist() == ["nr", "normal ± 0.2 events"]
+    assert events.loc["cevns_hep", "expected_events"] == pytest.approx(2)
+    assert events.loc["cevns_hep", columns].tolist() == ["nr", "uniform 0 to 3 events"]
+    assert events.loc["accidental", "expected_events"] == pytest.approx(6)
+    assert events.loc["accidental", columns].tolist() == ["file", "fixed"]
 
 
 def test_efficiency_is_the_responses_with_the_curve(study, facts):

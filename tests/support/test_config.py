@@ -33,7 +33,16 @@ def changed(base, key, value):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        (["trails"], 5, r"top level: unknown key 'trails'; allowed: .*trials"),
+        (
+            ["trails"],
+            5,
+            r"top level: unknown key 'trails' \(is trials meant\?\); allowed: .*trials",
+        ),
+        (
+            ["shapes", 0, "parameter"],
+            "detection",
+            r"shapes\[0\]\.parameter: found 'detection'; allowed: leff, .*, \^efficiency_",
+        ),
         (["trials"], None, r"missing key 'trials'"),
         (["trials"], 0, r"trials: found 0; allowed: ≥ 1"),
         (["trials"], 2.5, r"trials: found 2.5; allowed: integer"),
@@ -111,7 +120,11 @@ def test_study_mistakes(key, value, message):
     ("key", "value", "message"),
     [
         (["electron_lifetime_us"], -5, r"electron_lifetime_us: found -5; allowed: > 0 \(Electr"),
-        (["electron_lifetime"], 5, r"unknown key 'electron_lifetime'"),
+        (
+            ["electron_lifetime"],
+            5,
+            r"'electron_lifetime' \(is electron_lifetime_us meant\?\); allowed: a",
+        ),
         (["g1"], 1.2, r"g1: found 1.2; allowed: ≤ 1"),
         (["sources", 0, "rate"], "loose", r"sources\[0\]\.rate: "),
         (["sources", 0, "rate"], {"constraint": "normal"}, r"sources\[0\]\.rate: "),
@@ -273,6 +286,22 @@ def test_an_overlay_selects_from_what_is_asked_of_more():
     study = load_study("config/config.yaml", "config/light.yaml")
     assert study.coverage.masses_GeV == (10, 50, 1000)
     assert not set(study.coverage.masses_GeV) & set(study.masses_GeV)
+
+
+def test_detectors_of_the_working_directory_go_first(tmp_path, monkeypatch):
+    """As the workflow has it: a folder with detector files alone, and an overlay that names one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config/detectors").mkdir(parents=True)
+    (tmp_path / "config/detectors/mine.yaml").write_text("base: lz\ntitle: mine")
+    (tmp_path / "overlay.yaml").write_text("detectors: [mine]")
+    assert load_study(overlay="overlay.yaml").detectors["mine"].title == "mine"
+    (tmp_path / "overlay.yaml").write_text("detectors: [mine]\nobserved: {mine: {file: no.csv}}")
+    with pytest.raises(
+        ConfigError, match=r"no file no\.csv; looked for below: ([^,]+, )*[^,]+$"
+    ) as e:
+        load_study(overlay="overlay.yaml")
+    looked = str(e.value).split("below: ")[1].split(", ")
+    assert len(looked) == len(set(looked))
 
 
 def test_many_mistakes_are_counted():

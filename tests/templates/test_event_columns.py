@@ -148,15 +148,25 @@ def test_event_columns_that_the_user_names(columns, detector, expected):
     [
         ({"cs3": "a"}, "columns: found cs3; allowed: one for each of cs1 and cs2"),
         ({"cs1": "a", "cs1_pe": "a"}, "columns: found cs1_pe; allowed: one for each"),
-        ({"cs1": "b"}, "columns: cs1: found b; allowed: one of the table's columns, 'a', 'cs2_pe'"),
+        (
+            {"cs1": "b"},
+            "columns: cs1: found b; allowed: one of the table's columns, 'a', 'cs2_pe', ",
+        ),
         ({"cs1": "cs2_pe"}, "columns: cs1: found cs2_pe, which is another quantity"),
         ({"cs2_phd": "cs2_pe"}, "columns: cs2_phd=cs2_pe: found two for the unit: phd and PE"),
+        ({"cs2": "radius_mm"}, "columns: cs2: found radius_mm, in mm by its name; allowed: a corr"),
+        (
+            {"cs1": "drift [us]"},
+            r"columns: cs1: found drift \[us\], in us by its name; allowed: a c",
+        ),
         ({"log_cs2": "cs2_pe"}, "found column 'cs2_pe', a logarithm whose base"),
     ],
 )
 def test_choices_that_contradict_themselves(columns, message):
     with pytest.raises(ConfigError, match=f"^mine: {message}"):
-        choose_columns(["a", "cs2_pe"], LZ, "mine", {"cs1": "a"} | columns)
+        choose_columns(
+            ["a", "cs2_pe", "radius_mm", "drift [us]"], LZ, "mine", {"cs1": "a"} | columns
+        )
 
 
 @pytest.mark.parametrize("value", [400.0, np.nan, np.inf])

@@ -25,6 +25,10 @@ XENON1T = load_detector("xenon1t")
             "5.83,1073\n7.85,1039\n",
             r"row 1: found numbers \('5.83', '1073'\) where .*: add the line cs1,cs2 \(or",
         ),
+        (
+            "7,5.83,1073\n8,7.85,1039\n",
+            r".*add the line cs1,cs2 \(or .*, in their order, with a name for each of the 3$",
+        ),
         ("cs1,cs2,cs2\n1,2,3\n", "found columns 'cs1', 'cs2', 'cs2'; allowed: each once"),
         ("cs1,cs2\n1,2,9\n", r"row 2: found 3 values; allowed: 2, .* \('cs1', 'cs2'\)"),
         ("cs1,cs2,day\n1,2,9\n1,2\n", "row 3: found 2 values; allowed: 3"),

@@ -122,6 +122,10 @@ def _curve(axis: Any, rows: pd.DataFrame, colour: str) -> None:
     axis.plot(mass, rows["median_cm2"], color=colour, ls="--", lw=1)
     axis.plot([], [], color="0.4", ls="--", lw=1, label="expected median")
     axis.plot(mass, rows["limit_cm2"], **_LINE, label="observed")
+    if len(without := mass[rows["limit_cm2"].isna()]):
+        at = axis.get_xaxis_transform()
+        label = "no observed limit (see its status)"
+        axis.plot(without, [0.97] * len(without), "x", color=BLACK, ms=5, transform=at, label=label)
     low = rows["limit_low_cm2"].where(rows["limit_low_cm2"] > 0)
     if low.notna().any():
         axis.plot(mass, low, **_LINE, ls=":", label="observed, lower end")
@@ -168,15 +172,24 @@ def _impacts(axis: Any, nuisances: pd.DataFrame) -> None:
         place = np.arange(len(nuisances)) + (-0.5 if shift == "low" else 0.5) * height
         axis.barh(place, nuisances[f"change_{shift}"], height, color=colour, label=label)
     axis.axvline(0, color="0.6", lw=0.8)
+    _without_limit(axis, nuisances[["change_low", "change_high"]].isna().all(axis=1))
     axis.tick_params(axis="y", labelleft=False, length=0)
     _percent(axis, nuisances[["change_low", "change_high"]].to_numpy())
     axis.set_xlabel("change of the limit")
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=7)
 
 
+def _without_limit(axis: Any, lacking: pd.Series) -> None:
+    """Say in which rows there is no limit to compare: a bar of no length would be no change."""
+    for i in np.flatnonzero(lacking):
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        axis.text(0, i, "no limit", ha="center", va="center", fontsize=8, bbox=box)
+
+
 def _without(axis: Any, study: Study, target: str, listed: pd.DataFrame) -> None:
     axis.barh(np.arange(len(listed)), listed["change"], 0.7, color=BLUE)
     axis.axvline(0, color="0.6", lw=0.8)
+    _without_limit(axis, listed["change"].isna())
     several = len(study.targets[target]) > 1
     names = [
         f"{row['rank']}: " + f"{study.detectors[row['detector']].title} " * several

@@ -22,6 +22,7 @@ from zeptobarn.inference.problem import Data, Problem, asimov, fits_at, predict,
 from zeptobarn.inference.structure import Structure, gather, make_room
 from zeptobarn.inference.terms import LOG_NORMAL, UNCONSTRAINED
 from zeptobarn.study.study import Interval, Study
+from zeptobarn.support.config import ConfigError
 from zeptobarn.support.jit import Floats, Ints, inner_kernel, kernel
 from zeptobarn.support.streams import stream
 
@@ -65,7 +66,7 @@ def calibrate(
 
     Raises
     ------
-    ValueError
+    ConfigError
         Somewhere fewer than `LEAST_EFFECTIVE` toys would decide.
     """
     thrown = np.array(study.calibration.expected_events) / problem.signal_efficiency
@@ -100,7 +101,7 @@ def calibrate(
         table = table[table["signal"] > 0] if interval.kind == "upper" else table
         worst = table.sort_values("n_effective").iloc[0]
         if worst["n_effective"] < LEAST_EFFECTIVE:
-            raise ValueError(
+            raise ConfigError(
                 f"calibration: {worst['n_effective']:.0f} effective toys at "
                 f"{worst['signal'] * problem.signal_efficiency:.3g} expected events; needed: "
                 f"{LEAST_EFFECTIVE}: raise calibration.toys, or add signals to "

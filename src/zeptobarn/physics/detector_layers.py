@@ -2,7 +2,7 @@
 
 A file whose ``base`` names another holds only what differs. Mappings are merged key by key and
 lists are replaced; sources are merged by their names. A key that the file gives as ``null`` is
-taken out.
+taken out, and one that rules out another of the base takes its place.
 """
 
 import re
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zeptobarn.physics.conventions import ALTERNATIVES
+from zeptobarn.physics.expectation import OTHER_NORMALISATIONS
 from zeptobarn.support.config import ConfigError, read_yaml
 from zeptobarn.support.shipped import names_of_detectors, shipped
 from zeptobarn.support.strict_yaml import line_of, shortened
@@ -20,6 +21,18 @@ KeyPath = Sequence[str | int]
 
 # Each is one thing: a polynomial or a map, never parts of both.
 _WHOLE = ("s1_relative_light_yield", "s2_relative_light_yield")
+# What a key of a source takes the place of, where the base's source does not have that key: a
+# source is one kind of thing, one key says how many events it has, and one how well that is known.
+_MULTIPLIER = ("rate_multiplier",)
+_RECOILS, _FORMULA, _TEMPLATE = (("recoil",), ("spectrum",), ("n_events",)), "formula", "template"
+_SOURCE_REPLACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "rate": (("uncertainty",),),
+    "uncertainty": (("rate",),),
+    "spectrum": ((_FORMULA,), (_TEMPLATE,), _MULTIPLIER),
+    _FORMULA: (*_RECOILS, (_TEMPLATE,), _MULTIPLIER),
+    _TEMPLATE: (*_RECOILS, (_FORMULA,), _MULTIPLIER),
+    "expected_events": OTHER_NORMALISATIONS,
+}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _KEY = re.compile(r"(?:[A-Za-z]\w*(?:\[\d+\])*)(?:\.[A-Za-z]\w*(?:\[\d+\])*)*")
 
@@ -119,7 +132,10 @@ def read_layers(file: str | Path) -> Layers:
     settings: dict[str, Any] = dict(layers[0].content)
     _refuse_removals(layers[0])
     for layer in layers[1:]:
+        unit = settings.get("area_unit")
         settings = _merged(settings, layer)
+        if unit is not None and settings.get("area_unit", unit) != unit:
+            _refuse_areas_of_base(settings, unit, layer)
     return Layers(settings, tuple(layers))
 
 
@@ -165,7 +181,8 @@ def _merged(settings: Mapping[str, Any], layer: Layer) -> dict[str, Any]:
     for group in ALTERNATIVES:
         if any(key in own and own[key] is not None for key in group):
             for key in group:
-                kept.pop(key, None)
+                if key not in own:
+                    kept.pop(key, None)
     sources = own.pop("sources", None)
     merged = _overlaid(kept, own, layer, [])
     if "sources" in layer.content:
@@ -220,10 +237,32 @@ def _merged_sources(base: Any, own: Any, layer: Layer) -> Any:
                 raise ConfigError(f"{place}: found remove; the base has the sources {known}")
             del merged[name]
         elif name in merged and isinstance(merged[name], Mapping):
-            merged[name] = _overlaid(merged[name], source, layer, ["sources", i])
+            merged[name] = _overlaid(
+                _without_alternatives(merged[name], source), source, layer, ["sources", i]
+            )
         else:
             merged[name] = dict(source)
     return list(merged.values())
+
+
+def _without_alternatives(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of a base's source what the keys of a file take the place of.
+
+    A key that the file itself has stays, for the file may take it out with ``null``.
+    """
+    kept = dict(base)
+    for key, replaced in _SOURCE_REPLACES.items():
+        if key in base or own.get(key) is None:
+            continue
+        for *outer, last in replaced:
+            holder = own.get(outer[0]) if outer else own
+            if isinstance(holder, Mapping) and last in holder:
+                continue
+            if not outer:
+                kept.pop(last, None)
+            elif isinstance(kept.get(outer[0]), Mapping):
+                kept[outer[0]] = {k: v for k, v in kept[outer[0]].items() if k != last}
+    return kept
 
 
 def _named(own: Sequence[Any], layer: Layer) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -245,6 +284,45 @@ def _refuse_removals(layer: Layer) -> None:
                 f"{_line(layer, ['sources', i, 'remove'])}: sources[{i}].remove: found it in a "
                 "file without a base; allowed: in one with a base"
             )
+
+
+def _refuse_areas_of_base(settings: Mapping[str, Any], unit: str, layer: Layer) -> None:
+    """A file that counts areas in another unit than its base says all areas itself."""
+    own, kept = layer.content, []
+    for key in ("s1_area_threshold", "s2_area_threshold"):
+        if settings.get(key) and key not in own:
+            kept.append(key)
+    for axis in ("cs1", "cs2"):
+        axes = own.get("analysis_space")
+        given = axes.get(axis) if isinstance(axes, Mapping) else None
+        if not (isinstance(given, Mapping) and {"low", "high"} <= given.keys()):
+            kept.append(f"analysis_space.{axis}")
+    kept += _area_tables(settings, own)
+    if kept:
+        raise ConfigError(
+            f"{_line(layer, ['area_unit'])}: area_unit: found {own['area_unit']}, while the base "
+            f"has {unit}; needed: in this file too (or taken out), since the base's are in {unit}: "
+            f"{', '.join(kept)}"
+        )
+
+
+def _area_tables(settings: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
+    """Name efficiencies of areas, formulas and templates that a file has from its base."""
+    kept = []
+    efficiencies, given = settings.get("efficiencies"), own.get("efficiencies")
+    for name, efficiency in efficiencies.items() if isinstance(efficiencies, Mapping) else ():
+        against = efficiency.get("against") if isinstance(efficiency, Mapping) else None
+        if against in ("cs1", "cs2") and not (isinstance(given, Mapping) and name in given):
+            kept.append(f"efficiencies.{name}")
+    sources, own_sources = settings.get("sources"), own.get("sources")
+    changed = {_name(s): s for s in own_sources} if isinstance(own_sources, list) else {}
+    for source in sources if isinstance(sources, list) else []:
+        if not isinstance(source, Mapping) or source.get("rate_multiplier") == 0:
+            continue
+        for kind in (_FORMULA, _TEMPLATE):
+            if kind in source and kind not in changed.get(_name(source), {}):
+                kept.append(f"source {_name(source)}")
+    return kept
 
 
 def _names(sources: Any) -> list[Any]:

@@ -42,7 +42,7 @@ class Expectation(NamedTuple):
 
 
 # Where a number of events is given in another way, the path to it.
-_OTHER_NORMALISATIONS = (
+OTHER_NORMALISATIONS = (
     ("rate_multiplier",),
     ("formula", "events"),
     ("formula", "exposure_kg_day"),
@@ -75,7 +75,7 @@ def expectation(source: Mapping[str, Any], place: str) -> Expectation:
                 "with expected_events, or rate: {constraint: normal, width: …}, relative"
             )
         return _relative(source["rate"], None, shared, place)
-    for path in _OTHER_NORMALISATIONS:
+    for path in OTHER_NORMALISATIONS:
         value: Any = source
         for key in path:
             value = value.get(key) if isinstance(value, Mapping) else None

@@ -33,7 +33,8 @@ def load_study(path: str | Path | None = None, overlay: str | Path | None = None
     ----------
     path
         The study's configuration; the default study's if none is given. Detector files are
-        ``detectors/{name}.yaml`` beside it, or shipped.
+        ``detectors/{name}.yaml`` beside it (of the default study's: in the working directory's
+        ``config``, as the workflow has it), or shipped.
     overlay
         A second file whose keys replace the first's: lists whole, mappings key by key.
 
@@ -42,10 +43,11 @@ def load_study(path: str | Path | None = None, overlay: str | Path | None = None
     >>> load_study().masses_GeV
     (7, 8, 10, 12, 15, 20, 25, 30, 35, 40, 50, 70, 100, 200, 400, 1000)
     """
+    folder = Path("config") if path is None else Path(path).parent
     path = shipped() / "config/config.yaml" if path is None else path
     files = [path] if overlay is None else [path, overlay]
     settings = merge_files(files)
-    return study_from_settings(settings, Path(path).parent, " + ".join(map(str, files)), files)
+    return study_from_settings(settings, folder, " + ".join(map(str, files)), files)
 
 
 def merge_files(files: Sequence[str | Path]) -> dict[str, Any]:

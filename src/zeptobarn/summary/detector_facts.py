@@ -14,7 +14,7 @@ import scipy
 from numpy.typing import NDArray
 
 from zeptobarn.physics.apparatus import Recoil, recoil_of
-from zeptobarn.physics.detector import AnalysisSpace, Detector
+from zeptobarn.physics.detector import AnalysisSpace, Detector, Source
 from zeptobarn.physics.nodes import Nodes
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.templates.efficiencies import seen_of_recoils
@@ -182,16 +182,26 @@ def _curves(
 def _events(study: Study, detector: str, templates: Mapping[str, Template]) -> pd.DataFrame:
     the_detector, rows = study.detectors[detector], []
     for name, template in templates.items():
+        events, origin = float(template.nominal.sum()), study.response(detector, name)
         if signal := study.signal(name):
             label, rate = f"{the_detector.signal.label} {signal[1]:g} GeV/c² {signal[0]}", ""
         else:
             source = the_detector.source(name)
-            label, rate = source.label, source.rate
-            if source.rate_width:
-                rate += f" {source.rate_width:g}"
-        response = study.response(detector, name) or "formula"
-        rows.append((name, label, response, rate, float(template.nominal.sum())))
+            label, rate = source.label, _known_rate(source, events)
+            events *= source.nominal_rate
+            origin = origin or ("formula" if source.template is None else "file")
+        rows.append((name, label, origin, rate, events))
     return pd.DataFrame(rows, columns=["source", "label", "response", "rate", "expected_events"])
+
+
+def _known_rate(source: Source, events: float) -> str:
+    """Say how the fit treats a rate, in events where the template holds so many."""
+    if source.rate_range is not None:
+        low, high = source.rate_range
+        return f"{source.rate} {low * events:.4g} to {high * events:.4g} events"
+    if source.rate == "normal":
+        return f"{source.rate} ± {source.rate_width * events:.4g} events"
+    return f"{source.rate} {source.rate_width:g}" if source.rate_width else source.rate
 
 
 def _numbers(detector: Detector) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -172,7 +173,7 @@ def find_input(path: str | Path, folders: Iterable[Path]) -> Path:
     ConfigError
         None does; the message names the folders.
     """
-    places = [*dict.fromkeys(folder.resolve() for folder in folders), shipped()]
+    places = list(dict.fromkeys(folder.resolve() for folder in [*folders, shipped()]))
     if len(os.fsencode(Path(path).name)) > LONGEST_NAME:
         raise ConfigError(f"no file {shortened(str(path))}: the name is too long")
     for place in places:
@@ -197,14 +198,21 @@ def _explain(error: Any) -> str:
         case "additionalProperties":
             known = sorted(error.schema.get("properties", {}))
             unknown = sorted(set(value) - set(known), key=str)
+            near = [n for name in unknown for n in get_close_matches(str(name), known, 1, 0.8)]
+            meant = f" (is {', '.join(near)} meant?)" if near else ""
             return (
-                f"{key}: unknown key {', '.join(map(repr, unknown))}; allowed: {', '.join(known)}"
+                f"{key}: unknown key {', '.join(map(repr, unknown))}{meant}; "
+                f"allowed: {', '.join(known)}"
             )
         case "required":
             missing = [name for name in error.validator_value if name not in value]
             return f"{key}: missing key {', '.join(map(repr, missing))}"
         case "enum":
             return f"{key}: found {_shown(value)}; allowed: {_allowed(error)}"
+        case "anyOf" if any(one.validator == "enum" for one in error.context):
+            names = [_allowed(one) for one in error.context if one.validator == "enum"]
+            names += [one.validator_value for one in error.context if one.validator == "pattern"]
+            return f"{key}: found {_shown(value)}; allowed: {', '.join(names)}{meaning}"
         case "type" if isinstance(value, str) and _looks_like_number(value):
             why = (
                 "YAML reads a number with an exponent only when it has a point and a sign, e.g. "

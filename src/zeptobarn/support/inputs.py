@@ -236,6 +236,8 @@ def _csv(content: bytes, path: str | Path, header: str) -> pd.DataFrame:
 def _check_header(names: Sequence[str], line: int, path: str | Path, header: str) -> None:
     if all(map(_is_number, names)):
         add = f": add the line {header}, in their order" if header else ""
+        if add and len(names) != len(re.sub(r" \(.*", "", header).split(",")):
+            add += f", with a name for each of the {len(names)}"
         raise ConfigError(
             f"{path}: row {line}: found numbers ({quoted(names)}) where the header should be; "
             f"allowed: a first line with the names of the columns{add}"

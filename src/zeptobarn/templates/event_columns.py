@@ -41,6 +41,8 @@ _ARRAY_WORDS = {
     "top": "that of the top array",
     "all": "that of all photosensors",
 }
+# Units of other quantities, as the last word of a column's name.
+_NO_AREAS = re.compile(r"(?:^|[^a-z])(mm|cm|m|ns|us|µs|ms|kev|ev)[^a-z0-9]*$", re.IGNORECASE)
 EXAMPLES = "cs1, cs1_pe, s1c_phd, cs2, cs2_bottom_pe, log10_s2c_phd"
 
 
@@ -247,6 +249,11 @@ def _asked(
             raise ConfigError(
                 f"{origin}: columns: {key}: found {name}; allowed: one of the table's columns, "
                 f"{quoted(listed)}"
+            )
+        if no_area := _NO_AREAS.search(name):
+            raise ConfigError(
+                f"{origin}: columns: {key}: found {name}, in {no_area[1]} by its name; allowed: a "
+                "corrected area (positions, times and energies are not used)"
             )
         of_name = meaning(name)
         if of_name is not None and of_name.quantity != said.quantity:
