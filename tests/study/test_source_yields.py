@@ -121,7 +121,7 @@ def test_nests_factors_are_shape_parameters(tmp_path):
     [
         ("charge_ratio", "charge_ratio changes that of sources, but none of mine has one"),
         ("er_photon_yield", "changes the yields nest_beta and nest_gamma, but mine has yields.er"),
-        ("er_component_4", "is not valid"),
+        ("er_component_4", "found 'er_component_4'; allowed: leff, lindhard_k, er_component_1"),
     ],
 )
 def test_shapes_of_yields_that_are_not_there(tmp_path, parameter, problem):
