@@ -9,6 +9,7 @@ from scipy import optimize
 
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import predict
+from zeptobarn.study.correlations import Correlation
 from zeptobarn.study.study import Interval
 from zeptobarn.summary.influence import (
     EVENT_UNITS,
@@ -172,3 +173,31 @@ def test_held_shapes_are_fixed_ones(model, toy):
         limit = float(model.table(seen.data, fixed)["limit_cm2"].iloc[0])
         assert row[f"limit_{side}_cm2"] == pytest.approx(limit, rel=1e-3, abs=0)
         assert row[f"change_{side}"] == pytest.approx(limit / model.limit(toy).cm2 - 1, abs=1e-3)
+
+
+def test_correlated_nuisances_have_their_whole_errors(model, toy):
+    """Data that say nothing of two correlated rates leave each its own width, not what is left."""
+    widths = {"neutrons": 0.1, "cevns_hep": 0.2}
+    detector = model.study.detectors["xenon1t"]
+    sources = tuple(
+        dataclasses.replace(source, rate="normal", rate_width=widths[source.name])
+        if source.name in widths
+        else source
+        for source in detector.sources
+    )
+    names = tuple(f"xenon1t_{name}_rate" for name in widths)
+    study = dataclasses.replace(
+        model.study,
+        detectors={"xenon1t": dataclasses.replace(detector, sources=sources)},
+        correlations=(Correlation(names, ((1.0, 0.8), (0.8, 1.0))),),
+    )
+    correlated = dataclasses.replace(model, study=study)
+    table = influential_nuisances(
+        correlated, correlated.observation(toy), correlated.interval("profiled")
+    ).set_index("parameter")
+    for name, width in widths.items():
+        row = table.loc[f"{name}_rate"]
+        assert row["error_low"] == pytest.approx(width, rel=0.03)
+        assert row["error_high"] == pytest.approx(width, rel=0.03)
+        assert row["pull_high"] == pytest.approx(1, rel=0.03)
+        assert np.isfinite(row["limit_high_cm2"])

@@ -123,7 +123,7 @@ def spans(
 
 
 def _rates(sources: Ints, constraints: Floats) -> Floats:
-    """Lowest and highest free rates, the signal's for now without meaning, shape (F, 2)."""
+    """Lowest and highest free rates, the signal's left to `spans`, shape (F, 2)."""
     rates = 1 + int(sources[:, 1].max(initial=0))
     box = np.column_stack([np.zeros(rates), np.full(rates, 3.0)])
     for p in range(1, rates):

@@ -8,6 +8,7 @@ import pandas as pd
 import scipy
 from numpy.typing import NDArray
 
+from zeptobarn.inference.constraints import precision, spread
 from zeptobarn.inference.events import Observation
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, find_limits, fits_at, predict
@@ -153,11 +154,12 @@ def _ratio(problem: Problem, data: Data, signal: float) -> NDArray[np.float64]:
 
 
 def _pull(problem: Problem, p: int, value: float) -> float:
-    kind, width = problem.structure.constraints[p]
+    kind = problem.structure.constraints[p, 0]
     if kind == UNCONSTRAINED:
         return np.nan
     nominal = problem.nominal[p]
     shift = np.log(value / nominal) if kind == LOG_NORMAL else value - nominal
+    width = np.linalg.norm(spread(problem.structure.constraints)[p])
     return float(shift / width)
 
 
@@ -192,14 +194,27 @@ def _crossing(excess: Callable[[float], float], best: float, step: float, end: f
 
 
 def _hold(problem: Problem, data: Data, p: int, value: float) -> tuple[Problem, Data]:
-    """Hold a parameter at a value: by a constraint that is much narrower than any error."""
+    """Hold a parameter at a value: by a constraint that is much narrower than any error.
+
+    What it is correlated with is centred where it follows the parameter to.
+    """
     s = problem.structure
     constraints = s.constraints.copy()
-    constraints[p] = NORMAL, _HELD
+    constraints[p, :2] = NORMAL, _HELD
+    followers = np.flatnonzero(constraints[p, 2:])
+    shifts = np.zeros(0)
+    if len(followers):
+        matrix = precision(s.constraints)
+        own = data.centres_of(problem)[0, p]
+        slopes = np.linalg.solve(matrix[np.ix_(followers, followers)], matrix[followers, p])
+        shifts = -slopes * (value - own)
+        constraints[p, 2:], constraints[:, 2 + p] = 0.0, 0.0
     parts = s.density, problem.first_bin, s.rows, s.sources, constraints
     held = s._replace(constraints=constraints, spans=spans(*parts))
     name = problem.parameters[p - 1]
     centres = {**data.centres, name: np.full(len(data.offsets), value)}
+    for q, shift in zip(followers, shifts, strict=True):
+        centres[problem.parameters[q - 1]] = data.centres_of(problem)[:, q] + shift
     return dataclasses.replace(problem, structure=held), dataclasses.replace(data, centres=centres)
 
 

@@ -209,7 +209,8 @@ def _answer(model: Model, interval: Interval, events: Events | None) -> Recast:
         efficiency=model.signal_events / recoils,
         signal_events=model.signal_events,
         background_events={
-            source.name: float(templates[source.name].nominal.sum()) for source in detector.sources
+            source.name: float(source.nominal_rate * templates[source.name].nominal.sum())
+            for source in detector.sources
         },
         assumptions=_assumptions(study, detector, interval),
     )
