@@ -8,7 +8,9 @@ import pytest
 
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.results import write_limits
+from zeptobarn.physics.efficiency import ENERGY, Efficiency
 from zeptobarn.study.signals import Signal
+from zeptobarn.study.study import SIGNAL_EFFICIENCY, Shape
 from zeptobarn.summary.sensitivity import asimov_limits, write_sensitivity
 from zeptobarn.summary.signal_medians import summarise_signals, write_signals
 from zeptobarn.summary.summary import signal_files, summarise
@@ -96,6 +98,27 @@ def test_two_recoil_types_add_up(study, models, small_responses, small_templates
         np.testing.assert_allclose(difference, electrons, atol=0.02 * electrons.max())
     low, high = fifty.expected[0].sum(), fifty.expected[-1].sum()
     assert high != pytest.approx(low, rel=0.05)
+
+
+def test_an_efficiency_of_one_recoil_type_leaves_the_other(study, models, small_responses):
+    """Of nuclear recoils alone, half are seen; a nuisance of the efficiency scales both."""
+    detector = study.detectors["xenon1t"]
+    half = Efficiency("half", ENERGY, "nr", (0.1, 1000.0), (0.5, 0.5))
+    detectors = {"xenon1t": dataclasses.replace(detector, efficiencies=(half,))}
+    seen = dataclasses.replace(study, detectors=study.detectors | detectors)
+    place = seen, "xenon1t", "both", source_tables(seen, "xenon1t", "both")
+    before = models["both"].templates["xenon1t"]["both"].expected
+    nuclear = models["fifty"].templates["xenon1t"]["fifty"].expected / 2
+    after = build(*place, small_responses["xenon1t"]).expected
+    np.testing.assert_allclose(after, before - nuclear / 2, atol=1e-3 * before.max())
+    scale = Shape("eff", (-1, 0, 1), SIGNAL_EFFICIENCY, 0.1, True, ("xenon1t",), "constant")
+    scaled = dataclasses.replace(study, shapes=(*study.shapes, scale))
+    tables = source_tables(scaled, "xenon1t", "both")
+    template = build(scaled, "xenon1t", "both", tables, small_responses["xenon1t"])
+    for values, expected in zip(template.shape_values, template.expected, strict=True):
+        (at,) = [k for k, v in enumerate(models["both"].templates["xenon1t"]["both"].shape_values)
+                 if v == {n: x for n, x in values.items() if n != "eff"}]  # fmt: skip
+        np.testing.assert_allclose(expected, (1 + 0.1 * values["eff"]) * before[at], rtol=1e-12)
 
 
 def test_summary_is_that_of_the_wimp_in_rate_multipliers(study, models):
