@@ -24,7 +24,7 @@ def message_of(workflow, **changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"trails": 5}, r"unknown key 'trails'; allowed: "),
+        ({"trails": 5}, r"unknown key 'trails' (is trials meant?); allowed: "),
         ({"trials": -1}, r"trials: found -1; allowed: ≥ 1"),
         ({"masses_GeV": [50, 0.5]}, r"masses_GeV[1]: found 0.5; its largest recoil energy"),
         (
@@ -73,9 +73,9 @@ def test_spectrum_file(workflow, old, new, message):
 def test_published_file(workflow):
     """XENON1T's own: a third value in a row, and it would be drawn at another place."""
     file = "resources/published/xenon1t_2017.csv"
-    workflow.edit(file, "SI,6,1.537e-43", "SI,6,6,1.537e-43")
+    workflow.edit(file, "SI,6,1.5371e-43", "SI,6,6,1.5371e-43")
     published = {"xenon1t": ["xenon1t_2017"]}
-    expected = f"{file}: row 2: found 9 values; allowed: 8"
+    expected = f"{file}: row 2: found 13 values; allowed: 12"
     assert expected in message_of(workflow, published=published)
 
 
