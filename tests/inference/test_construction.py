@@ -109,6 +109,8 @@ def test_toys_of_neighbours_stand_for_toys_of_a_signal(profiled, centres, events
         ((value, low, high, effective),) = critical_values(toys, signal, 0.9, upper, False)
         assert low <= value <= high
         assert effective > 4000
+        alone = 0.3 / np.sqrt(effective)  # without strata, on the scale of probabilities
+        assert high - low < 0.7 * np.diff(np.quantile(values, [0.9 - alone, 0.9 + alone]))[0]
         error = 4 * 0.3 * np.sqrt(1 / effective + 1 / n)
         assert np.quantile(values, 0.9 - error) < value < np.quantile(values, 0.9 + error)
 

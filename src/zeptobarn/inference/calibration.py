@@ -7,7 +7,7 @@ from math import exp, log, nan, sqrt
 import numpy as np
 import pandas as pd
 
-from zeptobarn.inference.constraints import spread
+from zeptobarn.inference.constraints import precision, spread
 from zeptobarn.inference.construction import (
     Ensemble,
     Nodes,
@@ -19,6 +19,7 @@ from zeptobarn.inference.ends import SLACK
 from zeptobarn.inference.intervals import statistics_of_one
 from zeptobarn.inference.newton import allocate
 from zeptobarn.inference.problem import Data, Problem, asimov, fits_at, predict, reaching
+from zeptobarn.inference.strata import Expected
 from zeptobarn.inference.structure import Structure, gather, make_room
 from zeptobarn.inference.terms import LOG_NORMAL, UNCONSTRAINED
 from zeptobarn.study.study import Interval, Study
@@ -187,6 +188,7 @@ def throw(
     n_signals, n_nodes = len(nodes.thrown), len(nodes.nodes)
     truths = best_nuisances(problem, nodes.nodes, data)
     most = int((nodes.last - nodes.first).max())
+    totals, logs = _log_densities(problem, truths)
     ensemble = Ensemble(
         nodes.nodes,
         nodes.thrown,
@@ -196,8 +198,9 @@ def throw(
         np.full((n_signals, most, n_toys), np.nan),
         np.full((n_signals, most, n_toys), np.nan),
         np.zeros((n_signals, n_nodes, n_toys)),
+        _expected(problem, truths, logs, constraint_centres),
+        problem.signal_efficiency,
     )
-    everywhere = _log_densities(problem, truths)
     for k in range(n_signals):
         here = nodes.nodes[nodes.first[k] : nodes.last[k]]
         n, density = len(here), np.zeros((n_toys, n_nodes))
@@ -209,7 +212,8 @@ def throw(
             here,
             streams[k],
             truths,
-            *everywhere,
+            totals,
+            logs,
             ensemble.best[k],
             statistic,
             curves,
@@ -334,6 +338,18 @@ def _log_densities(problem: Problem, parameters: Floats) -> tuple[Floats, Floats
         bins[:, k] = np.concatenate(predict(problem, at))
     with np.errstate(divide="ignore"):
         return bins.sum(axis=0), np.log(bins)
+
+
+def _expected(
+    problem: Problem, parameters: Floats, logs: Floats, constraint_centres: str
+) -> Expected:
+    """What toys are thrown from at each of many points; ``logs`` as `_log_densities` gives it."""
+    constraints = problem.structure.constraints
+    in_logs = constraints[:, 0] == LOG_NORMAL
+    centres = parameters.copy()
+    centres[:, in_logs] = np.log(centres[:, in_logs])
+    redrawn = constraint_centres == "redrawn"
+    return Expected(logs, centres, precision(constraints) * (1.0 if redrawn else 0.0))
 
 
 def _streams(study: Study, n_toys: int, *address: str | int) -> list[np.random.Generator]:

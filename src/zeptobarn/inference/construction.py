@@ -12,7 +12,8 @@ where p is the density of all that was thrown: the number of events, the events,
 centres of the constraints, at the nuisances that belong to each signal. A toy's statistic at μ
 comes from the values and the first two derivatives at the *nodes* around it, where it was fitted,
 by Hermite's quintic in ln μ: with it, n events without background, 2 μ − 2 n ln μ, are exact but
-for μ.
+for μ. What a linear statistic tells of the toys is known without them, and only the rest is left to
+their number: see `zeptobarn.inference.strata`.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from zeptobarn.inference.ends import SLACK
+from zeptobarn.inference.strata import Expected, stratify
 from zeptobarn.support.jit import Floats, Ints, inner_kernel, kernel
 
 # The first signal above 0 that is tested (expected events).
@@ -61,6 +63,10 @@ class Ensemble(NamedTuple):
         (S, most nodes, n); NaN where a fit failed.
     log_density
         ln p of each toy at every node, less that at its own signal, shape (S, N, n).
+    expected
+        What toys would be thrown from at every node.
+    efficiency
+        Expected events of a signal of 1.
     """
 
     nodes: Floats
@@ -71,6 +77,8 @@ class Ensemble(NamedTuple):
     slope: Floats
     bend: Floats
     log_density: Floats
+    expected: Expected
+    efficiency: float
 
 
 @dataclass(frozen=True)
@@ -167,6 +175,7 @@ def critical_values(
     def fill(i: int) -> None:
         rows = np.flatnonzero(segment == i)
         node, share, spline = _interpolation(ensemble.nodes, signals[rows])
+        nearest = _nearest(i, len(thrown))
         values = np.empty((len(rows), 4))
         _segment(
             ensemble,
@@ -174,7 +183,8 @@ def critical_values(
             node,
             share,
             spline,
-            _nearest(i, len(thrown)),
+            nearest,
+            *_strata(ensemble, i, nearest, signals[rows], node, spline, cls),
             _nearest(0, len(thrown)),
             confidence_level,
             upper,
@@ -186,6 +196,35 @@ def critical_values(
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(fill, np.unique(segment)))
     return table
+
+
+def _strata(
+    ensemble: Ensemble,
+    i: int,
+    nearest: Ints,
+    signals: Floats,
+    node: Ints,
+    spline: Floats,
+    cls: bool,
+) -> tuple[Ints, Floats]:
+    """Strata of the toys that serve signals behind the i-th thrown one; one stratum for CLs.
+
+    CLs compares two probabilities of the same toys, whose errors are not those of strata.
+    """
+    if cls:
+        size = len(nearest) * ensemble.best.shape[1]
+        return np.zeros(size, dtype=np.int64), np.ones((len(signals), 1))
+    # From one thrown signal further down to one further up, as far as there are some above 0.
+    last = len(ensemble.thrown) - 1
+    low, high = (int(ensemble.thrown[k]) for k in (max(i - 1, 1), min(i + 2, last)))
+    ratios = ensemble.log_density[nearest, high] - ensemble.log_density[nearest, low]
+    weights = np.zeros((len(signals), len(ensemble.nodes)))
+    for row, k, values in zip(weights, node.tolist(), spline, strict=True):
+        used = np.flatnonzero(values)
+        row[k - _ASIDE + used] = values[used]
+    return stratify(
+        ratios.ravel(), ensemble.expected, low, high, weights, signals * ensemble.efficiency
+    )
 
 
 def acceptance(signals: Floats, values: Floats) -> Floats:
@@ -260,6 +299,8 @@ def _segment(
     share: Floats,
     spline: Floats,
     nearest: Ints,
+    stratum: Ints,
+    probabilities: Floats,
     lowest: Ints,
     level: float,
     upper: bool,
@@ -287,11 +328,13 @@ def _segment(
             total += w[i]
             squares += w[i] * w[i]
         values[r, 3] = total * total / squares
+        _stratified(w, stratum, probabilities[r])
         if cls:
             _statistics(ensemble, low, signals[r], node[r], share[r], upper, t0)
             _cls_quantiles(t, w, t0, w0, level, values[r])
         else:
-            _quantiles(t, w, total, level, values[r - 1, 0] if r > 0 else nan, values[r])
+            near = values[r - 1, 0] if r > 0 else nan
+            _quantiles(t, w, stratum, probabilities.shape[1], level, near, values[r])
 
 
 @inner_kernel()
@@ -332,6 +375,19 @@ def _weights(
 
 
 @inner_kernel()
+def _stratified(w: Floats, stratum: Ints, probabilities: Floats) -> None:
+    """Make the weights of each stratum add up to its probability; all add up to 1."""
+    sums, kept = np.zeros(len(probabilities)), 0.0
+    for i in range(len(w)):
+        sums[stratum[i]] += w[i]
+    for s in range(len(sums)):
+        kept += probabilities[s] if sums[s] > 0.0 else 0.0
+    for i in range(len(w)):
+        if w[i] > 0.0:
+            w[i] *= probabilities[stratum[i]] / (sums[stratum[i]] * kept)
+
+
+@inner_kernel()
 def _statistics(
     ensemble: Ensemble,
     nearest: Ints,
@@ -367,22 +423,32 @@ def _statistics(
 
 @inner_kernel()
 def _quantiles(
-    t: Floats, w: Floats, total: float, level: float, near: float, quantiles: Floats
+    t: Floats, w: Floats, stratum: Ints, strata: int, level: float, near: float, quantiles: Floats
 ) -> None:
-    """Fill the quantile and its ends, which are looked for near a value first."""
+    """Fill the quantile and its ends, which are looked for near a value first.
+
+    The error is that of the share of toys up to the quantile, within each stratum.
+    """
+    weight, inside = np.zeros(strata), np.zeros(strata)
+    for i in range(len(t)):
+        weight[stratum[i]] += w[i]
     for reach in (_WINDOW, inf):
         low, high = near - reach, near + reach
         if reach == inf:
             low, high = -inf, inf
         before, order = _between(t, w, low, high)
-        quantiles[0] = _quantile(t, w, order, before, level * total)
+        quantiles[0] = _quantile(t, w, order, before, level)
+        inside[:] = 0.0
+        for i in range(len(t)):
+            inside[stratum[i]] += w[i] if t[i] <= quantiles[0] else 0.0
         variance = 0.0
         for i in range(len(t)):
-            excess = (1.0 if t[i] <= quantiles[0] else 0.0) - level
-            variance += (w[i] * excess) ** 2
+            if w[i] > 0.0:
+                share = inside[stratum[i]] / weight[stratum[i]]
+                variance += (w[i] * ((1.0 if t[i] <= quantiles[0] else 0.0) - share)) ** 2
         error = sqrt(variance)
-        quantiles[1] = _quantile(t, w, order, before, level * total - error)
-        quantiles[2] = _quantile(t, w, order, before, min(level * total + error, total))
+        quantiles[1] = _quantile(t, w, order, before, level - error)
+        quantiles[2] = _quantile(t, w, order, before, min(level + error, 1.0))
         if not np.isnan(quantiles[0] + quantiles[1] + quantiles[2]):
             break
 
