@@ -3,7 +3,7 @@ rule calibration:
 
     Input: the templates of the mass's model.
     Output: critical values against the signal, with their errors.
-    Cost: half a minute of one core with 38,000 toys; the longest step of the default study.
+    Cost: ten seconds of one core with 22,000 toys; the longest step of the default study.
     """
     input:
         templates=model_templates,
