@@ -32,5 +32,5 @@ def test_too_many_jobs_are_refused_at_once(trials):
 def test_a_large_plan_is_named():
     study = load_study()
     assert size_remark(study) == ""
-    large = size_remark(replace(study, trials_per_batch=2))
+    large = size_remark(replace(study, trials=1000, trials_per_batch=2))
     assert large.startswith("The study is 18134 jobs (24 spectra, ")
