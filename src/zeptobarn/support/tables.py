@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from zeptobarn.support import exports
 from zeptobarn.support.content import Contents, metadata_fault
 from zeptobarn.support.kinds import Inspection, Kind, Levels
 
@@ -289,9 +290,10 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a CSV under a temporary name and rename it when complete."""
+    """Write a CSV for people, under a temporary name that is changed when it is complete."""
     with whole(path) as temporary:
         table.to_csv(temporary, index=False)
+        exports.note(path, temporary)
 
 
 def write_text(text: str, path: str | Path) -> None:

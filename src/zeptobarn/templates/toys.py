@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -230,7 +231,8 @@ def read_toys(
     parts = chunks(paths.batch_trials(events_path.stem))
     kind = _events_kind(study.detectors[detector].space)
     events = read_chunks(events_path, config_slice=expected, columns=columns, kind=kind)
-    truth = read_truth(study, detector, truth_path, at)
+    levels = _parameters(study, detector)
+    truth = read_chunks(truth_path, config_slice=expected, kind=_TRUTH_KIND, levels=levels)
     tables = zip(parts, _split(events, parts), _split(truth, parts), strict=True)
     for trials, *rows in tables:
         toys = Toys(*rows)
@@ -252,25 +254,19 @@ def read_toys(
 
 
 def read_truth(
-    study: Study,
-    detector: str,
-    path: Path,
-    at: Mapping[str, float] | None = None,
-    columns: Sequence[str] | None = None,
+    study: Study, detector: str, path: Path, columns: Sequence[str]
 ) -> Iterator[pd.DataFrame]:
-    """Read what a batch of datasets was thrown with; see `read_toys`."""
-    rates = ["wimp_rate", *(f"{s.name}_rate" for s in study.detectors[detector].sources)]
-    shapes = [shape.name for shape in study.target_shapes(detector)]
+    """Read columns of what a batch of datasets was thrown with; see `read_toys` for its name."""
+    levels = {"trial": paths.batch_trials(path.name.split(".")[0]), **_parameters(study, detector)}
+    expected = toys_slice(study, detector)
     return read_chunks(
-        path,
-        config_slice=toys_slice(study, detector, at),
-        columns=columns,
-        kind=_TRUTH_KIND,
-        levels={
-            "trial": paths.batch_trials(path.name.split(".")[0]),
-            "parameter": [*rates, *shapes],
-        },
+        path, config_slice=expected, columns=columns, kind=_TRUTH_KIND, levels=levels
     )
+
+
+def _parameters(study: Study, detector: str) -> dict[str, Sequence[Any]]:
+    rates = ["wimp_rate", *(f"{s.name}_rate" for s in study.detectors[detector].sources)]
+    return {"parameter": [*rates, *(shape.name for shape in study.target_shapes(detector))]}
 
 
 def read_datasets(
