@@ -21,6 +21,7 @@ from zeptobarn.study.study import Study
 from zeptobarn.summary.reading import read_sensitivity, read_summary
 from zeptobarn.summary.summary import read_limits
 from zeptobarn.support import paths
+from zeptobarn.support.config import ConfigError
 from zeptobarn.support.content import Contents
 from zeptobarn.support.tables import ResultError
 from zeptobarn.templates.response import read_response
@@ -150,16 +151,17 @@ def outcomes(study: Study) -> dict[str, dict[str, str]]:
         found[kind] = {}
         for name, table in breaks(pd.read_parquet(file), value).items():
             rewrite(file, table)
-            said = _said(read, file.name)
-            found[kind][name] = "harmless" if said == "silent" and name in harmless else said
+            ended = said(read, file.name.split(".")[0])
+            found[kind][name] = "harmless" if ended == "silent" and name in harmless else ended
             file.write_bytes(good)
     return found
 
 
-def _said(read: Callable[[], Any], named: str) -> str:
+def said(read: Callable[[], Any], named: str) -> str:
+    """Say what became of a reading: ``refused``, ``silent``, or what else was raised."""
     try:
         read()
-    except ResultError as error:
+    except (ConfigError, ResultError) as error:
         return "refused" if named in str(error) else f"badly refused: {error}"
     except Exception as error:
         return f"traceback: {type(error).__name__}: {error}"
