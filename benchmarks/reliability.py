@@ -155,6 +155,7 @@ def page(
         "not say where, a traceback or a result used silently, and more than 20 s (a command: "
         f"60 s). The process of all cases in the library took {memory_GB:.1f} GB at most.",
         "",
+        *HOW,
         f"| input | tried | {' | '.join((*GOOD, *BAD))} |",
         f"| --- |{' --- |' * (1 + len(GOOD) + len(BAD))}",
         *(
@@ -211,6 +212,16 @@ def _measured(
     ]
 
 
+# What the page begins with.
+HOW = (
+    "A result file holds hashes of its columns and of its metadata; they are compared on every "
+    "reading, and by a run before it plans, which sets aside what is damaged and makes it again. "
+    "Beyond the hashes, each kind of file declares what must hold in it, whoever wrote it: which "
+    "rows there are, each once and in which order, and what its columns may hold. CSV files, "
+    "figures and pages are read by nothing; their hashes are noted as they are written, and a run "
+    "makes again what was altered.",
+    "",
+)
 # What the page ends with.
 LIMITS_OF_IT = (
     "What is not covered: the locks (one run at a time in a results folder, and jobs of a killed "

@@ -203,10 +203,13 @@ def _try_efficiencies(detector: dict[str, Any]) -> Callable[[Any, Path, Outcomes
 
 
 def _named_events() -> st.SearchStrategy[tuple[list[str], dict[str, str]]]:
-    """Names of columns, and which of them a user names."""
-    names = st.builds("".join, st.tuples(*map(st.sampled_from, (_LOGS, _AREAS, _WORDS))))
+    """Names of columns, and which of them a user names: of both areas, or of anything."""
+    logs, words = st.sampled_from(_LOGS), st.sampled_from(_WORDS)
+    names = st.builds("{}{}{}".format, logs, st.sampled_from(_AREAS), words)
+    both = st.tuples(*(st.builds(f"{{}}{area}{{}}".format, logs, words) for area in ("cs1", "cs2")))
+    headers = st.one_of(both.map(list), st.lists(names, min_size=1, max_size=4))
     asked = st.dictionaries(names, st.one_of(names, st.sampled_from(("", "0", "a"))), max_size=2)
-    return st.tuples(st.lists(names, min_size=1, max_size=4), asked)
+    return st.tuples(headers, st.one_of(st.just({}), asked))
 
 
 def _try_events(case: tuple[list[str], dict[str, str]], folder: Path, outcomes: Outcomes) -> None:
