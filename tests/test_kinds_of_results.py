@@ -97,7 +97,7 @@ NUISANCE = pd.DataFrame(
 FAILED = LIMIT.assign(finder=["conventional", "robust"])
 # A good table, what becomes of its first row, and what is said of it.
 CASES = {
-    "calibration": (CALIBRATION, calibration(), {"critical_value": 1.4}, "critical_value_low"),
+    "calibration": (CALIBRATION, calibration(), {"critical_value": -1.4}, "≥ 0"),
     "calibration twice": (CALIBRATION, calibration(), {"rate_multiplier": 2.0}, "a second row"),
     "calibration NaN": (CALIBRATION, calibration(), {"critical_value": np.nan}, "a value"),
     "coverage": (COVERAGE, COVERED, {"n_covered": 101}, "≤ n_trials"),

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,7 @@ def _curve(against: str) -> Callable[[Path], Any]:
     return lambda file: read_efficiency("mine", against, None, file)
 
 
+@cache
 def _xenon1t() -> Detector:
     return load_detector("xenon1t")
 

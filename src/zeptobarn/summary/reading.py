@@ -20,9 +20,11 @@ from zeptobarn.support.tables import read_parquet
 _WIMP, _SIGNAL = ("interaction", "mass_GeV"), ("signal",)
 # A median of trials without a limit is infinite; what is not known is missing.
 QUANTITY = Column(low=0, infinite=True, missing=True)
+# A difference, which may have either sign.
 _BIAS = Column(infinite=True, missing=True)
 _QUANTITIES = {
     "template_bias_*": _BIAS,
+    "calibration_error_*": _BIAS,
     "*_cm2": QUANTITY,
     "*_rate_multiplier": QUANTITY,
 }
