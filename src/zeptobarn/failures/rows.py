@@ -12,7 +12,7 @@ from zeptobarn.failures.scans import Setting
 from zeptobarn.inference.intervals import Results
 from zeptobarn.inference.kinds import LIMIT, STATUS
 from zeptobarn.inference.status import Status
-from zeptobarn.support.kinds import NOT_NEGATIVE, PROBABILITY, Column, Kind
+from zeptobarn.support.kinds import COUNT, NOT_NEGATIVE, PROBABILITY, Column, Kind
 
 SETTING_UNITS = {
     "scan": "",
@@ -50,6 +50,7 @@ TRIAL_UNITS = {
 }
 TRIALS = Kind(
     {
+        "trial": COUNT,
         "confidence_level": PROBABILITY,
         "finder": Column(words=("conventional", "robust", "precise")),
         "limit_rate_multiplier": LIMIT,

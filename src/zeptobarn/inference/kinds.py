@@ -1,12 +1,13 @@
 """What must hold in files of limits, critical values and coverage; their units are in `results`."""
 
 from zeptobarn.inference.status import WITH_LIMIT, Status
-from zeptobarn.support.kinds import NOT_NEGATIVE, PROBABILITY, Column, Kind
+from zeptobarn.support.kinds import COUNT, NOT_NEGATIVE, PROBABILITY, Column, Kind
 
 # A limit, which is there where the status says so.
 LIMIT = Column(low=0, known_where=("status", WITH_LIMIT))
 STATUS = Column(words=tuple(status.name for status in Status))
 LIMIT_COLUMNS = {
+    "trial": COUNT,
     "confidence_level": PROBABILITY,
     "kind": Column(words=("upper", "central", "unified")),
     "limit_rate_multiplier": LIMIT,

@@ -37,6 +37,8 @@ class Column:
         The texts that it may hold; none: any text, or numbers.
     at_most
         Another column, whose value in the same row is no smaller.
+    whole
+        Whether it holds whole numbers, and as such.
     increases, in_order
         Whether it increases from row to row; whether it does not decrease.
     known_where
@@ -50,6 +52,7 @@ class Column:
     missing: bool = False
     words: tuple[str, ...] = ()
     at_most: str = ""
+    whole: bool = False
     increases: bool = False
     in_order: bool = False
     known_where: tuple[str, tuple[str, ...]] | None = None
@@ -57,6 +60,7 @@ class Column:
 
 ANY = Column()
 NOT_NEGATIVE = Column(low=0)
+COUNT = Column(low=0, whole=True)
 PROBABILITY = Column(low=0, high=1)
 
 
@@ -181,6 +185,8 @@ class Inspection:
         values = chunk[name].to_numpy(dtype=float, na_value=np.nan)
         if rule.words:
             return [(~missing, " or ".join(rule.words))]
+        if rule.whole and not pd.api.types.is_integer_dtype(chunk[name].dtype):
+            return [(~missing, "whole numbers")]
         faults = [(values < rule.low, f"≥ {rule.low:g}"), (values > rule.high, f"≤ {rule.high:g}")]
         if not rule.infinite:
             faults.append((np.isinf(values), "finite"))
@@ -286,7 +292,7 @@ def _missing(
 def _words(
     values: pd.Series, missing: NDArray[np.bool_], rule: Column
 ) -> list[tuple[NDArray[np.bool_], str]]:
-    bounded = rule.low > -math.inf or rule.high < math.inf or rule.increases
+    bounded = rule.low > -math.inf or rule.high < math.inf or rule.increases or rule.whole
     if bounded:
         return [(~missing, "a number")]
     if not rule.words:

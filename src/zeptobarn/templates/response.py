@@ -15,7 +15,7 @@ from zeptobarn.physics.efficiency import with_photon_efficiency
 from zeptobarn.study.slices.response import response_slice
 from zeptobarn.study.study import SIGNAL_EFFICIENCY, Study
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.kinds import NOT_NEGATIVE, Column, Kind
+from zeptobarn.support.kinds import COUNT, NOT_NEGATIVE, Column, Kind
 from zeptobarn.support.streams import stream
 from zeptobarn.support.tables import DamagedResultError, read_parquet, write_parquet
 from zeptobarn.templates.efficiencies import pulls_of
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 _UNITS = {"energy_bin": "", "cs1_bin": "", "cs2_bin": "", "probability": "", "variance": ""}
 _KIND = Kind(
     # Rounding may carry a probability beyond 1.
-    {"probability": Column(low=0, high=1 + 1e-9), "variance": NOT_NEGATIVE},
+    {
+        **dict.fromkeys(("energy_bin", "cs1_bin", "cs2_bin"), COUNT),
+        "probability": Column(low=0, high=1 + 1e-9),
+        "variance": NOT_NEGATIVE,
+    },
     key=("energy_bin", "cs1_bin", "cs2_bin"),
     total=("probability", "energy_bin", "acceptance"),
 )

@@ -14,7 +14,7 @@ from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.study.slices.toys import toys_slice
 from zeptobarn.study.study import Study
 from zeptobarn.support import paths
-from zeptobarn.support.kinds import ANY, NOT_NEGATIVE, Column, Kind
+from zeptobarn.support.kinds import ANY, COUNT, Column, Kind
 from zeptobarn.support.streams import stream
 from zeptobarn.support.tables import (
     DamagedResultError,
@@ -37,7 +37,8 @@ _TRUTH_UNITS = {
 }
 _TRUTH_KIND = Kind(
     {
-        "n_events": NOT_NEGATIVE,
+        "trial": COUNT,
+        "n_events": COUNT,
         "true_value": ANY,
         "constraint_centre": Column(missing=True),
     },
@@ -295,7 +296,7 @@ def _events_kind(space: AnalysisSpace) -> Kind:
     """What must hold of events: they lie in the analysis space."""
     edges = {"cs1": space.cs1_edges, "cs2": space.cs2_edges}
     inside = {axis: Column(float(e[0]), float(e[-1])) for axis, e in edges.items()}
-    return Kind({"trial": Column(in_order=True), **inside})
+    return Kind({"trial": Column(in_order=True, whole=True), **inside})
 
 
 def _split(tables: Iterator[pd.DataFrame], parts: Sequence[range]) -> Iterator[pd.DataFrame]:
