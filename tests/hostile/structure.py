@@ -84,7 +84,7 @@ KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "templates": ("expected_events", ()),
     "toys": ("cs1", ()),
     "toys, truth": ("n_events", ()),
-    "limits": ("limit_cm2", ()),
+    "limits": ("limit_cm2", ("rows reversed",)),
     "sensitivity": ("asimov_cm2", ("rows reversed", "asimov_cm2 NaN", "asimov_cm2 infinite")),
     "summary": ("median_cm2", ("rows reversed", "median_cm2 NaN", "median_cm2 infinite")),
 }

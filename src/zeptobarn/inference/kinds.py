@@ -20,7 +20,7 @@ LIMIT_COLUMNS = {
     "status": STATUS,
     "n_evaluations": NOT_NEGATIVE,
 }
-LIMITS = Kind(LIMIT_COLUMNS, key=("trial", "interval"), complete=True, in_order=True)
+LIMITS = Kind(LIMIT_COLUMNS, key=("trial", "interval"), complete=True)
 CALIBRATION = Kind(
     {
         "confidence_level": PROBABILITY,
