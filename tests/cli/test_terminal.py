@@ -184,17 +184,26 @@ def test_signals_are_printed_without_a_word_of_wimps(capsys):
     assert max(map(len, shown.splitlines())) <= 80
 
 
+def write_limits(table, folder, keys):
+    """Write the limits of each target and signal into a file; name them."""
+    files = []
+    for number, (_, rows) in enumerate(table.groupby(keys, sort=False)):
+        files.append(f"limits/{number}/1-3.parquet")
+        units = dict.fromkeys(rows.columns, "")
+        write_parquet(rows, folder / files[-1], units=units, config_slice=None)
+    return files
+
+
 def test_a_study_of_signals_alone_has_its_table_and_figure(tmp_path, capsys):
     study, table = signal_limits(INTERVALS[:1])
     summary = summarise_signals(study, table)
-    units = dict.fromkeys(table.columns, "")
-    write_parquet(table, tmp_path / "limits/1-3.parquet", units=units, config_slice=None)
+    files = write_limits(table, tmp_path, ["detector", "signal"])
     write_parquet(
         summary,
         tmp_path / "summary/signals.parquet",
         units=dict.fromkeys(summary.columns, ""),
         config_slice=None,
-        extra={"limit_files": ["limits/1-3.parquet"], "words": signals_words(study)},
+        extra={"limit_files": files, "words": signals_words(study)},
     )
     file = tmp_path / paths.fill(paths.FIGURE, figure="signals", suffix="png")
     file.parent.mkdir()
@@ -213,16 +222,15 @@ def results(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "prefix", "/usr")
     table = limits_of(INTERVALS[:1], [50])
-    units = dict.fromkeys(table.columns, "")
     folder = Path("results")
-    write_parquet(table, folder / "limits/1-3.parquet", units=units, config_slice=None)
+    files = write_limits(table, folder, ["detector", "mass_GeV"])
     summary = summarise(table)
     write_parquet(
         summary,
         folder / "summary/limits.parquet",
         units=dict.fromkeys(summary.columns, ""),
         config_slice=None,
-        extra={"limit_files": ["limits/1-3.parquet"], "words": words_of(INTERVALS[:1])},
+        extra={"limit_files": files, "words": words_of(INTERVALS[:1])},
     )
     for name in ("limits_SI", "limits_xenon1t_SI", "limits_lz_SI"):
         file = folder / paths.fill(paths.FIGURE, figure=name, suffix="png")

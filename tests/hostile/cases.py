@@ -1,7 +1,6 @@
 """The kinds of input that are tried, each a strategy and what is done with what it draws."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import log10
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from hostile.generate import csv_texts, damages, rewritings, yaml_texts
+from hostile.inputs import more_kinds
+from hostile.kind import Kind
 from hostile.outcomes import Outcomes
 from zeptobarn.inference.model import Model
 from zeptobarn.physics.detector import load_detector
@@ -107,15 +108,6 @@ RUN = {
 PUBLISHED = [["A 2017", "SI", 10 * 2**i, 1e-46 * (1 + i), "limit", "A et al."] for i in range(6)]
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of input: its cases, and what tries one of them in a folder."""
-
-    name: str
-    strategy: st.SearchStrategy[Any]
-    try_one: Callable[[Any, Path, Outcomes], None]
-
-
 def kinds(root: Path, model: Model, results: Path) -> list[Kind]:
     """Give all kinds.
 
@@ -188,6 +180,7 @@ def kinds(root: Path, model: Model, results: Path) -> list[Kind]:
             ),
             _try_published,
         ),
+        *more_kinds(study, detectors),
         Kind(
             "bytes of results", some_file(files, lambda file: damages(file.read_bytes())), _damaged
         ),

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from hostile.cases import Kind, some_file
+from hostile.cases import some_file
 from hostile.generate import damages, yaml_texts
+from hostile.kind import Kind
 from hostile.outcomes import LONGEST_MESSAGE, Outcomes
 
 LONGEST_COMMAND_S = 60

@@ -1,6 +1,7 @@
 """Observed limits beside what is expected: joined, power-constrained, written."""
 
 import dataclasses
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -72,15 +73,24 @@ def test_power_constraint():
     assert some["median_cm2"].notna().tolist() == [False, False, True]
 
 
+def places(study):
+    """A row for each place of a study's summary."""
+    intervals = [interval.name for interval in study.intervals]
+    rows = product(study.targets, study.interactions, map(float, study.masses_GeV), intervals)
+    return pd.DataFrame(rows, columns=["detector", "interaction", "mass_GeV", "interval"])
+
+
 def test_a_study_without_results_says_so(study):
     summary, why = read_expected(study)
     assert summary is None
     assert "summary/limits.parquet: no such file" in why
     file = study.path(paths.SUMMARY, suffix="parquet")
-    table = pd.DataFrame({"median_cm2": [1e-45]})
-    units = {"median_cm2": "cm²"}
+    table = places(study).assign(median_cm2=1e-45)
+    units = dict.fromkeys(table.columns, "")
+    write_parquet(table[1:], file, units=units, config_slice=summary_slice(study))
+    assert "limits.parquet: damaged: it has" in read_expected(study)[1]
     write_parquet(table, file, units=units, config_slice=summary_slice(study))
-    assert read_expected(study)[0]["median_cm2"].tolist() == [1e-45]
+    assert (read_expected(study)[0]["median_cm2"] == 1e-45).all()
     longer = with_observed(study, {"xenon1t": Observed("x", {}, 20.0)})
     assert "made from another configuration" in read_expected(longer)[1]
 
@@ -122,9 +132,9 @@ def test_rows_are_written_and_joined(study, small_templates, tmp_path):
         tables.append(observed_limits(model, seen))
         write_rows(model, tables[-1], files[-1], seen)
     summary = tmp_path / "summary.parquet"
-    expected = tables[0][["detector", "interaction", "mass_GeV", "interval"]].assign(
-        **dict.fromkeys(EXPECTED, 1e-44)
-    )
+    expected = places(study)
+    known = np.where(expected["mass_GeV"] == study.masses_GeV[0], 1e-44, np.nan)
+    expected = expected.assign(**dict.fromkeys(EXPECTED, known))
     units = dict.fromkeys(expected.columns, "")
     write_parquet(expected, summary, units=units, config_slice=summary_slice(study))
     table = join_masses(study, "xenon1t", "SI", files, summary)

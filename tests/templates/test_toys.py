@@ -128,6 +128,7 @@ def test_chunks_hold_their_trials(
         table[table["trial"].between(21, 40)].reset_index(drop=True)
         for table in (toys.events[toys.events["trial"] % 7 > 0], toys.truth)
     )
+    truth.loc[truth["trial"] % 7 == 0, "n_events"] = 0
     ends = np.cumsum([20, *written])
     parts = [
         Toys(*(table[table["trial"].between(low + 1, high)] for table in (events, truth)))
@@ -141,6 +142,17 @@ def test_chunks_hold_their_trials(
         again = [getattr(part, name) for part in reread]
         assert all(list(part.index) == list(range(len(part))) for part in again)
         pd.testing.assert_frame_equal(pd.concat(again, ignore_index=True), whole)
+
+
+def test_events_are_as_many_as_were_thrown(tmp_path, toys, small_study):
+    files = tmp_path / "1-1000.parquet", tmp_path / "1-1000.truth.parquet"
+    first = toys.events["trial"] == 1
+    for events in (toys.events[~first], pd.concat([toys.events[first], toys.events])):
+        write_toys(small_study, "xenon1t", [Toys(events, toys.truth)], *files)
+        with pytest.raises(
+            ResultError, match=r"1-1000\.parquet: damaged: .* events of trial 1, and"
+        ):
+            list(read_toys(small_study, "xenon1t", *files))
 
 
 @pytest.mark.parametrize("name", ["1-2", "2-3", "1-4", "3-5"])

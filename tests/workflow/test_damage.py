@@ -27,10 +27,14 @@ PLACE = {"target": "lz", "detector": "lz", "interaction": "SI", "signal": "SI/50
 @pytest.mark.slow
 @pytest.mark.xdist_group("finished")
 def test_damaged_results_are_made_again(finished, tmp_path):
-    """A spectrum cut short, rows of a template reversed, half of some limits, and one deleted."""
+    """A spectrum cut short, rows of a template reversed, half of some limits, and one deleted.
+
+    Of exports, a CSV and a figure cut short, and a CSV deleted, whose spectrum is in order.
+    """
     workflow = finished[0].copy_to(tmp_path)
     results = workflow.folder / "results"
-    whole = {file: file.read_bytes() for file in results.rglob("*.parquet")}
+    kinds = ("*.parquet", "*.csv", "*.png", "*.pdf", "*.html")
+    whole = {file: file.read_bytes() for kind in kinds for file in results.rglob(kind)}
     spectrum = results / "spectra/er_xenon1t_sr0.parquet"
     spectrum.write_bytes(whole[spectrum][: len(whole[spectrum]) * 7 // 10])
     changed = {
@@ -42,17 +46,22 @@ def test_damaged_results_are_made_again(finished, tmp_path):
         other = pa.Table.from_pandas(change(table.to_pandas()), preserve_index=False)
         pq.write_table(other.replace_schema_metadata(table.schema.metadata), file)
     (results / "response/xenon1t/er/nominal.parquet").unlink()
+    for name in ("summary/limits.csv", "figures/yields_xenon1t.png"):
+        (results / name).write_bytes(whole[results / name][:100])
+    (results / "spectra/wimp_SI_10GeV.csv").unlink()
     said = workflow.run("--dry-run").stderr
-    assert said.count("a run would make it again") == 3
+    assert said.count("a run would make it again") == 6
     assert list(results.rglob("*.damaged")) == []
     ended = workflow.run()
     said = ended.stderr
     assert ended.returncode == 0, said[-3000:]
-    assert said.count("renamed, and made again") == 3
+    assert said.count("renamed, and made again") == 4
+    assert said.count("written again from ") == 2
     for file in (spectrum, *changed):
         assert f"{file.relative_to(workflow.folder)}: damaged" in said
         assert file.with_name(f"{file.name}.damaged").exists()
-    assert {file: file.read_bytes() for file in results.rglob("*.parquet")} == whole
+    again = {file: file.read_bytes() for kind in kinds for file in results.rglob(kind)}
+    assert again == whole
 
 
 def brighter(study):

@@ -1,9 +1,8 @@
 from zeptobarn.figures.comparison import draw_comparison
 from zeptobarn.inference.load import read_model
 from zeptobarn.study.loading import study_from_settings
-from zeptobarn.study.slices.summary import summary_slice
+from zeptobarn.summary.reading import read_summary
 from zeptobarn.support.joblog import keep_log
-from zeptobarn.support.tables import read_parquet
 
 keep_log(snakemake.log[0])
 
@@ -20,6 +19,6 @@ draw_comparison(
     interaction,
     mass,
     templates,
-    read_parquet(snakemake.input.summary, config_slice=summary_slice(study))[0],
+    read_summary(study, snakemake.input.summary),
     snakemake.output,
 )

@@ -1,9 +1,8 @@
 from zeptobarn.figures.limits import draw_together
 from zeptobarn.study.loading import study_from_settings
-from zeptobarn.study.slices.summary import summary_slice
 from zeptobarn.summary.published import read_published
+from zeptobarn.summary.reading import read_summary
 from zeptobarn.support.joblog import keep_log
-from zeptobarn.support.tables import read_parquet
 
 keep_log(snakemake.log[0])
 
@@ -11,7 +10,7 @@ study = study_from_settings(snakemake.config)
 draw_together(
     study,
     snakemake.wildcards.interaction,
-    read_parquet(snakemake.input.summary, config_slice=summary_slice(study))[0],
+    read_summary(study, snakemake.input.summary),
     map(read_published, snakemake.input.published),
     snakemake.output,
 )

@@ -1,7 +1,7 @@
 from zeptobarn.figures.observed_events import draw_events
 from zeptobarn.inference.load import read_model
 from zeptobarn.study.loading import study_from_settings
-from zeptobarn.summary.observed_table import read_detail
+from zeptobarn.summary.observed_table import EVENTS, read_detail
 from zeptobarn.support.joblog import keep_log
 
 keep_log(snakemake.log[0])
@@ -10,5 +10,5 @@ study = study_from_settings(snakemake.config)
 target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
 mass, name = snakemake.params.mass_GeV, snakemake.params.interval
 model = read_model(study, target, mass, interaction, snakemake.input.templates)
-events = read_detail(study, target, interaction, mass, name, snakemake.input.events)
+events = read_detail(study, target, interaction, mass, name, EVENTS, snakemake.input.events)
 draw_events(model, model.interval(name), events, snakemake.output)

@@ -1,15 +1,15 @@
 from itertools import product
+from pathlib import Path
 
 import pandas as pd
 
 from zeptobarn.figures.distributions import draw_pulls
 from zeptobarn.inference.load import read_model
 from zeptobarn.study.loading import study_from_settings
-from zeptobarn.study.slices.toys import toys_slice
 from zeptobarn.summary.ensemble import fullest_interval, measured_and_fitted, pulls
 from zeptobarn.summary.summary import limit_chunks
 from zeptobarn.support.joblog import keep_log
-from zeptobarn.support.tables import read_chunks
+from zeptobarn.templates.toys import read_truth
 
 keep_log(snakemake.log[0])
 
@@ -25,7 +25,7 @@ measured = ["trial", "parameter", "constraint_centre"]
 truth = pd.concat(
     chunk[chunk["parameter"].isin(interval.profiled)]
     for (detector, _), file in zip(places, snakemake.input.truth, strict=True)
-    for chunk in read_chunks(file, config_slice=toys_slice(study, detector), columns=measured)
+    for chunk in read_truth(study, detector, Path(file), columns=measured)
 )
 draw_pulls(
     study,

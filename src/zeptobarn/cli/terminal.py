@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from zeptobarn.inference.kinds import LIMITS
 from zeptobarn.inference.status import WITH_LIMIT
+from zeptobarn.summary.reading import SUMMARIES
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.tables import read_chunks, read_parquet
@@ -70,7 +72,10 @@ def _print_first(results: Path, n: int, metadata: Mapping[str, Any]) -> None:
         for name, begin in begins.items()
         if begin < end
         for chunk in read_chunks(
-            _existing(results / name), columns=_OF_SIGNALS if "labels" in words else _OF_TRIALS
+            _existing(results / name),
+            columns=_OF_SIGNALS if "labels" in words else _OF_TRIALS,
+            kind=LIMITS,
+            levels={"trial": paths.batch_trials(Path(name).stem)},
         )
     )
     if "labels" in words:
@@ -260,7 +265,7 @@ def _read_summaries(
     }
     kept = {name: file for name, file in files.items() if file.is_file()}
     for name, file in (kept or {paths.SUMMARY: files[paths.SUMMARY]}).items():
-        summary, metadata = read_parquet(_existing(file))
+        summary, metadata = read_parquet(_existing(file), kind=SUMMARIES[name])
         if "words" not in metadata:
             raise ConfigError(
                 f"{file}: made by an earlier version; run `snakemake --cores all` again"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from zeptobarn.failures.rows import SETTING_UNITS
 from zeptobarn.failures.scans import failures_summary_slice
 from zeptobarn.inference.status import WITH_LIMIT
 from zeptobarn.study.study import Study
-from zeptobarn.support.tables import write_csv, write_parquet
+from zeptobarn.support.kinds import NOT_NEGATIVE, PROBABILITY, Column, Kind
+from zeptobarn.support.tables import read_parquet, write_csv, write_parquet
 
 # Numbers of trials over which a scan of many is counted as well.
 _FEWER_TRIALS = (10, 100, 1000)
@@ -39,6 +41,30 @@ _LAW_UNITS = {
     "degrees_of_freedom": "",
     "p_value": "",
 }
+_SUMMARY = Kind(
+    {
+        "confidence_level": PROBABILITY,
+        "failure_fraction*": PROBABILITY,
+        "predicted_fraction": Column(low=0, high=1, missing=True),
+        "median_rate_multiplier": Column(low=0, infinite=True, missing=True),
+        "n_trials": NOT_NEGATIVE,
+        **dict.fromkeys(
+            ("n_with_status", "n_failed", "n_spurious", "n_different"),
+            Column(low=0, at_most="n_trials"),
+        ),
+    },
+    key=(*SETTING_UNITS, "finder", "status"),
+    fewest=1,
+)
+_LAW = Kind(
+    {
+        "n_points": NOT_NEGATIVE,
+        "chi2": NOT_NEGATIVE,
+        "degrees_of_freedom": NOT_NEGATIVE,
+        "p_value": Column(low=0, high=1, missing=True),
+    },
+    key=("detector", "mass_GeV", "shape_parameters"),
+)
 
 
 def summarise(tables: pd.DataFrame) -> pd.DataFrame:
@@ -224,3 +250,20 @@ def write_summary(study: Study, tables: Iterable[pd.DataFrame], outputs: Mapping
             seed=study.seed,
         )
         write_csv(table, outputs[f"{name}_csv"])
+
+
+def read_summary(
+    study: Study, summary: str | Path, law_file: str | Path
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the Parquet files that `write_summary` wrote.
+
+    Raises
+    ------
+    ResultError
+        A file is damaged, or was made from another configuration.
+    """
+    expected = failures_summary_slice(study)
+    return (
+        read_parquet(summary, config_slice=expected, kind=_SUMMARY)[0],
+        read_parquet(law_file, config_slice=expected, kind=_LAW)[0],
+    )

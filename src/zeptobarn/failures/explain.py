@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from zeptobarn.failures.rows import LEFT_NOMINAL
+from zeptobarn.failures.rows import LEFT_NOMINAL, TRIALS
 from zeptobarn.failures.sampled import rebuild
 from zeptobarn.failures.scans import failures_slice
 from zeptobarn.inference.events import Observation
+from zeptobarn.inference.kinds import LIMITS
 from zeptobarn.inference.load import load_model, load_templates
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, fits_at
@@ -132,7 +133,8 @@ def explain(study: Study, path: str | Path, trial: int, interval: str | None = N
             "--mass, of observed/"
         )
     matching, ends = [], []
-    for chunk in read_chunks(path):
+    kind = TRIALS if "finder" in metadata["units"] else LIMITS
+    for chunk in read_chunks(path, kind=kind):
         matching.append(chunk[chunk["trial"] == trial])
         ends += [chunk["trial"].min(), chunk["trial"].max()]
     rows = pd.concat(matching)

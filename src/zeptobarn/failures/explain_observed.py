@@ -6,10 +6,10 @@ from zeptobarn.failures.explain import Explanation, explain_data
 from zeptobarn.inference.load import load_calibrated_on, load_uncalibrated
 from zeptobarn.study.slices.observed import observed_slice, observed_table_slice
 from zeptobarn.study.study import Study
-from zeptobarn.summary.observed_table import observe, read_calibrated
+from zeptobarn.summary.observed_table import OBSERVED, observe, read_calibrated
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.tables import ResultError, digest, read_parquet
+from zeptobarn.support.tables import ResultError, digest, read_metadata, read_parquet
 
 
 def explain_observed(
@@ -35,9 +35,10 @@ def explain_observed(
     """
     if not Path(path).is_file():
         raise ConfigError(f"{path}: no such file; `snakemake --cores all observed` makes it")
-    table, metadata = read_parquet(path)
-    if not {"interval", "p0_asymptotic", "status"} <= set(table.columns):
+    metadata = read_metadata(path)
+    if not {"interval", "p0_asymptotic", "status"} <= set(metadata["units"]):
         raise ConfigError(f"{path}: --mass: found no observed limits; allowed: a file of observed/")
+    table, _ = read_parquet(path, kind=OBSERVED)
     names = {paths.number(value): value for value in table["mass_GeV"].unique()}
     if mass not in names:
         raise ConfigError(f"{path}: --mass: found {mass}; allowed: {', '.join(names)}")

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from zeptobarn.failures.conventional import Bracketed, critical_value
 from zeptobarn.failures.scans import Setting
 from zeptobarn.inference.intervals import Results
+from zeptobarn.inference.kinds import LIMIT, STATUS
 from zeptobarn.inference.status import Status
+from zeptobarn.support.kinds import COUNT, NOT_NEGATIVE, PROBABILITY, Column, Kind
 
 SETTING_UNITS = {
     "scan": "",
@@ -46,6 +48,21 @@ TRIAL_UNITS = {
     "predicted_no_crossing": "",
     "difference": "",
 }
+TRIALS = Kind(
+    {
+        "trial": COUNT,
+        "confidence_level": PROBABILITY,
+        "finder": Column(words=("conventional", "robust", "precise")),
+        "limit_rate_multiplier": LIMIT,
+        "best_fit_rate_multiplier": Column(missing=True),
+        "status": STATUS,
+        "expected_events": NOT_NEGATIVE,
+        "filled_bins": NOT_NEGATIVE,
+        "predicted_*": Column(low=0, high=1, missing=True),
+    },
+    key=("trial", "finder"),
+    fewest=1,
+)
 CONVENTIONAL_MESSAGES = {
     Status.ok: "",
     Status.no_crossing: "no change of sign between the best fit and the bound: the signal at the "

@@ -29,6 +29,7 @@ from zeptobarn.failures.rows import (
     PRECISE_MESSAGES,
     ROBUST_MESSAGES,
     TRIAL_UNITS,
+    TRIALS,
     coordinates,
     differences,
     rows_of_finder,
@@ -124,7 +125,13 @@ def read_trials(study: Study, detector: str, scan: str, path: str | Path) -> pd.
     ResultError
         The file was made from another configuration.
     """
-    return read_parquet(path, config_slice=failures_slice(study, detector, scan))[0]
+    n_trials = sum(setting.n_trials for setting in settings(study, scan))
+    return read_parquet(
+        path,
+        config_slice=failures_slice(study, detector, scan),
+        kind=TRIALS,
+        levels={"trial": range(1, n_trials + 1)},
+    )[0]
 
 
 def _trials(

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from zeptobarn.support import exports
 from zeptobarn.support.tables import whole
 
 # Okabe and Ito's colours, told apart with every kind of colour vision.
@@ -49,6 +50,7 @@ def new_figure(width: float, height: float, files: Iterable[str | Path]) -> Iter
             suffix = file.suffix[1:]
             with whole(file) as temporary:
                 figure.savefig(temporary, format=suffix, metadata=metadata)
+                exports.note(file, temporary)
 
 
 def power_of_ten(value: float) -> str:

@@ -313,9 +313,8 @@ class Model:
         the nuisances alike share their toys.
         """
         alike: dict[str, list[Interval]] = {}
-        for interval in self.study.intervals:
-            if interval.kind != "central" and self.answers(interval, self.problem(interval)):
-                alike.setdefault(interval.treatment, []).append(interval)
+        for interval in filter(self.calibrates, self.study.intervals):
+            alike.setdefault(interval.treatment, []).append(interval)
         tables = {
             interval.name: table
             for treatment, members in alike.items()
@@ -418,6 +417,10 @@ class Model:
             rows["rate_multiplier"].to_numpy() * self.signal_events,
             rows[column].to_numpy(),
         )
+
+    def calibrates(self, interval: Interval) -> bool:
+        """Whether an interval has critical values from toys, where the study asks for these."""
+        return interval.kind != "central" and self.answers(interval, self.problem(interval))
 
     def answers(self, interval: Interval, problem: Problem) -> bool:
         """Whether there is a signal to look for and a critical value above 0."""

@@ -10,12 +10,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from zeptobarn.inference.intervals import Results
+from zeptobarn.inference.kinds import CALIBRATION, COVERAGE
 from zeptobarn.inference.problem import Data, Problem
 from zeptobarn.inference.status import Status
 from zeptobarn.physics.thresholds import smallest_anywhere
 from zeptobarn.study.slices.limits import calibration_slice, coverage_slice, limits_slice
-from zeptobarn.study.study import Interval
-from zeptobarn.support.tables import parquet_writer, read_parquet, write_parquet
+from zeptobarn.study.study import Interval, Study
+from zeptobarn.support.tables import (
+    DamagedResultError,
+    parquet_writer,
+    read_parquet,
+    write_parquet,
+)
 from zeptobarn.templates.templates import bin_name
 
 if TYPE_CHECKING:
@@ -181,10 +187,18 @@ def read_calibration(model: "Model", path: Path, config_slice: Any = None) -> pd
     Raises
     ------
     ResultError
-        The file was made from another configuration.
+        The file was made from another configuration, or lacks an interval.
     """
     place = model.study, model.target, model.interaction, model.mass_GeV
-    return read_parquet(path, config_slice=config_slice or calibration_slice(*place))[0]
+    expected = config_slice or calibration_slice(*place)
+    table = read_parquet(path, config_slice=expected, kind=CALIBRATION)[0]
+    there = set(table["interval"])
+    for interval in model.study.intervals:
+        if interval.name not in there and model.calibrates(interval):
+            raise DamagedResultError(
+                f"{path}: damaged: it lacks the interval {interval.name}; delete it and run again"
+            )
+    return table
 
 
 def write_coverage(model: "Model", table: pd.DataFrame, path: Path) -> None:
@@ -197,3 +211,11 @@ def write_coverage(model: "Model", table: pd.DataFrame, path: Path) -> None:
         config_slice=coverage_slice(*place),
         seed=model.study.seed,
     )
+
+
+def read_coverage(
+    study: Study, target: str, interaction: str, mass_GeV: float, path: str | Path
+) -> pd.DataFrame:
+    """Read what `write_coverage` wrote."""
+    expected = coverage_slice(study, target, interaction, mass_GeV)
+    return read_parquet(path, config_slice=expected, kind=COVERAGE)[0]

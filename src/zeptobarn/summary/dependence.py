@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from zeptobarn.inference.asymptotics import one_sided
+from zeptobarn.inference.kinds import LIMIT, STATUS
 from zeptobarn.inference.load import make_model, read_model
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import asimov, find_limits
@@ -28,7 +29,8 @@ from zeptobarn.study.variation import (
     variations,
 )
 from zeptobarn.summary.sensitivity import asimov_limits
-from zeptobarn.support.tables import write_parquet
+from zeptobarn.support.kinds import NOT_NEGATIVE, Column, Kind
+from zeptobarn.support.tables import read_parquet, write_parquet
 from zeptobarn.templates.response import Response, compute_response
 from zeptobarn.templates.templates import Template, build
 
@@ -44,6 +46,17 @@ _UNITS = {
     "limit_cm2": "cm²",
     "status": "",
 }
+_KIND = Kind(
+    {
+        "value": Column(missing=True),
+        "signal_events": NOT_NEGATIVE,
+        "background_events": NOT_NEGATIVE,
+        "limit_cm2": LIMIT,
+        "status": STATUS,
+    },
+    key=("parameter", "value", "mass_GeV"),
+    fewest=1,
+)
 
 
 def dependence(study: Study, detector: str, spectra: Spectra, threads: int = 1) -> pd.DataFrame:
@@ -138,6 +151,11 @@ def interaction_limits(
 def write_dependence(study: Study, detector: str, table: pd.DataFrame, path: Path) -> None:
     """Write a table of `dependence`."""
     write_parquet(table, path, units=_UNITS, config_slice=dependence_slice(study, detector))
+
+
+def read_dependence(study: Study, detector: str, path: str | Path) -> pd.DataFrame:
+    """Read what `write_dependence` wrote."""
+    return read_parquet(path, config_slice=dependence_slice(study, detector), kind=_KIND)[0]
 
 
 def _templates(study: Study, detector: str, spectra: Spectra, threads: int) -> dict[str, Template]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from zeptobarn.inference.events import Observation
+from zeptobarn.inference.kinds import LIMIT_COLUMNS
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.results import read_calibration, write_calibration
 from zeptobarn.study.slices.observed import (
@@ -17,10 +18,11 @@ from zeptobarn.study.slices.observed import (
     observed_slice,
     observed_table_slice,
 )
-from zeptobarn.study.slices.summary import summary_slice
 from zeptobarn.study.study import Study
+from zeptobarn.summary.reading import QUANTITY, read_summary
 from zeptobarn.summary.summary import QUANTILES
 from zeptobarn.support import paths
+from zeptobarn.support.kinds import ANY, NOT_NEGATIVE, Column, Kind
 from zeptobarn.support.tables import (
     ResultError,
     read_parquet,
@@ -31,6 +33,42 @@ from zeptobarn.support.tables import (
 # What a study expects of background-only datasets.
 EXPECTED = (*QUANTILES, "power_constraint_cm2")
 _KEYS = ["detector", "interaction", "mass_GeV", "interval"]
+# What must hold of observed limits, of one mass or of several.
+OBSERVED = Kind(
+    {
+        **LIMIT_COLUMNS,
+        "critical_values": Column(words=("asymptotic", "toys")),
+        "p0_*": Column(low=0, high=1, missing=True),
+        "q0": Column(low=0, missing=True),
+        "z_*": Column(infinite=True, missing=True),
+        "n_*": NOT_NEGATIVE,
+        **dict.fromkeys((*EXPECTED, "power_constrained_limit_cm2"), QUANTITY),
+    },
+    key=("interaction", "mass_GeV", "interval"),
+    complete=True,
+    fewest=1,
+)
+EVENTS = Kind(
+    {
+        "cs1": NOT_NEGATIVE,
+        "cs2": NOT_NEGATIVE,
+        "rank": Column(low=1, increases=True),
+        "signal_to_background": Column(infinite=True, missing=True),
+        "limit_without_cm2": Column(low=0, missing=True),
+        "change": Column(low=-1, infinite=True, missing=True),
+    },
+    key=("detector", "row"),
+)
+NUISANCES = Kind(
+    {
+        "best_fit": ANY,
+        "error_*": QUANTITY,
+        "pull*": Column(infinite=True, missing=True),
+        "limit_*": Column(low=0, missing=True),
+        "change_*": Column(low=-1, infinite=True, missing=True),
+    },
+    key=("parameter",),
+)
 
 
 def observe(model: Model) -> Observation:
@@ -48,7 +86,7 @@ def read_expected(study: Study) -> tuple[pd.DataFrame | None, str]:
     """Read what a study's results say is expected; else give none, and say why."""
     file = study.path(paths.SUMMARY, suffix="parquet")
     try:
-        return read_parquet(file, config_slice=summary_slice(study))[0], ""
+        return read_summary(study, file), ""
     except ResultError as error:
         return None, str(error)
 
@@ -118,12 +156,23 @@ def join_masses(
     study: Study, target: str, interaction: str, files: Sequence[str | Path], summary: str | Path
 ) -> pd.DataFrame:
     """Read the rows of all masses, and put what is expected beside them; see `add_expected`."""
+    levels = {"interaction": [interaction], **_levels(study)}
     rows = [
-        read_parquet(file, config_slice=observed_slice(study, target, interaction, mass))[0]
+        read_parquet(
+            file,
+            config_slice=observed_slice(study, target, interaction, mass),
+            kind=OBSERVED,
+            levels=levels | {"mass_GeV": [mass]},
+        )[0]
         for mass, file in zip(study.masses_GeV, files, strict=True)
     ]
-    expected = read_parquet(summary, config_slice=summary_slice(study))[0]
+    expected = read_summary(study, summary)
     return add_expected(pd.concat(rows, ignore_index=True), expected)
+
+
+def _levels(study: Study) -> dict[str, Sequence[Any]]:
+    intervals = [interval.name for interval in study.intervals]
+    return {"mass_GeV": study.masses_GeV, "interval": intervals}
 
 
 def write_detail(
@@ -142,11 +191,17 @@ def write_detail(
 
 
 def read_detail(
-    study: Study, target: str, interaction: str, mass_GeV: float, interval: str, path: str | Path
+    study: Study,
+    target: str,
+    interaction: str,
+    mass_GeV: float,
+    interval: str,
+    kind: Kind,
+    path: str | Path,
 ) -> pd.DataFrame:
-    """Read what `write_detail` wrote."""
-    place = study, target, interaction, mass_GeV, interval
-    return read_parquet(path, config_slice=observed_detail_slice(*place))[0]
+    """Read what `write_detail` wrote; the kind is `EVENTS` or `NUISANCES`."""
+    expected = observed_detail_slice(study, target, interaction, mass_GeV, interval)
+    return read_parquet(path, config_slice=expected, kind=kind)[0]
 
 
 def write_observed(
@@ -164,7 +219,8 @@ def write_observed(
 def read_observed(study: Study, target: str, interaction: str, path: str | Path) -> pd.DataFrame:
     """Read what `write_observed` wrote of one interaction."""
     config_slice = [observed_table_slice(study, target, interaction)]
-    return read_parquet(path, config_slice=config_slice)[0]
+    levels = {"interaction": [interaction], **_levels(study)}
+    return read_parquet(path, config_slice=config_slice, kind=OBSERVED, levels=levels)[0]
 
 
 def _write(

@@ -12,8 +12,9 @@ import pandas as pd
 from zeptobarn.study.slices.summary import sensitivity_slice
 from zeptobarn.study.study import Study
 from zeptobarn.summary.summary import limit_chunks
+from zeptobarn.support import exports
 from zeptobarn.support.paths import number
-from zeptobarn.support.tables import read_parquet, write_parquet, write_text
+from zeptobarn.support.tables import read_parquet, whole, write_parquet
 
 _OUTCOME_UNITS = {
     "detector": "",
@@ -96,7 +97,9 @@ def write_table(
             f"</tbody>\n</table>\n<script>{_SCRIPT}</script>\n</body>\n</html>\n",
         ]
     )
-    write_text(page, path)
+    with whole(path) as temporary:
+        Path(temporary).write_text(page, encoding="utf-8")
+        exports.note(path, temporary)
 
 
 def show(value: Any) -> str:

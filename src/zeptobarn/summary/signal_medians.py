@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from zeptobarn.study import labels
-from zeptobarn.study.slices.summary import signals_sensitivity_slice, signals_summary_slice
+from zeptobarn.study.slices.summary import signals_summary_slice
 from zeptobarn.study.study import Study
+from zeptobarn.summary.reading import read_signals_sensitivity
 from zeptobarn.summary.summary import SUMMARISED, limit_chunks, signal_files, summarise
-from zeptobarn.support import paths
-from zeptobarn.support.tables import read_parquet, write_csv, write_parquet
+from zeptobarn.support.tables import write_csv, write_parquet
 
 
 def summarise_signals(
@@ -44,7 +44,7 @@ def summarise_signals(
 
 def write_signals(study: Study, parquet_path: Path, csv_path: Path) -> pd.DataFrame:
     """Summarise a study's limits on its given signals into a Parquet and a CSV file."""
-    asimov = pd.concat([_read_sensitivity(study, target) for target in study.targets])
+    asimov = pd.concat([read_signals_sensitivity(study, target) for target in study.targets])
     columns = [name.replace("_cm2", "_rate_multiplier") for name in SUMMARISED]
     columns = ["signal" if name == "interaction" else name for name in columns]
     columns.remove("mass_GeV")
@@ -67,12 +67,6 @@ def write_signals(study: Study, parquet_path: Path, csv_path: Path) -> pd.DataFr
     )
     write_csv(table, csv_path)
     return table
-
-
-def _read_sensitivity(study: Study, target: str) -> pd.DataFrame:
-    file = study.path(paths.SIGNALS_SENSITIVITY, target=target)
-    table, _ = read_parquet(file, config_slice=signals_sensitivity_slice(study, target))
-    return table.assign(detector=target)
 
 
 def _in_cm2(table: pd.DataFrame) -> pd.DataFrame:

@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from zeptobarn.inference.kinds import LIMITS
 from zeptobarn.inference.status import WITH_LIMIT, Status
 from zeptobarn.study import labels
 from zeptobarn.study.slices.limits import limits_slice
-from zeptobarn.study.slices.summary import sensitivity_slice, summary_slice
+from zeptobarn.study.slices.summary import summary_slice
 from zeptobarn.study.study import Study
+from zeptobarn.summary.reading import read_sensitivity
 from zeptobarn.support import paths
-from zeptobarn.support.tables import read_chunks, read_parquet, write_csv, write_parquet
+from zeptobarn.support.tables import read_chunks, write_csv, write_parquet
 
 # Quantiles of the standard normal distribution at 0, ±1 and ±2 standard deviations.
 QUANTILES = {
@@ -96,9 +98,15 @@ def limit_chunks(
     """
     place = target, interaction, mass_GeV
     expected = limits_slice(study, *place)
+    intervals = [interval.name for interval in study.intervals]
     for batch in study.batches:
-        file = study.model_path(paths.LIMITS, *place, batch=batch)
-        yield from read_chunks(file, config_slice=expected, columns=columns)
+        yield from read_chunks(
+            study.model_path(paths.LIMITS, *place, batch=batch),
+            config_slice=expected,
+            columns=columns,
+            kind=LIMITS,
+            levels={"trial": paths.batch_trials(batch), "interval": intervals},
+        )
 
 
 def read_limits(
@@ -226,7 +234,7 @@ def fair_sample(limits: pd.DataFrame) -> NDArray[np.float64]:
 
 def write_summary(study: Study, parquet_path: Path, csv_path: Path) -> pd.DataFrame:
     """Summarise a study's limits, and its Asimov limits, into a Parquet and a CSV file."""
-    asimov = pd.concat([_read_sensitivity(study, target) for target in study.targets])
+    asimov = pd.concat([read_sensitivity(study, target) for target in study.targets])
     table = pd.concat(
         [
             summarise(read_limits(study, *place), study.power_constraint, asimov)
@@ -244,12 +252,6 @@ def write_summary(study: Study, parquet_path: Path, csv_path: Path) -> pd.DataFr
     )
     write_csv(table, csv_path)
     return table
-
-
-def _read_sensitivity(study: Study, target: str) -> pd.DataFrame:
-    file = study.path(paths.SENSITIVITY, target=target)
-    table, _ = read_parquet(file, config_slice=sensitivity_slice(study, target))
-    return table.assign(detector=target)
 
 
 def _summary(group: pd.DataFrame, power_constraint: float) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from zeptobarn.support import exports
 from zeptobarn.support.content import Contents, metadata_fault
+from zeptobarn.support.kinds import Inspection, Kind, Levels
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -129,7 +131,12 @@ def parquet_writer(
 
 
 def read_parquet(
-    path: str | Path, *, config_slice: Any = None, columns: Sequence[str] | None = None
+    path: str | Path,
+    *,
+    config_slice: Any = None,
+    columns: Sequence[str] | None = None,
+    kind: Kind | None = None,
+    levels: Mapping[str, Levels] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Read a table and its metadata; check that it holds what was written, and where it comes from.
 
@@ -141,6 +148,8 @@ def read_parquet(
         The configuration it must have been made from; ``None`` checks nothing.
     columns
         Read these columns alone.
+    kind, levels
+        What must hold in it, whoever wrote it; see `zeptobarn.support.kinds.Inspection`.
 
     Returns
     -------
@@ -149,27 +158,44 @@ def read_parquet(
     Raises
     ------
     ResultError
-        The file is missing or damaged, does not hold what was written, has another format, or was
-        made from another configuration.
+        The file is missing or damaged, does not hold what was written or what its kind must, has
+        another format, or was made from another configuration.
     """
     import pyarrow as pa
 
-    with _opened(Path(path), config_slice, columns) as (file, metadata):
-        chunks = list(_chunks(Path(path), file, metadata, columns))
-    return pa.concat_tables(chunks).to_pandas(), metadata
+    path, wanted = Path(path), _wanted(columns, kind)
+    with _opened(path, config_slice, wanted, kind) as (file, metadata):
+        chunks = list(_chunks(path, file, metadata, wanted))
+    table = pa.concat_tables(chunks).to_pandas()
+    if kind is not None:
+        inspection = Inspection(kind, levels or {}, metadata)
+        _refuse(path, inspection.fault(table) or inspection.fault_at_end())
+    return table if columns is None else table[list(columns)], metadata
 
 
 def read_chunks(
-    path: str | Path, *, config_slice: Any = None, columns: Sequence[str] | None = None
+    path: str | Path,
+    *,
+    config_slice: Any = None,
+    columns: Sequence[str] | None = None,
+    kind: Kind | None = None,
+    levels: Mapping[str, Levels] | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Read a table in the chunks that it was written in; see `read_parquet`, whose errors it has.
 
     What the file holds is compared with what was written when the last chunk has been asked for
     and there is no further one: keep nothing that was made of the first ones before.
     """
-    with _opened(Path(path), config_slice, columns) as (file, metadata):
-        for chunk in _chunks(Path(path), file, metadata, columns):
-            yield chunk.to_pandas()
+    path, wanted = Path(path), _wanted(columns, kind)
+    with _opened(path, config_slice, wanted, kind) as (file, metadata):
+        inspection = None if kind is None else Inspection(kind, levels or {}, metadata)
+        for chunk in _chunks(path, file, metadata, wanted):
+            table = chunk.to_pandas()
+            if inspection is not None:
+                _refuse(path, inspection.fault(table))
+            yield table if columns is None else table[list(columns)]
+        if inspection is not None:
+            _refuse(path, inspection.fault_at_end())
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
@@ -180,7 +206,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
 
 @contextmanager
 def _opened(
-    path: Path, config_slice: Any, columns: Sequence[str] | None
+    path: Path, config_slice: Any, columns: Sequence[str] | None, kind: Kind | None = None
 ) -> Iterator[tuple["pq.ParquetFile", dict[str, Any]]]:
     """Open a Parquet file, whatever is in its bytes, and check zeptobarn's metadata."""
     import pyarrow.parquet as pq
@@ -205,10 +231,10 @@ def _opened(
         fault = metadata_fault(metadata)
         if not fault and (twice := [name for name in names if names.count(name) > 1]):
             fault = f"it has the column {twice[0]} twice"
-        if not fault and (missing := [name for name in columns or () if name not in names]):
+        needed = [*(columns or ()), *(kind.key if kind else ())]
+        if not fault and (missing := [name for name in needed if name not in names]):
             fault = f"no column {missing[0]}"
-        if fault:
-            raise DamagedResultError(f"{path}: damaged: {fault}; delete it and run again")
+        _refuse(path, fault)
         if config_slice is not None and metadata["config_hash"] != digest(config_slice):
             raise ResultError(
                 f"{path}: made from another configuration (hash {metadata['config_hash']}, "
@@ -233,7 +259,18 @@ def _chunks(
             chunk = chunk.replace_schema_metadata(None)
             contents.add(chunk)
         yield chunk
-    if fault := contents.fault(metadata["content"], columns is None):
+    _refuse(path, contents.fault(metadata["content"], columns is None))
+
+
+def _wanted(columns: Sequence[str] | None, kind: Kind | None) -> Sequence[str] | None:
+    """Columns to read: those asked for, and those that tell whether rows are complete."""
+    if columns is None or kind is None:
+        return columns
+    return list(dict.fromkeys([*columns, *kind.key]))
+
+
+def _refuse(path: Path, fault: str) -> None:
+    if fault:
         raise DamagedResultError(f"{path}: damaged: {fault}; delete it and run again")
 
 
@@ -253,9 +290,10 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a CSV under a temporary name and rename it when complete."""
+    """Write a CSV for people, under a temporary name that is changed when it is complete."""
     with whole(path) as temporary:
         table.to_csv(temporary, index=False)
+        exports.note(path, temporary)
 
 
 def write_text(text: str, path: str | Path) -> None:

@@ -8,9 +8,18 @@ plans, and renames what is damaged: it then counts as missing and is made again.
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from zeptobarn.support.tables import DamagedResultError, ResultError, read_chunks, write_text
+from zeptobarn.support import exports
+from zeptobarn.support.tables import (
+    DamagedResultError,
+    ResultError,
+    read_chunks,
+    read_parquet,
+    write_csv,
+    write_text,
+)
 
 # Files that were found to be in order, with their size, time and inode: they are not read again.
 _MEMORY = "logs/verified.json"
@@ -21,7 +30,7 @@ _FOLDERS = (
 
 
 def set_aside(results: Path, rename: bool) -> list[str]:
-    """Find the damaged files among a study's results.
+    """Find the damaged files among a study's results, and among its exports.
 
     Parameters
     ----------
@@ -29,7 +38,7 @@ def set_aside(results: Path, rename: bool) -> list[str]:
         Whether they are renamed, with ``.damaged`` behind their names. What is in order is then
         remembered, by name, size, time and inode, in a file among the logs; and what is dated in
         the future, since a clock was set back, is dated today: Snakemake refuses outputs that are
-        older than their inputs.
+        older than their inputs. A CSV of a result file that is there is written again at once.
 
     Returns
     -------
@@ -61,7 +70,31 @@ def set_aside(results: Path, rename: bool) -> list[str]:
             write_text(json.dumps(in_order), memory)
         except ResultError as error:  # costs a second look next time
             messages.append(str(error))
-    return messages
+    return [*messages, *_altered_exports(results, rename)]
+
+
+def _altered_exports(results: Path, rename: bool) -> Iterator[str]:
+    """Write altered or missing CSVs of result files again, and set aside other altered exports.
+
+    Not by the jobs that made them: all that hangs on the result file beside a CSV would follow.
+    Other exports that are missing are known to Snakemake.
+    """
+    for file in exports.altered(results):
+        origin = file.with_suffix(".parquet")
+        restorable = file.suffix == ".csv" and origin.is_file()
+        if not restorable and not file.exists():
+            continue
+        state = "damaged: it does not hold what was written" if file.exists() else "missing"
+        what = "a run would make it again"
+        if rename and restorable:
+            try:
+                write_csv(read_parquet(origin)[0], file)
+                what = f"written again from {origin.name}"
+            except ResultError as error:
+                what = f"not written again: {error}"
+        elif rename:
+            what = _rename(file)
+        yield f"{file}: {state}; {what}"
 
 
 def _rename(file: Path) -> str:

@@ -15,14 +15,25 @@ from zeptobarn.physics.efficiency import with_photon_efficiency
 from zeptobarn.study.slices.response import response_slice
 from zeptobarn.study.study import SIGNAL_EFFICIENCY, Study
 from zeptobarn.support.config import ConfigError
+from zeptobarn.support.kinds import COUNT, NOT_NEGATIVE, Column, Kind
 from zeptobarn.support.streams import stream
-from zeptobarn.support.tables import read_parquet, write_parquet
+from zeptobarn.support.tables import DamagedResultError, read_parquet, write_parquet
 from zeptobarn.templates.efficiencies import pulls_of
 
 if TYPE_CHECKING:
     from zeptobarn.physics.yields import Nuisances
 
 _UNITS = {"energy_bin": "", "cs1_bin": "", "cs2_bin": "", "probability": "", "variance": ""}
+_KIND = Kind(
+    # Rounding may carry a probability beyond 1.
+    {
+        **dict.fromkeys(("energy_bin", "cs1_bin", "cs2_bin"), COUNT),
+        "probability": Column(low=0, high=1 + 1e-9),
+        "variance": NOT_NEGATIVE,
+    },
+    key=("energy_bin", "cs1_bin", "cs2_bin"),
+    total=("probability", "energy_bin", "acceptance"),
+)
 
 # Acceptances and spectra change fast below this energy and slowly above.
 _FINE_BELOW_KEV = 5.0
@@ -200,11 +211,7 @@ def compute_response(
     """
     check_light(study)
     the_detector, recoil = study.detectors[detector], recoil_of(response)
-    edges = energy_edges(
-        the_detector.apparatus.response_cutoff_keV[recoil],
-        the_detector.apparatus.response_max_keV[recoil],
-        study.energy_bin_width_log,
-    )
+    edges = _edges(study, detector, response)
     shape_values = study.anchors(detector, response)[anchor]
     apparatus, nuisances = apparatus_at(study, detector, shape_values, response)
     if study.response_method == "quadrature":
@@ -264,6 +271,7 @@ def write_response(
         seed=study.seed,
         extra={
             "energy_edges_keV": response.energy_edges_keV.tolist(),
+            "acceptance": response.acceptance.tolist(),
             "cs1_edges": space.cs1_edges.tolist(),
             "cs2_edges": space.cs2_edges.tolist(),
         },
@@ -276,17 +284,34 @@ def read_response(study: Study, detector: str, name: str, anchor: str, path: Pat
     Raises
     ------
     ResultError
-        The file was made from another configuration.
+        The file was made from another configuration, or what it holds cannot be.
     """
-    table, metadata = read_parquet(path, config_slice=response_slice(study, detector, name, anchor))
-    edges = np.array(metadata["energy_edges_keV"])
+    edges = _edges(study, detector, name)
     n1, n2 = study.detectors[detector].space.shape
+    table, metadata = read_parquet(
+        path,
+        config_slice=response_slice(study, detector, name, anchor),
+        kind=_KIND,
+        levels={"cs1_bin": range(n1), "cs2_bin": range(n2)},
+    )
+    written = np.array(metadata["energy_edges_keV"])
+    if written.shape != edges.shape or not np.allclose(written, edges):
+        raise DamagedResultError(
+            f"{path}: damaged: its energy_edges_keV are not this study's; delete it and run again"
+        )
+    edges = written
     place = table["energy_bin"], table["cs1_bin"] * n2 + table["cs2_bin"]
 
     def matrix(column: str) -> Any:
         return scipy.sparse.csr_array((table[column], place), shape=(len(edges) - 1, n1 * n2))
 
     return Response(edges, matrix("probability"), matrix("variance"))
+
+
+def _edges(study: Study, detector: str, response: str) -> NDArray[np.float64]:
+    apparatus, recoil = study.detectors[detector].apparatus, recoil_of(response)
+    ends = apparatus.response_cutoff_keV[recoil], apparatus.response_max_keV[recoil]
+    return energy_edges(*ends, study.energy_bin_width_log)
 
 
 def _log_grid(low: float, high: float, width_log: float) -> NDArray[np.float64]:

@@ -24,9 +24,14 @@ from zeptobarn.study.slices.spectrum import spectrum_slice
 from zeptobarn.study.study import Study, signal_recoil
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.inputs import check_columns, numbers, read_table, refuse_shifted
+from zeptobarn.support.kinds import NOT_NEGATIVE, Column, Kind
 from zeptobarn.support.tables import read_parquet, write_csv, write_parquet
 
 COLUMNS = ["recoil_energy_keV", "rate_per_kg_day_keV"]
+_KIND = Kind(
+    {COLUMNS[0]: Column(low=0, increases=True), COLUMNS[1]: NOT_NEGATIVE},
+    fewest=2,
+)
 
 # Cross section of the WIMP spectra in the results folder: one zeptobarn, in cm².
 CROSS_SECTION_CM2 = 1.0e-45
@@ -210,7 +215,7 @@ def read_result(study: Study, name: str, path: str | Path) -> pd.DataFrame:
     ResultError
         See `zeptobarn.support.tables.read_parquet`.
     """
-    return read_parquet(path, config_slice=spectrum_slice(study, name))[0]
+    return read_parquet(path, config_slice=spectrum_slice(study, name), kind=_KIND)[0]
 
 
 def read_spectrum(path: str | Path) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from zeptobarn.physics.histogram import at_anchors, read_histogram, rebinned
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.study.study import Shape, Study
 from zeptobarn.support.config import ConfigError
+from zeptobarn.support.kinds import NOT_NEGATIVE, Column, Kind
 from zeptobarn.support.paths import anchor_name
 from zeptobarn.support.tables import read_parquet, write_parquet
 from zeptobarn.templates.efficiencies import Curve, Seen, seen
@@ -24,6 +25,14 @@ from zeptobarn.templates.spectra import COLUMNS, CROSS_SECTION_CM2, integrate
 
 if TYPE_CHECKING:
     from zeptobarn.physics.yields import Nuisances
+
+_BINS = ("cs1_low", "cs2_low")
+_COLUMNS = {
+    "cs1_low": Column(at_most="cs1_high"),
+    "cs2_low": Column(at_most="cs2_high"),
+    "expected_events": NOT_NEGATIVE,
+    "variance": NOT_NEGATIVE,
+}
 
 # Widths of a kernel, in cS1 (the area's unit) and in ln cS2, of each anchor.
 Widths = Sequence[tuple[float, float]]
@@ -523,10 +532,14 @@ def read_template(study: Study, detector: str, source: str, path: Path) -> Templ
         The file was made from another configuration.
     """
     anchors = tuple(study.source_anchors(detector, source).values())
+    space = study.detectors[detector].space
+    shapes = {shape.name: shape.anchors for shape in study.source_shapes(detector, source)}
     table, _ = read_parquet(
         path,
         config_slice=template_slice(study, detector, source),
         columns=["expected_events", "variance"],
+        kind=Kind(_COLUMNS, key=(*shapes, *_BINS), complete=True, in_order=True),
+        levels={**shapes, **dict(zip(_BINS, space.shape, strict=True))},
     )
     shape = (len(anchors), -1)
     return Template(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,14 @@ from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.study.slices.toys import toys_slice
 from zeptobarn.study.study import Study
 from zeptobarn.support import paths
+from zeptobarn.support.kinds import ANY, COUNT, Column, Kind
 from zeptobarn.support.streams import stream
-from zeptobarn.support.tables import ResultError, parquet_writer, read_chunks
+from zeptobarn.support.tables import (
+    DamagedResultError,
+    ResultError,
+    parquet_writer,
+    read_chunks,
+)
 from zeptobarn.templates.measurements import rate_centre, shape_centre
 from zeptobarn.templates.templates import Template, fix_shapes
 
@@ -28,6 +35,17 @@ _TRUTH_UNITS = {
     "true_value": "parameter's own",
     "constraint_centre": "parameter's own",
 }
+_TRUTH_KIND = Kind(
+    {
+        "trial": COUNT,
+        "n_events": COUNT,
+        "true_value": ANY,
+        "constraint_centre": Column(missing=True),
+    },
+    key=("trial", "parameter"),
+    complete=True,
+    in_order=True,
+)
 
 
 @dataclass(frozen=True)
@@ -212,8 +230,10 @@ def read_toys(
     """
     expected = toys_slice(study, detector, at)
     parts = chunks(paths.batch_trials(events_path.stem))
-    events = read_chunks(events_path, config_slice=expected, columns=columns)
-    truth = read_chunks(truth_path, config_slice=expected)
+    kind = _events_kind(study.detectors[detector].space)
+    events = read_chunks(events_path, config_slice=expected, columns=columns, kind=kind)
+    levels = _parameters(study, detector)
+    truth = read_chunks(truth_path, config_slice=expected, kind=_TRUTH_KIND, levels=levels)
     tables = zip(parts, _split(events, parts), _split(truth, parts), strict=True)
     for trials, *rows in tables:
         toys = Toys(*rows)
@@ -223,7 +243,31 @@ def read_toys(
                 f"{events_path}: it or its truth holds other trials than {trials[0]} … "
                 f"{trials[-1]}, which it is named for; delete both and run again"
             )
+        numbers = toys.truth.groupby("trial")["n_events"].agg(["min", "max"])
+        counted = np.bincount(toys.events["trial"] - trials[0], minlength=len(trials))
+        if (wrong := (numbers.to_numpy() != counted[:, np.newaxis]).any(axis=1)).any():
+            trial = trials[int(np.argmax(wrong))]
+            raise DamagedResultError(
+                f"{events_path}: damaged: it has {counted[trial - trials[0]]} events of trial "
+                f"{trial}, and {truth_path.name} another number; delete both and run again"
+            )
         yield toys
+
+
+def read_truth(
+    study: Study, detector: str, path: Path, columns: Sequence[str]
+) -> Iterator[pd.DataFrame]:
+    """Read columns of what a batch of datasets was thrown with; see `read_toys` for its name."""
+    levels = {"trial": paths.batch_trials(path.name.split(".")[0]), **_parameters(study, detector)}
+    expected = toys_slice(study, detector)
+    return read_chunks(
+        path, config_slice=expected, columns=columns, kind=_TRUTH_KIND, levels=levels
+    )
+
+
+def _parameters(study: Study, detector: str) -> dict[str, Sequence[Any]]:
+    rates = ["wimp_rate", *(f"{s.name}_rate" for s in study.detectors[detector].sources)]
+    return {"parameter": [*rates, *(shape.name for shape in study.target_shapes(detector))]}
 
 
 def read_datasets(
@@ -246,6 +290,13 @@ def read_datasets(
         for (name, detector), toys in zip(places, chunk, strict=True):
             datasets[name][detector] = toys
         yield datasets
+
+
+def _events_kind(space: AnalysisSpace) -> Kind:
+    """What must hold of events: they lie in the analysis space."""
+    edges = {"cs1": space.cs1_edges, "cs2": space.cs2_edges}
+    inside = {axis: Column(float(e[0]), float(e[-1])) for axis, e in edges.items()}
+    return Kind({"trial": Column(in_order=True, whole=True), **inside})
 
 
 def _split(tables: Iterator[pd.DataFrame], parts: Sequence[range]) -> Iterator[pd.DataFrame]:
