@@ -295,8 +295,8 @@ def test_an_environment_that_is_not_active_is_named(
 def test_lost_and_foreign_files_are_named(results):
     with pytest.raises(ConfigError, match=r"elsewhere/summary/limits.parquet: no such file"):
         print_study(Path("elsewhere"))
-    (results / "limits/1-3.parquet").unlink()
-    with pytest.raises(ConfigError, match=r"results/limits/1-3.parquet: no such file"):
+    (results / "limits/0/1-3.parquet").unlink()
+    with pytest.raises(ConfigError, match=r"results/limits/0/1-3.parquet: no such file"):
         print_first_trials(results, 1)
     (results / "summary/limits.parquet").write_text("no table")
     with pytest.raises(ResultError, match=r"results/summary/limits.parquet: damaged: "):
