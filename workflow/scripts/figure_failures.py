@@ -1,6 +1,7 @@
 from zeptobarn.failures.scans import failures_summary_slice, names
 from zeptobarn.failures.trials import read_trials
-from zeptobarn.figures.failures import draw_law, draw_outcomes, draw_tables, draw_window
+from zeptobarn.figures.failure_tables import draw_tables
+from zeptobarn.figures.failures import draw_law, draw_outcomes, draw_window
 from zeptobarn.study.loading import study_from_settings
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.support.tables import read_parquet
