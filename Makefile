@@ -2,7 +2,7 @@
 # make report the default study, its failures and all pictures in one file to open in a browser
 # make test   set up .venv and run all tests               make lint   formatting, lint, types
 # make test-quick  the tests of every module, without those that are marked slow
-# make branches  which branches of the code the quick tests take, kernels left out
+# make branches  which branches of the code the quick tests take; kernels by some tests, as plain Python
 # make numbers  what differs from the numbers kept in tests/regression; numbers-update keeps the new ones
 # make bench  limits per second beside iminuit
 # make bench-templates  recoils per second beside nestpy, precision of templates; a figure for docs/
@@ -56,7 +56,8 @@ report: run
 	snakemake all failures pictures --report "$(RESULTS)/report.html"
 
 # One process per core; tests of one group share theirs, and with it what they are made from.
-PYTEST = python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+TESTS  = pytest -n auto --maxprocesses 4 --dist loadgroup
+PYTEST = python -m $(TESTS)
 
 test: setup
 	$(PYTEST)
@@ -66,7 +67,8 @@ test-quick: setup
 
 branches: setup
 	coverage erase
-	coverage run -m pytest -n auto --maxprocesses 4 --dist loadgroup -m "not slow"
+	coverage run -m $(TESTS) -m "not slow"
+	NUMBA_DISABLE_JIT=1 coverage run -m $(TESTS) -p interpreted @tests/interpreted.txt
 	coverage combine --quiet
 	coverage report --skip-covered --sort=cover
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from zeptobarn.cli import cli
-from zeptobarn.failures.explain import explain, explain_data
+from zeptobarn.failures.explain import explain
+from zeptobarn.failures.explanation import explain_data
 from zeptobarn.failures.trials import run, write_trials
 from zeptobarn.figures.explain import draw_page
 from zeptobarn.inference.load import make_model

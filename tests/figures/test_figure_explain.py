@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from drawing import draw_and_keep, draw_twice, line_of, look_of, words_of
 
-from zeptobarn.failures.explain import Explanation
+from zeptobarn.failures.explanation import Explanation
 from zeptobarn.figures.explain import draw_page
 from zeptobarn.figures.style import ORANGE
 

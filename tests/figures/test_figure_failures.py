@@ -10,6 +10,7 @@ from drawing import draw_and_keep, draw_twice, look_of, words_of
 from matplotlib.colors import to_hex
 
 from zeptobarn.failures import counts
+from zeptobarn.figures import failure_tables
 from zeptobarn.figures import failures as figures
 from zeptobarn.figures.style import BLACK, BLUE, GREEN, ORANGE, RED, SKY
 from zeptobarn.inference.status import WITH_LIMIT
@@ -107,7 +108,7 @@ def test_tables_of_a_scan(tmp_path, failure_study, failure_trials, scan):
     summary = counts.summarise(failure_trials(scan))
 
     def draw(files):
-        figures.draw_tables(failure_study, "xenon1t", summary, {scan: files})
+        failure_tables.draw_tables(failure_study, "xenon1t", summary, {scan: files})
 
     draw_twice(tmp_path, draw)
     figure = draw_and_keep(draw)
@@ -126,7 +127,7 @@ def test_tables_of_a_scan(tmp_path, failure_study, failure_trials, scan):
 def test_cells_show_the_shares_of_their_outcomes(study):
     summary = handmade.scan_of_bounds()
     figure = draw_and_keep(
-        lambda files: figures.draw_tables(study, "xenon1t", summary, {"bound": files})
+        lambda files: failure_tables.draw_tables(study, "xenon1t", summary, {"bound": files})
     )
     recipe, robust = figure.axes
     assert (recipe.get_title(), robust.get_title()) == ("conventional recipe", "zeptobarn")
@@ -163,7 +164,7 @@ def test_cells_show_the_shares_of_their_outcomes(study):
 @pytest.mark.parametrize(("n_across", "grid"), [(4, (1, 2)), (16, (2, 1))])
 def test_panels_of_many_columns_stand_below_each_other(n_across, grid):
     """A table of the default's sixteen masses is as wide as a page, whatever its panels."""
-    (width, height), shape = figures._layout(2, ["10", "100", "100000"], n_across)
+    (width, height), shape = failure_tables._layout(2, ["10", "100", "100000"], n_across)
     assert shape == grid
     assert width < 10
     assert height < 6
@@ -212,7 +213,9 @@ def test_one_mass_can_be_drawn(failure_study, failure_trials):
     )
     assert [axis.get_title() for axis in law.axes] == ["50 GeV/c²"]
     table = draw_and_keep(
-        lambda files: figures.draw_tables(failure_study, "xenon1t", summary, {"n_events": files})
+        lambda files: failure_tables.draw_tables(
+            failure_study, "xenon1t", summary, {"n_events": files}
+        )
     )
     for axis in table.axes:
         assert [text.get_text() for text in axis.get_yticklabels()] == ["50"]
@@ -221,7 +224,7 @@ def test_one_mass_can_be_drawn(failure_study, failure_trials):
 @pytest.mark.slow
 def test_every_outcome_has_a_colour(failure_trials):
     failed = pd.concat(failure_trials(scan) for scan in ("bound", *MORE_SCANS))["status"].unique()
-    assert set(failed) - set(WITH_LIMIT) <= set(figures._OUTCOMES)
+    assert set(failed) - set(WITH_LIMIT) <= set(failure_tables._OUTCOMES)
 
 
 def test_a_method_is_named(failure_study, failure_trials):

@@ -5,7 +5,8 @@ import pytest
 from drawing import draw_and_keep, draw_twice, edges_of, line_of, look_of
 
 from zeptobarn.figures import yields as figures
-from zeptobarn.physics.yields import MODELS, mean_yields
+from zeptobarn.physics.apparatus import MODELS
+from zeptobarn.physics.yields import mean_yields
 from zeptobarn.templates.response import apparatus_at
 
 

@@ -216,6 +216,38 @@ def test_nothing_is_extrapolated_beyond_a_table():
     assert counting_limit(20, 1.0, critical=short).status == Status.no_crossing
 
 
+@pytest.mark.parametrize("ties", [np.nan, 10.0])
+def test_a_row_that_toys_decide_holds_up_to_the_next(ties):
+    """Statistics within a table's ties of its critical value are one value, as toys have it."""
+    rows = np.arange(41.0)
+    accepted = rows[poisson_t(10, rows, 1.0) <= 1.5]
+    table = np.column_stack([rows, np.full(41, 1.5), np.full(41, ties)])
+    table[-1, 1] = 9.0  # far from all that is accepted: the search begins far out
+    row = counting_limit(10, 1.0, critical=table, two_sided=True)
+    assert row.status == Status.ok
+    if np.isnan(ties):
+        for end in (row.low, row.limit):
+            assert poisson_t(10, end, 1.0) == pytest.approx(1.5, rel=1e-4)
+    else:
+        assert (row.low, row.limit) == (accepted[0] - 1, accepted[-1] + 1)
+
+
+def test_no_signal_of_a_table_is_accepted():
+    """Without events t̃ is 2 μ: a critical value below that at each row excludes all."""
+    row = counting_limit(0, 1.0, critical=[[0.5, 0.9], [1.0, 1.5], [2.0, 3.0]])
+    assert row.status == Status.all_signals_excluded
+    assert row.limit == 0.5
+
+
+def test_a_table_that_is_highest_in_its_middle():
+    """The largest critical value is nowhere reached, the one at the end is."""
+    table = [[0.0, 2.0], [1.0, 10.0], [2.0, 2.0]]
+    row = counting_limit(0, 1.0, critical=table)
+    assert row.status == Status.ok
+    assert row.limit == pytest.approx(1.8)  # 2 μ = 10 − 8 (μ − 1)
+    assert counting_limit(0, 1.0, critical=[*table[:2], [2.0, 5.0]]).status == Status.no_crossing
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_densities_that_are_not_finite_never_give_a_limit(bad):
     density = np.ones((3, 5, 3))

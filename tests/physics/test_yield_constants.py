@@ -4,12 +4,11 @@ import nestpy
 import numpy as np
 import pytest
 
-from zeptobarn.physics import consistency
 from zeptobarn.physics.detector import load_detector
 from zeptobarn.physics.quadrature import response
 from zeptobarn.physics.simulate import histogram, simulate
 from zeptobarn.physics.yield_constants import Nest, YieldConstants, constants_from
-from zeptobarn.physics.yields import MODELS, Nuisances, detector_yields, mean_yields
+from zeptobarn.physics.yields import Nuisances, detector_yields, mean_yields
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.streams import stream
 
@@ -199,10 +198,6 @@ def test_factors_on_the_older_models():
     most = np.minimum(1.02 * plain.electrons, 73 * ENERGIES)
     np.testing.assert_allclose(changed.electrons, most, rtol=1e-12)
     np.testing.assert_allclose(changed.photons + changed.electrons, 73 * ENERGIES, rtol=1e-12)
-
-
-def test_a_source_has_a_model_of_its_recoil_type():
-    assert dict(consistency._MODELS) == dict(MODELS)
 
 
 @pytest.mark.parametrize(

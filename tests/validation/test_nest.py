@@ -12,9 +12,10 @@ import pytest
 import yaml
 
 from zeptobarn.physics import quadrature
+from zeptobarn.physics.chain import chain, quanta_table
 from zeptobarn.physics.detector import load_detector
 from zeptobarn.physics.quanta import _recombined
-from zeptobarn.physics.simulate import _quanta_table, _recombine, chain, simulate
+from zeptobarn.physics.simulate import _recombine, simulate
 from zeptobarn.support.streams import stream
 
 SPECIES = {"nest": "NR", "nest_beta": "beta", "nest_gamma": "gammaRay"}
@@ -64,7 +65,7 @@ def test_quanta(small_study, model, field, way):
         yields={recoil: model},
         drift_field_V_per_cm=field,
     )
-    table = _quanta_table(apparatus, recoil, ENERGIES_KEV, quadrature.NOMINAL)
+    table = quanta_table(apparatus, recoil, ENERGIES_KEV, quadrature.NOMINAL)
     yields = quadrature.detector_yields(apparatus, recoil, ENERGIES_KEV)
     compared = 0
     for i, theirs in enumerate(nestpy_moments(SPECIES[model], field)):

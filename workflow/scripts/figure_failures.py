@@ -1,7 +1,8 @@
 from zeptobarn.failures.counts import read_summary
 from zeptobarn.failures.scans import names
 from zeptobarn.failures.trials import read_trials
-from zeptobarn.figures.failures import draw_law, draw_outcomes, draw_tables, draw_window
+from zeptobarn.figures.failure_tables import draw_tables
+from zeptobarn.figures.failures import draw_law, draw_outcomes, draw_window
 from zeptobarn.study.loading import study_from_settings
 from zeptobarn.support.joblog import keep_log
 

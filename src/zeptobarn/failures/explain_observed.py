@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from zeptobarn.failures.explain import Explanation, explain_data
+from zeptobarn.failures.explanation import Explanation, explain_data
 from zeptobarn.inference.load import load_calibrated_on, load_uncalibrated
 from zeptobarn.study.slices.observed import observed_slice, observed_table_slice
 from zeptobarn.study.study import Study

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from zeptobarn.failures.explain import Explanation
+from zeptobarn.failures.explanation import Explanation
 from zeptobarn.figures.style import BLACK, BLUE, GREEN, ORANGE, RED, new_figure
 
 _TITLES = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zeptobarn.failures.explain import Explanation
+from zeptobarn.failures.explanation import Explanation
 from zeptobarn.figures.style import BLACK, BLUE, GREEN, ORANGE, RED, new_figure, set_title
 
 

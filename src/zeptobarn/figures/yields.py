@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zeptobarn.figures.style import BLACK, BLUE, GREEN, RED, new_figure
-from zeptobarn.physics.apparatus import Recoil
+from zeptobarn.physics.apparatus import MODELS, Recoil
 from zeptobarn.physics.yield_constants import constants_from
-from zeptobarn.physics.yields import MODELS, mean_yields
+from zeptobarn.physics.yields import mean_yields
 from zeptobarn.study.study import Study
 from zeptobarn.templates.response import apparatus_at
 

@@ -2,10 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from zeptobarn.inference.events import Observation
 from zeptobarn.study import labels
+from zeptobarn.study.study import Interval
+
+if TYPE_CHECKING:
+    from zeptobarn.inference.model import Model
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,40 @@ class Limit:
             range_ += f" × {self.unit}"
         level = labels.level(self.confidence_level, [self.critical_values])
         return f"{range_} at {level} [{claim}, {events}]{warning}"
+
+
+def limit_of_row(model: "Model", interval: Interval, row: pd.Series, seen: Observation) -> Limit:
+    """Turn a row of `zeptobarn.inference.model.Model.table` into the limit on observed data."""
+    wimp = model.mass_GeV is not None
+    reference = model.study.reference_cross_section_cm2 if wimp else np.nan
+    multiplier, low = (
+        float(row[name]) for name in ("limit_rate_multiplier", "limit_low_rate_multiplier")
+    )
+    error = float(row[f"calibration_error_{'cm2' if wimp else 'rate_multiplier'}"])
+    return Limit(
+        cm2=multiplier * reference,
+        low_cm2=low * reference,
+        rate_multiplier=multiplier,
+        low_rate_multiplier=low,
+        unit=model.tested.unit,
+        calibration_error_cm2=error if wimp else np.nan,
+        calibration_error_rate_multiplier=error / reference if wimp else error,
+        best_fit={
+            str(name).removeprefix("best_fit_"): float(row[name])
+            for name in row.index
+            if str(name).startswith("best_fit_")
+        },
+        status=str(row["status"]),
+        message=str(row["message"]),
+        interval=interval.name,
+        statistic=labels.statistic(interval),
+        treatment=labels.treatment(interval),
+        critical_values=labels.origin(interval, model.study.critical_values),
+        confidence_level=model.study.confidence_level,
+        inside=seen.inside,
+        outside=seen.outside,
+        columns=seen.columns,
+    )
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from math import exp, log, nan, sqrt
 
 import numpy as np
 import pandas as pd
@@ -15,16 +14,14 @@ from zeptobarn.inference.construction import (
     plan,
     tabulated_signals,
 )
-from zeptobarn.inference.ends import SLACK
-from zeptobarn.inference.intervals import statistics_of_one
-from zeptobarn.inference.newton import allocate
+from zeptobarn.inference.crossing import SLACK
 from zeptobarn.inference.problem import Data, Problem, asimov, fits_at, predict, reaching
 from zeptobarn.inference.strata import Expected
-from zeptobarn.inference.structure import Structure, gather, make_room
-from zeptobarn.inference.terms import LOG_NORMAL, UNCONSTRAINED
+from zeptobarn.inference.terms import LOG_NORMAL
+from zeptobarn.inference.throwing import alias_table, throw_and_fit
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.support.config import ConfigError
-from zeptobarn.support.jit import Floats, Ints, inner_kernel, kernel
+from zeptobarn.support.jit import Floats
 from zeptobarn.support.streams import stream
 
 # Toys that share a random stream: how many jobs or threads there are changes nothing.
@@ -306,7 +303,7 @@ def _throw(
 
     def fill(i: int) -> None:
         rows = slice(i * BLOCK, min((i + 1) * BLOCK, len(best)))
-        _toys(
+        throw_and_fit(
             streams[i],
             structure,
             means,
@@ -361,117 +358,3 @@ def _statistic(interval: Interval, best: Floats, signals: Floats, statistics: Fl
     if interval.kind != "upper":
         return statistics
     return np.where(best[:, np.newaxis] > signals, 0.0 * statistics, statistics)
-
-
-def alias_table(weights: Floats) -> tuple[Floats, Ints]:
-    """Walker's table for drawing an index in proportion to weights, two numbers a draw.
-
-    Returns
-    -------
-    share, other
-        The index i of a uniform draw stays with probability share[i], else it is other[i].
-    """
-    n = len(weights)
-    share = np.asarray(weights, dtype=float) * (n / max(weights.sum(), 1e-300))
-    other = np.arange(n)
-    low = [i for i in range(n) if share[i] < 1]
-    high = [i for i in range(n) if share[i] >= 1]
-    while low and high:
-        i, j = low.pop(), high[-1]
-        other[i] = j
-        share[j] -= 1 - share[i]
-        if share[j] < 1:
-            low.append(high.pop())
-    for i in low + high:
-        share[i] = 1.0
-    return share, other
-
-
-@inner_kernel(_nrt=False)
-def _add(factor: float, values: Floats, to: Floats) -> None:
-    for k in range(len(values)):
-        to[k] += factor * values[k]
-
-
-@kernel()
-def _toys(
-    rng: np.random.Generator,
-    structure: Structure,
-    means: Floats,
-    starts: Ints,
-    share: Floats,
-    other: Ints,
-    truth: Floats,
-    nominal: Floats,
-    redrawn: bool,
-    spreads: Floats,
-    signals: Floats,
-    others: Floats,
-    totals: Floats,
-    logs: Floats,
-    best: Floats,
-    statistics: Floats,
-    curves: Floats,
-    densities: Floats,
-) -> None:
-    detectors, size = len(means), len(truth)
-    normal = np.zeros(size)
-    # A fit starts at the truth; constraints that are not redrawn are centred on the nominal values.
-    drawn, exposure = truth.copy().reshape(1, size), np.ones((1, detectors))
-    for p in range(1, size):
-        if not redrawn and int(structure.constraints[p, 0]) != UNCONSTRAINED:
-            drawn[0, p] = nominal[p]
-    first = np.zeros((1, detectors + 1), dtype=np.int64)
-    table = np.empty((len(signals), 1 + size))
-    for d in range(detectors):
-        first[0, d + 1] = first[0, d] + int(means[d] + 6.0 * sqrt(means[d])) + 10
-    room = make_room(structure, first)
-    weights, scratch = np.ones(first[0, detectors]), allocate(room.terms)
-    most = first[0].copy()
-    for toy in range(len(best)):
-        fits = True
-        for d in range(detectors):
-            n = rng.poisson(means[d])
-            first[0, d + 1] = first[0, d] + n
-            fits = fits and n <= most[d + 1] - most[d]
-        if not fits:
-            room = make_room(structure, first)
-            weights, scratch = np.ones(first[0, detectors]), allocate(room.terms)
-            most = first[0].copy()
-        bins = np.empty(first[0, detectors], dtype=np.int64)
-        for d in range(detectors):
-            n = starts[d + 1] - starts[d]
-            for i in range(first[0, d], first[0, d + 1]):
-                at = rng.random() * n
-                k = min(int(at), n - 1)
-                b = starts[d] + k
-                bins[i] = b if at - k < share[b] else starts[d] + other[b]
-        for p in range(1, size):
-            kind = int(structure.constraints[p, 0])
-            if redrawn and kind != UNCONSTRAINED:
-                normal[p] = rng.standard_normal()
-                pull = 0.0
-                for q in range(1, p + 1):
-                    pull += spreads[p, q] * normal[q]
-                drawn[0, p] = truth[p] * exp(pull) if kind == LOG_NORMAL else truth[p] + pull
-        best[toy] = nan
-        statistics[toy] = nan
-        if gather(structure, room, bins, weights, first[0], exposure[0], drawn[0]) == -1:
-            best[toy] = statistics_of_one(room.terms, scratch, signals, table, curves[toy])
-            statistics[toy] = table[:, 0]
-        density = densities[toy]
-        for k in range(len(others)):
-            density[k] = -totals[k]
-        for i in range(room.ends[detectors]):
-            _add(room.masses[i], logs[room.distinct[i]], density)
-        for k in range(len(others)):
-            for p in range(1, size):
-                kind, width = int(structure.constraints[p, 0]), structure.constraints[p, 1]
-                if redrawn and kind != UNCONSTRAINED:
-                    ahead = drawn[0, p] - others[k, p]
-                    if kind == LOG_NORMAL:
-                        ahead = log(drawn[0, p] / others[k, p])
-                    density[k] -= 0.5 * (ahead / width) ** 2
-                    for q in range(1, p if structure.constraints.shape[1] > 2 else 1):
-                        beside = drawn[0, q] - others[k, q]  # correlated ones are normal
-                        density[k] -= structure.constraints[p, 2 + q] * ahead * beside

@@ -19,12 +19,12 @@ their number: see `zeptobarn.inference.strata`.
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from math import exp, inf, log, nan, sqrt
+from math import exp, inf, log, nan
 from typing import NamedTuple
 
 import numpy as np
 
-from zeptobarn.inference.ends import SLACK
+from zeptobarn.inference.quantiles import cls_quantiles, quantiles
 from zeptobarn.inference.strata import Expected, stratify
 from zeptobarn.support.jit import Floats, Ints, inner_kernel, kernel
 
@@ -39,8 +39,6 @@ _ASIDE = 2
 # What a critical value is raised by before data are compared with it: the statistic of toys lies on
 # curves through nodes, and data with the same events must not fall outside by its error.
 TIES = 1e-3
-# How far from the last signal's critical value the next is looked for first.
-_WINDOW = 0.1
 # How many of the nearest thrown signals serve a signal.
 NEAREST = 6
 
@@ -331,10 +329,10 @@ def _segment(
         _stratified(w, stratum, probabilities[r])
         if cls:
             _statistics(ensemble, low, signals[r], node[r], share[r], upper, t0)
-            _cls_quantiles(t, w, t0, w0, level, values[r])
+            cls_quantiles(t, w, t0, w0, level, values[r])
         else:
             near = values[r - 1, 0] if r > 0 else nan
-            _quantiles(t, w, stratum, probabilities.shape[1], level, near, values[r])
+            quantiles(t, w, stratum, probabilities.shape[1], level, near, values[r])
 
 
 @inner_kernel()
@@ -419,113 +417,3 @@ def _statistics(
         for i in range(toys):
             statistic = inf if np.isnan(here[i]) else max(here[i], 0.0)
             here[i] = 0.0 if upper and best[i] > signal else statistic
-
-
-@inner_kernel()
-def _quantiles(
-    t: Floats, w: Floats, stratum: Ints, strata: int, level: float, near: float, quantiles: Floats
-) -> None:
-    """Fill the quantile and its ends, which are looked for near a value first.
-
-    The error is that of the share of toys up to the quantile, within each stratum.
-    """
-    weight, inside = np.zeros(strata), np.zeros(strata)
-    for i in range(len(t)):
-        weight[stratum[i]] += w[i]
-    for reach in (_WINDOW, inf):
-        low, high = near - reach, near + reach
-        if reach == inf:
-            low, high = -inf, inf
-        before, order = _between(t, w, low, high)
-        quantiles[0] = _quantile(t, w, order, before, level)
-        inside[:] = 0.0
-        for i in range(len(t)):
-            inside[stratum[i]] += w[i] if t[i] <= quantiles[0] else 0.0
-        variance = 0.0
-        for i in range(len(t)):
-            if w[i] > 0.0:
-                share = inside[stratum[i]] / weight[stratum[i]]
-                variance += (w[i] * ((1.0 if t[i] <= quantiles[0] else 0.0) - share)) ** 2
-        error = sqrt(variance)
-        quantiles[1] = _quantile(t, w, order, before, level - error)
-        quantiles[2] = _quantile(t, w, order, before, min(level + error, 1.0))
-        if not np.isnan(quantiles[0] + quantiles[1] + quantiles[2]):
-            break
-
-
-@inner_kernel()
-def _between(t: Floats, w: Floats, low: float, high: float) -> tuple[float, Ints]:
-    """Weight of what lies below an interval, and what lies in it, in ascending order."""
-    before, n = 0.0, 0
-    for i in range(len(t)):
-        if t[i] < low:
-            before += w[i]
-        elif t[i] <= high:
-            n += 1
-    inside = np.empty(n, dtype=np.int64)
-    n = 0
-    for i in range(len(t)):
-        if low <= t[i] <= high:
-            inside[n] = i
-            n += 1
-    return before, inside[np.argsort(t[inside])]
-
-
-@inner_kernel(inline="always")
-def _quantile(t: Floats, w: Floats, order: Ints, before: float, needed: float) -> float:
-    """Smallest t up to which the weights add up to what is needed; NaN if that is not in order."""
-    total = before
-    if before > 0.0 and before >= needed:
-        return nan
-    for i in order:
-        total += w[i]
-        if total >= needed * (1.0 - 1e-9):
-            return float(t[i])
-    return nan
-
-
-@inner_kernel()
-def _cls_quantiles(
-    t: Floats, w: Floats, t0: Floats, w0: Floats, level: float, quantiles: Floats
-) -> None:
-    order, order0 = np.argsort(t), np.argsort(t0)
-    total, total0 = w.sum(), w0.sum()
-    quantiles[0] = _cls_quantile(t, w, order, t0, w0, order0, (1.0 - level) * total / total0)
-    # The error of the ratio of the two p-values at the critical value.
-    above, squares, above0, squares0 = 0.0, 0.0, 0.0, 0.0
-    for i in range(len(t)):
-        above += w[i] if t[i] >= quantiles[0] else 0.0
-    for i in range(len(t0)):
-        above0 += w0[i] if t0[i] >= quantiles[0] else 0.0
-    p, p0 = above / total, above0 / total0
-    for i in range(len(t)):
-        squares += (w[i] * ((1.0 if t[i] >= quantiles[0] else 0.0) - p)) ** 2
-    for i in range(len(t0)):
-        squares0 += (w0[i] * ((1.0 if t0[i] >= quantiles[0] else 0.0) - p0)) ** 2
-    error = sqrt(squares / above**2 + squares0 / above0**2)
-    for k, factor in ((1, 1.0 + error), (2, max(1.0 - error, 0.0))):
-        ratio = (1.0 - level) * factor * total / total0
-        quantiles[k] = _cls_quantile(t, w, order, t0, w0, order0, ratio)
-
-
-@inner_kernel()
-def _cls_quantile(
-    t: Floats, w: Floats, order: Ints, t0: Floats, w0: Floats, order0: Ints, ratio: float
-) -> float:
-    """Largest t at which the weight of toys at or above it exceeds a multiple of the background's.
-
-    From the largest t down; toys that tie are taken together.
-    """
-    i, j = len(t) - 1, len(t0) - 1
-    above, above0 = 0.0, 0.0
-    while i >= 0:
-        value = t[order[i]]
-        while i >= 0 and t[order[i]] >= value - SLACK:
-            above += w[order[i]]
-            i -= 1
-        while j >= 0 and t0[order0[j]] >= value - SLACK:
-            above0 += w0[order0[j]]
-            j -= 1
-        if above > ratio * above0:
-            return float(value)
-    return 0.0

@@ -11,7 +11,7 @@ import numpy as np
 import scipy
 
 from zeptobarn.inference.calibration import BLOCK, best_nuisances, throw_statistics
-from zeptobarn.inference.ends import SLACK
+from zeptobarn.inference.crossing import SLACK
 from zeptobarn.inference.problem import Data, Problem, fits_at
 from zeptobarn.study.study import Study
 from zeptobarn.support.jit import Floats

@@ -16,15 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zeptobarn.inference.ends import (
-    HIGHER,
-    SLACK,
-    carry,
-    ends,
-    shape_value,
-    statistic_at,
-    status_at_bound,
-)
+from zeptobarn.inference.crossing import HIGHER, SLACK, carry, statistic_at
+from zeptobarn.inference.ends import ends, shape_value, status_at_bound
 from zeptobarn.inference.fit import maximise, start
 from zeptobarn.inference.newton import Scratch, allocate, copy_point, follow, recall_best
 from zeptobarn.inference.status import Status

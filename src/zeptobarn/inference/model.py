@@ -9,16 +9,21 @@ import pandas as pd
 import scipy
 from numpy.typing import NDArray
 
-from zeptobarn.inference.answers import Discovery, Limit
+from zeptobarn.inference.answers import Discovery, Limit, limit_of_row
 from zeptobarn.inference.asymptotics import asymptotic, one_sided, two_sided
 from zeptobarn.inference.calibration import calibrate, covered
 from zeptobarn.inference.construction import acceptance
 from zeptobarn.inference.events import Observation, sort_observed, sort_toys
 from zeptobarn.inference.intervals import no_results
 from zeptobarn.inference.problem import Data, Problem, asimov, assemble, find_limits, fits_at
-from zeptobarn.inference.results import CALIBRATION_UNITS, COVERAGE_UNITS, limit_rows
+from zeptobarn.inference.results import (
+    COVERAGE_UNITS,
+    calibration_rows,
+    coverage_rows,
+    joined,
+    limit_rows,
+)
 from zeptobarn.inference.status import Status
-from zeptobarn.study import labels
 from zeptobarn.study.signals import Signal
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
@@ -147,36 +152,7 @@ class Model:
         chosen = self.interval(interval)
         seen = self.observation(data, livetime_day, columns)
         row = self.table(seen.data, chosen).iloc[0]
-        wimp = self.mass_GeV is not None
-        reference = self.study.reference_cross_section_cm2 if wimp else np.nan
-        multiplier, low = (
-            float(row[name]) for name in ("limit_rate_multiplier", "limit_low_rate_multiplier")
-        )
-        error = float(row[f"calibration_error_{'cm2' if wimp else 'rate_multiplier'}"])
-        return Limit(
-            cm2=multiplier * reference,
-            low_cm2=low * reference,
-            rate_multiplier=multiplier,
-            low_rate_multiplier=low,
-            unit=self.tested.unit,
-            calibration_error_cm2=error if wimp else np.nan,
-            calibration_error_rate_multiplier=error / reference if wimp else error,
-            best_fit={
-                str(name).removeprefix("best_fit_"): float(row[name])
-                for name in row.index
-                if str(name).startswith("best_fit_")
-            },
-            status=str(row["status"]),
-            message=str(row["message"]),
-            interval=interval,
-            statistic=labels.statistic(chosen),
-            treatment=labels.treatment(chosen),
-            critical_values=labels.origin(chosen, self.study.critical_values),
-            confidence_level=self.study.confidence_level,
-            inside=seen.inside,
-            outside=seen.outside,
-            columns=seen.columns,
-        )
+        return limit_of_row(self, chosen, row, seen)
 
     def discovery(
         self,
@@ -331,18 +307,7 @@ class Model:
                 strict=True,
             )
         }
-        statistic = {"upper": "q_tilde", "unified": "t_tilde"}
-        labelled = [
-            table.assign(
-                interval=interval.name,
-                confidence_level=self.study.confidence_level,
-                test_statistic="cls" if interval.cls else statistic[interval.kind],
-                rate_multiplier=table["signal"] / self.signal_events,
-            )
-            for interval in self.study.intervals
-            if (table := tables.get(interval.name)) is not None
-        ]
-        return _joined(labelled, CALIBRATION_UNITS)
+        return calibration_rows(self, tables)
 
     def coverage(self, threads: int = 1) -> pd.DataFrame:
         """How often the study's intervals hold the truth, at the study's coverage signals.
@@ -361,14 +326,8 @@ class Model:
             critical = {kind: self.critical(interval, problem, kind) for kind in kinds}
             address = [self.target, self.signal, interval.name]
             table = covered(self.study, problem, interval, critical, address, threads)
-            tables.append(
-                table.assign(
-                    interval=interval.name,
-                    expected_events=table["signal"] * problem.signal_efficiency,
-                    true_rate_multiplier=table["signal"] / self.signal_events,
-                )
-            )
-        return _joined(tables, COVERAGE_UNITS)
+            tables.append(coverage_rows(self, interval, problem, table))
+        return joined(tables, COVERAGE_UNITS)
 
     def critical(
         self,
@@ -495,9 +454,3 @@ class Model:
                 empty = not problem.signal_efficiency > 0
                 results.status[:] = Status.empty_template if empty else Status.critical_value_zero
         return limit_rows(self, interval, problem, data, trials, results, simple, error)
-
-
-def _joined(tables: list[pd.DataFrame], units: Mapping[str, str]) -> pd.DataFrame:
-    if not tables:
-        return pd.DataFrame(columns=list(units))
-    return pd.concat(tables, ignore_index=True)[list(units)]

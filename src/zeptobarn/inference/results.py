@@ -1,6 +1,6 @@
 """Tables of limits, critical values and coverage: their columns, writing and reading."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,6 +138,46 @@ def _messages(
     if problem.fault:
         texts[:] = f"{problem.fault}: make the templates again"
     return texts
+
+
+def calibration_rows(model: "Model", tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Give the rows of `Model.calibrate`.
+
+    Parameters
+    ----------
+    tables
+        Critical values by interval, see `zeptobarn.inference.calibration.calibrate`.
+    """
+    statistic = {"upper": "q_tilde", "unified": "t_tilde"}
+    labelled = [
+        table.assign(
+            interval=interval.name,
+            confidence_level=model.study.confidence_level,
+            test_statistic="cls" if interval.cls else statistic[interval.kind],
+            rate_multiplier=table["signal"] / model.signal_events,
+        )
+        for interval in model.study.intervals
+        if (table := tables.get(interval.name)) is not None
+    ]
+    return joined(labelled, CALIBRATION_UNITS)
+
+
+def coverage_rows(
+    model: "Model", interval: Interval, problem: Problem, table: pd.DataFrame
+) -> pd.DataFrame:
+    """Give the rows of `Model.coverage` for one interval, from those of its toys."""
+    return table.assign(
+        interval=interval.name,
+        expected_events=table["signal"] * problem.signal_efficiency,
+        true_rate_multiplier=table["signal"] / model.signal_events,
+    )
+
+
+def joined(tables: list[pd.DataFrame], units: Mapping[str, str]) -> pd.DataFrame:
+    """Put tables below each other, with the columns that have units."""
+    if not tables:
+        return pd.DataFrame(columns=list(units))
+    return pd.concat(tables, ignore_index=True)[list(units)]
 
 
 def write_limits(model: "Model", limits: Iterable[pd.DataFrame], path: Path) -> None:

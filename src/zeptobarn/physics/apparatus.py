@@ -24,6 +24,11 @@ def recoil_of(response: str) -> Recoil:
     return "nr" if response.startswith("nr") else "er"
 
 
+# Yield models (`zeptobarn.physics.yields`) of each recoil type.
+MODELS: Mapping[str, tuple[str, ...]] = {
+    "nr": ("lenardo2015", "nest"),
+    "er": ("er_polynomial", "nest_beta", "nest_gamma"),
+}
 LIGHT_YIELDS = ("s1_relative_light_yield", "s2_relative_light_yield")
 
 

@@ -7,16 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from zeptobarn.physics.apparatus import LIGHT_YIELDS, Apparatus, LightYield, Recoil
+from zeptobarn.physics.apparatus import LIGHT_YIELDS, MODELS, Apparatus, LightYield, Recoil
 from zeptobarn.physics.decays import decay
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.mathtext import unreadable
 
-# Yield models by recoil type, as in `zeptobarn.physics.yields`.
-_MODELS: Mapping[Any, tuple[str, ...]] = {
-    "nr": ("lenardo2015", "nest"),
-    "er": ("er_polynomial", "nest_beta", "nest_gamma"),
-}
 # Of electrons that drift as long as that, one in 400 arrives; a lifetime in ms or a velocity in
 # cm/µs is beyond it.
 _MOST_LIFETIMES = 6
@@ -141,10 +136,10 @@ def _check_yields(source: Mapping[str, Any], place: str) -> None:
         raise ConfigError(
             f"{place}.charge_ratio: found it with recoil: {recoil}; allowed: with recoil: er"
         )
-    if "yields" in source and source["yields"] not in _MODELS[recoil]:
+    if "yields" in source and source["yields"] not in MODELS[str(recoil)]:
         raise ConfigError(
             f"{place}.yields: found {source['yields']} with recoil: {recoil}; allowed: "
-            f"{', '.join(_MODELS[recoil])}"
+            f"{', '.join(MODELS[str(recoil)])}"
         )
 
 

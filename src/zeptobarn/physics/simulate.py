@@ -15,22 +15,14 @@ seen once in ten thousand times then costs no more than one of 10 keV.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import exp, floor, inf, log, log1p, nan, pi, sqrt
-from typing import NamedTuple
 
 import numpy as np
 
-from zeptobarn.physics.apparatus import Apparatus, LightYield, Recoil, Sizes
+from zeptobarn.physics.apparatus import Apparatus, Recoil
+from zeptobarn.physics.chain import NUCLEAR, SPLIT, Chain, Field, chain, quanta_table
 from zeptobarn.physics.detector import AnalysisSpace
-from zeptobarn.physics.yields import (
-    NOMINAL,
-    Nuisances,
-    Recombination,
-    detector_yields,
-)
+from zeptobarn.physics.yields import NOMINAL, Nuisances
 from zeptobarn.support.jit import Bools, Floats, Ints, inner_kernel, kernel
-
-# How `quanta` columns are to be read: shares of 73 quanta/keV, or NEST's ions and excitons.
-_SPLIT, _NUCLEAR, _ELECTRONIC = 0, 1, 2
 
 _ROOT_2_OVER_PI = sqrt(2.0 / pi)
 
@@ -38,48 +30,6 @@ _ROOT_2_OVER_PI = sqrt(2.0 / pi)
 _PILOT_EVENTS = 2000
 # At most this many times the events asked for, where few are accepted.
 _MOST_OVER_ACCEPTED = 20
-
-
-class Field(NamedTuple):
-    """A relative light yield against position: a map where it has points, else a polynomial."""
-
-    coefficients: Floats
-    radius_squared_scale: float
-    depth_scale: float
-    radius: Floats
-    z: Floats
-    values: Floats
-
-
-class Chain(NamedTuple):
-    """A detector's numbers as the kernel takes them (lengths in cm, times in µs)."""
-
-    model: int
-    electron_probability_width: float
-    fano: float
-    g1: float
-    s1_light_yield: Field
-    s2_light_yield: Field
-    radius_squared_max: float
-    z_bottom: float
-    z_top: float
-    us_per_cm: float
-    lifetime: float
-    lifetime_spread: float
-    correction_lifetime: float
-    extraction: float
-    electron_gain: float
-    s2_fano: float
-    double_pe: float
-    pe_width: float
-    pe_per_area: float
-    coincidence: int
-    s1_threshold: float
-    s2_threshold: float
-    efficiency: Floats
-    apply_bias: bool
-    s1_bias: Floats
-    s2_bias: Floats
 
 
 def simulate(
@@ -109,7 +59,7 @@ def simulate(
     cs1, cs2
         Corrected areas (the detector's area unit), shape (n,); NaN where a cut fails.
     """
-    table = _quanta_table(apparatus, recoil, energies_keV, nuisances)
+    table = quanta_table(apparatus, recoil, energies_keV, nuisances)
     cs1, cs2 = np.full((2, len(energies_keV)), np.nan)
     accepted = energies_keV >= apparatus.response_cutoff_keV[recoil]
     _simulate(rng, chain(apparatus, recoil), table, accepted, cs1, cs2)
@@ -153,7 +103,7 @@ def histogram(
     events
         Recoils simulated in each energy bin, shape (n,).
     """
-    table = _quanta_table(apparatus, recoil, energy_edges_keV, nuisances)
+    table = quanta_table(apparatus, recoil, energy_edges_keV, nuisances)
     numbers = chain(apparatus, recoil)
     n_bins = len(generators)
     sums, squares = np.zeros((2, n_bins, np.prod(space.shape)))
@@ -181,82 +131,6 @@ def histogram(
     probability = sums / n
     # The variance of a mean of n, unbiased; that of a single recoil is not known.
     return probability, (squares / n - probability**2) / np.maximum(n - 1, 1), events
-
-
-def chain(apparatus: Apparatus, recoil: Recoil) -> Chain:
-    """Turn a detector's numbers into the kernel's."""
-    z_bottom, z_top = apparatus.fiducial_z_cm
-    double_pe = apparatus.double_pe_probability
-    fluctuations = detector_yields(apparatus, recoil, np.ones(1)).fluctuations
-    if isinstance(fluctuations, Recombination):
-        model, width, fano = (_NUCLEAR if fluctuations.separate else _ELECTRONIC), 0.0, 0.0
-    else:
-        model, width = _SPLIT, fluctuations.electron_probability_width
-        fano = fluctuations.fano
-    return Chain(
-        model=model,
-        electron_probability_width=width,
-        fano=float(fano),
-        g1=float(apparatus.g1),
-        s1_light_yield=_field(apparatus.s1_relative_light_yield),
-        s2_light_yield=_field(apparatus.s2_relative_light_yield),
-        radius_squared_max=float(apparatus.fiducial_radius_cm**2),
-        z_bottom=float(z_bottom),
-        z_top=float(z_top),
-        us_per_cm=apparatus.us_per_cm,
-        lifetime=float(apparatus.electron_lifetime_us),
-        lifetime_spread=float(apparatus.electron_lifetime_spread),
-        correction_lifetime=float(apparatus.corrected_with_us),
-        extraction=float(apparatus.extraction_efficiency),
-        electron_gain=float(apparatus.electron_gain),
-        s2_fano=float(apparatus.s2_fano),
-        double_pe=float(double_pe),
-        pe_width=float(apparatus.single_pe_width),
-        pe_per_area=apparatus.pe_per_area,
-        coincidence=int(apparatus.s1_coincidence),
-        s1_threshold=float(apparatus.s1_area_threshold),
-        s2_threshold=float(apparatus.s2_area_threshold),
-        efficiency=np.array(apparatus.s1_peak_efficiency, dtype=float),
-        apply_bias=bool(apparatus.apply_bias),
-        s1_bias=_bias_table(apparatus.s1_bias),
-        s2_bias=_bias_table(apparatus.s2_bias),
-    )
-
-
-def _field(light_yield: LightYield) -> Field:
-    return Field(
-        coefficients=np.array(light_yield.coefficients, dtype=float),
-        radius_squared_scale=float(light_yield.radius_squared_scale_cm2),
-        depth_scale=float(light_yield.depth_scale_cm),
-        radius=np.array(light_yield.radius_cm, dtype=float),
-        z=np.array(light_yield.z_cm, dtype=float),
-        values=np.array(light_yield.relative_yield, dtype=float),
-    )
-
-
-def _bias_table(rows: Sizes) -> Floats:
-    """Rows of the result: logarithm of the size, relative bias."""
-    table = np.array(rows, dtype=float).T.copy()
-    table[0] = np.log(table[0])
-    return table
-
-
-def _quanta_table(
-    apparatus: Apparatus,
-    recoil: Recoil,
-    energies_keV: Floats,
-    nuisances: Nuisances,
-) -> Floats:
-    """A row per energy: what `_SPLIT` or the models of recombination draw quanta from."""
-    yields = detector_yields(apparatus, recoil, energies_keV, nuisances)
-    drawn = yields.fluctuations
-    if isinstance(drawn, Recombination):
-        columns = [drawn.ions, drawn.excitons, drawn.recombination]
-        columns += [drawn.omega, drawn.skewness, drawn.fano, drawn.fano_excitons]
-    else:
-        columns = [drawn.quanta_per_keV * energies_keV, yields.photons, yields.electrons]
-        columns += 4 * [np.zeros(len(energies_keV))]
-    return np.stack(columns, axis=1)
 
 
 @inner_kernel()
@@ -313,7 +187,7 @@ def _recombine(rng: np.random.Generator, c: Chain, row: Floats) -> tuple[int, in
     """Photons and electrons of NEST's model, see `zeptobarn.physics.yields.Recombination`."""
     mean_ions, mean_excitons, recombination = row[0], row[1], row[2]
     omega, skewness, fano = row[3], row[4], row[5]
-    if c.model == _NUCLEAR:
+    if c.model == NUCLEAR:
         ions = _rounded(mean_ions + sqrt(fano * mean_ions) * rng.standard_normal())
         ions = max(ions, 0)
         width = sqrt(row[6] * mean_excitons)
@@ -365,6 +239,25 @@ def _from_map(field: Field, radius: float, z: float) -> float:
 
 
 @inner_kernel(forceinline=True)
+def _cs2(
+    rng: np.random.Generator, c: Chain, n_electrons: int, radius_squared: float, z: float
+) -> float:
+    """Corrected S2 of electrons in the gas; NaN below the threshold."""
+    s2_light_yield = _light_yield(c.s2_light_yield, radius_squared, z)
+    pe_mean = n_electrons * c.electron_gain * (1.0 + c.double_pe) * s2_light_yield
+    if c.apply_bias:
+        pe_mean *= 1.0 + _interpolate(c.s2_bias, pe_mean)
+    if c.s2_fano == 1.0:
+        pe = rng.poisson(pe_mean)
+    else:
+        pe = max(_rounded(pe_mean + sqrt(c.s2_fano * pe_mean) * rng.standard_normal()), 0)
+    s2 = (pe + c.pe_width * sqrt(pe) * rng.standard_normal()) / c.pe_per_area
+    if s2 < c.s2_threshold:
+        return nan
+    return s2 * exp(-z * c.us_per_cm / c.correction_lifetime) / s2_light_yield
+
+
+@inner_kernel(forceinline=True)
 def _event(
     rng: np.random.Generator, c: Chain, row: Floats, cs1_low: float, cs1_high: float
 ) -> tuple[float, float, float]:
@@ -382,7 +275,7 @@ def _event(
     # Photons are detected among `photons`, each with probability `seen`; electrons are extracted
     # among `electrons`, which in the multinomial shortcut are all quanta not yet detected.
     quanta, detectable, share = 0, 1.0, 0.0
-    if c.model == _SPLIT:
+    if c.model == SPLIT:
         quanta_mean = row[0]
         quanta = _rounded(quanta_mean + sqrt(c.fano * quanta_mean) * rng.standard_normal())
         if quanta <= 0:
@@ -390,11 +283,11 @@ def _event(
         detectable = min((row[1] + row[2]) / quanta_mean, 1.0)
         share = row[2] / (row[1] + row[2]) + c.electron_probability_width * rng.standard_normal()
         share = min(max(share, 0.0), 1.0)
-    multinomial = c.model == _SPLIT and not c.apply_bias
+    multinomial = c.model == SPLIT and not c.apply_bias
     if multinomial:
         photons, electrons = quanta, 0
         seen *= detectable * (1.0 - share)
-    elif c.model == _SPLIT:
+    elif c.model == SPLIT:
         quanta = rng.binomial(quanta, detectable)
         electrons = rng.binomial(quanta, share)
         photons = quanta - electrons
@@ -422,18 +315,9 @@ def _event(
     n_electrons = rng.binomial(electrons, min(extracted, 1.0))
     if n_electrons < 1:
         return nan, nan, 0.0
-    s2_light_yield = _light_yield(c.s2_light_yield, radius_squared, z)
-    pe_mean = n_electrons * c.electron_gain * (1.0 + c.double_pe) * s2_light_yield
-    if c.apply_bias:
-        pe_mean *= 1.0 + _interpolate(c.s2_bias, pe_mean)
-    if c.s2_fano == 1.0:
-        pe = rng.poisson(pe_mean)
-    else:
-        pe = max(_rounded(pe_mean + sqrt(c.s2_fano * pe_mean) * rng.standard_normal()), 0)
-    s2 = (pe + c.pe_width * sqrt(pe) * rng.standard_normal()) / c.pe_per_area
-    if s2 < c.s2_threshold:
+    cs2 = _cs2(rng, c, n_electrons, radius_squared, z)
+    if np.isnan(cs2):
         return nan, nan, 0.0
-    cs2 = s2 * exp(-z * c.us_per_cm / c.correction_lifetime) / s2_light_yield
     return cs1, cs2, weight
 
 

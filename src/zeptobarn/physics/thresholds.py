@@ -5,6 +5,8 @@ position a corrected area is a measured one times a known factor (the light yiel
 for the S2 the electrons lost in the drift, at the lifetime that it is corrected with), so a
 threshold is a smallest corrected area there. What the correction does not follow (a spread of the
 lifetime, the bias, the extraction) changes how many events have an area, not which areas pass.
+Formulas are cut here; recoils where their areas are made, in `zeptobarn.physics.areas` and
+`zeptobarn.physics.simulate`.
 """
 
 import numpy as np

@@ -1,15 +1,20 @@
 """Yield models: recoil energy and drift field → mean photons and electrons, and their spread."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from math import exp, log, pi, sqrt
 
 import numpy as np
-import scipy
 from numpy.typing import ArrayLike, NDArray
 
-from zeptobarn.physics.apparatus import Apparatus, Recoil
+from zeptobarn.physics.apparatus import MODELS, Apparatus, Recoil
+from zeptobarn.physics.nest import (
+    ENERGIES_KEV,
+    SPECIES,
+    er_fano,
+    er_omega,
+    er_skewness,
+    nest_means,
+    nr_omega,
+)
 from zeptobarn.physics.yield_constants import (
     DEFAULTS,
     FANO,
@@ -19,11 +24,6 @@ from zeptobarn.physics.yield_constants import (
     constants_from,
 )
 
-# Models by recoil type.
-MODELS: Mapping[str, tuple[str, ...]] = {
-    "nr": ("lenardo2015", "nest"),
-    "er": ("er_polynomial", "nest_beta", "nest_gamma"),
-}
 _XENON_Z = 54
 
 # Mean half-width of the band of the relative scintillation yield against energy (keV):
@@ -176,7 +176,7 @@ def mean_yields(
     (77.69, 51.91)
     """
     energies = np.asarray(energies_keV, dtype=float)
-    if model in _NEST_SPECIES:
+    if model in SPECIES:
         return nest(
             model,
             energies,
@@ -323,10 +323,10 @@ def nest(
     ValueError
         An energy is above 300 keV, where NEST has no data on nuclear recoils.
     """
-    if np.max(energies_keV, initial=0.0) > _NEST_ENERGIES_KEV[-1]:
+    if np.max(energies_keV, initial=0.0) > ENERGIES_KEV[-1]:
         raise ValueError(f"{model}: found {np.max(energies_keV):g} keV; allowed: ≤ 300 keV")
     vectors = constants.nr_parameters, constants.er_parameters
-    energy, photons, electrons, ratio = _nest_means(
+    energy, photons, electrons, ratio = nest_means(
         model, float(field_V_per_cm), density_g_per_cm3, *vectors
     )
 
@@ -356,13 +356,13 @@ def nest(
         recombination = np.where(short, changed / np.maximum(ions, 1e-300), recombination)
         excitons = np.maximum(excitons, 0)
         photons = changed
-        omega, skewness = _nr_omega(share, widths), np.full_like(share, widths[5])
+        omega, skewness = nr_omega(share, widths), np.full_like(share, widths[5])
         fano = widths[0] + widths[11] * ions
         fano_excitons = widths[1] + widths[12] * excitons
     else:
-        omega = _er_omega(field_V_per_cm, share, widths)
-        fano = fano_excitons = _er_fano(field_V_per_cm, quanta, density_g_per_cm3, widths[6])
-        skewness = constants.er_skewness * _er_skewness(field_V_per_cm, energies_keV)
+        omega = er_omega(field_V_per_cm, share, widths)
+        fano = fano_excitons = er_fano(field_V_per_cm, quanta, density_g_per_cm3, widths[6])
+        skewness = constants.er_skewness * er_skewness(field_V_per_cm, energies_keV)
     # Without recombination nothing fluctuates either.
     omega = np.where(recombination > 0, omega, 0.0)
     if not 50 <= field_V_per_cm <= 4000:
@@ -370,12 +370,6 @@ def nest(
     skewness = np.where(quanta > 1e4, 0.0, skewness)
     fluctuations = ions, excitons, recombination, omega, skewness, fano, fano_excitons
     return Yields(photons, electrons, Recombination(*fluctuations, separate=model == "nest"))
-
-
-def _nr_omega(share: NDArray[np.float64], widths: tuple[float, ...]) -> NDArray[np.float64]:
-    """A bell of the electrons' share."""
-    amplitude, centre, width = widths[2:5]
-    return np.asarray(max(amplitude, 0.0) * np.exp(-0.5 * ((share - centre) / width) ** 2))
 
 
 def _changed_means(
@@ -388,68 +382,3 @@ def _changed_means(
     quanta = photons + electrons
     electrons = np.minimum(electrons * charge_ratio, quanta)
     return (quanta - electrons) * factors[0], electrons * factors[1]
-
-
-# ω of electronic recoils at high field (NEST 2.4).
-_ER_OMEGA_HIGH_FIELD = 0.07
-
-_NEST_SPECIES = {"nest": "NR", "nest_beta": "beta", "nest_gamma": "gammaRay"}
-_NEST_ENERGIES_KEV = np.geomspace(0.01, 300, 5155)
-
-
-@lru_cache(maxsize=16)
-def _nest_means(
-    model: str,
-    field: float,
-    density: float,
-    nr_parameters: tuple[float, ...],
-    er_parameters: tuple[float, ...],
-) -> NDArray[np.float64]:
-    """Rows: energy (keV), photons, electrons, excitons per ion."""
-    import nestpy
-
-    calculator = nestpy.NESTcalc(nestpy.detectors.VDetector())
-    species = getattr(nestpy.interactions, _NEST_SPECIES[model])
-    vectors = {"nr_parameters": nr_parameters, "er_parameters": er_parameters}
-    yields = [
-        calculator.GetYields(species, e, density, field, **vectors) for e in _NEST_ENERGIES_KEV
-    ]
-    table = [(y.PhotonYield, y.ElectronYield, max(y.ExcitonRatio, 0.0)) for y in yields]
-    return np.vstack([_NEST_ENERGIES_KEV, np.array(table).T])
-
-
-def _er_omega(
-    field: float, share: NDArray[np.float64], widths: tuple[float, ...]
-) -> NDArray[np.float64]:
-    """A skewed bell of the electrons' share, whose largest value grows with the field."""
-    low, centre, width, skew = widths[7:11]
-    low, high = max(low, 0.0), _ER_OMEGA_HIGH_FIELD
-    # (F/295.2)^251.6 would overflow.
-    steep = 251.6 * log(field / 295.2)
-    amplitude = high + (low - high) * exp(-0.0069114 * float(np.logaddexp(0.0, steep)))
-    mode = sqrt(2 / pi) * skew * width / sqrt(1 + skew**2)
-
-    def bell(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(
-            np.exp(-0.5 * (x / width) ** 2) * (1 + scipy.special.erf(skew * x / (width * sqrt(2))))
-        )
-
-    return np.asarray(amplitude * bell(share - centre) / bell(np.array(mode)))
-
-
-def _er_fano(
-    field: float, quanta: NDArray[np.float64], density: float, given: float
-) -> NDArray[np.float64]:
-    """NEST's own, whose rise with the root of quanta times field is ``given`` if negative."""
-    if given >= 0:
-        return np.full_like(quanta, given)
-    at_zero_field = 0.12707 - 0.029623 * density - 0.0057042 * density**2 + 0.0015957 * density**3
-    return np.asarray(at_zero_field - given * np.sqrt(quanta * field))
-
-
-def _er_skewness(field: float, energies_keV: NDArray[np.float64]) -> NDArray[np.float64]:
-    """LUX's skewness of recombination, PRD 102 (2020) 112002."""
-    high = 1 / (1 + np.exp(-np.clip((energies_keV - 26.7) / 6.4, -500, 500)))
-    at_low = 1.39 + 4.0 * exp(-field / 225) * -np.expm1(-energies_keV / 7.7)
-    at_high = 22.1 * np.exp(-energies_keV / 54) * exp(-sqrt(field / 71))
-    return np.asarray((1 - high) * at_low + high * at_high)
