@@ -16,7 +16,7 @@ ONE_SIDED_90 = np.array([[0.0, 1.6423744]])
 def counting_structure(b, b_width=None, signal=1.0):
     """A signal over a background that is known, or has a normal constraint (absolute width)."""
     free = [0, -1] if b_width is None else [0, 1]
-    kinds = [[UNCONSTRAINED, 1.0], [NORMAL, (b_width or 0) / b]][: max(free) + 1]
+    kinds = [[UNCONSTRAINED, 1.0], [NORMAL, b_width / b if b_width else 0.0]][: max(free) + 1]
     return Structure(
         density=np.array([[signal, b]]),
         rows=np.array([0, 2]),

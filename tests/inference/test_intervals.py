@@ -106,6 +106,37 @@ def test_no_events_at_all():
 
 
 def test_a_shape_at_the_end_of_its_anchors_is_a_warning():
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_events_over_no_background_at_all(n):
+    """t̃ = 2 (μ − n − n ln(μ/n)), infinite without a signal: both ends from SciPy."""
+
+    def excess(mu):
+        return 2 * (mu - n - n * np.log(mu / n)) - 2.7055
+
+    row = counting_limit(n, 0.0, critical=[[0.0, 2.7055]], two_sided=True)
+    assert row.status == Status.ok
+    assert row.best_fit == pytest.approx(n, rel=1e-6)
+    assert row.low == pytest.approx(optimize.brentq(excess, 1e-9, n), rel=1e-3)
+    assert row.limit == pytest.approx(optimize.brentq(excess, n, 30), rel=1e-3)
+
+
+def test_no_events_over_no_background_at_all():
+    row = counting_limit(0, 0.0, critical=[[0.0, 2.7055]], two_sided=True)
+    assert (row.status, row.low) == (Status.ok, 0)
+    assert row.limit == pytest.approx(2.7055 / 2, rel=1e-6)
+
+
+def test_a_lower_end_where_no_background_is_at_the_event():
+    """A shape and a free background that are elsewhere: that of one event over none."""
+    density = np.ones((2, 5, 3))
+    density[:, :, 0] = [[0.0], [1.0]]
+    density[1, :, 1:] = 0.0
+    row = shaped_limit([0] * 3 + [1], density, two_sided=True, critical=[[0.0, 2.7055]])
+    alone = counting_limit(1, 0.0, critical=[[0.0, 2.7055]], two_sided=True)
+    assert row.status == Status.ok
+    assert (row.low, row.limit) == pytest.approx((alone.low, alone.limit), rel=1e-3)
+
+
     row = shaped_limit([0, 1, 1], np.ones((2, 5, 3)), centre=3.5)
     assert row.status == Status.at_boundary
     assert row.nuisances[1] == 2

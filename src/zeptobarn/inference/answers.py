@@ -92,6 +92,7 @@ class Limit:
 class Discovery:
     """Test of the background-only hypothesis: q₀, its significance Z = √q₀ and p = Φ(−Z).
 
+    q₀ and Z are infinite, and p is 0, where an event lies at which no background expects anything.
     ``inside`` and ``outside`` are those of `Limit`.
     """
 
@@ -102,10 +103,14 @@ class Discovery:
     outside: Mapping[str, int]
 
     def __str__(self) -> str:
-        return (
-            f"q₀ = {self.q0:.3g}, Z = {self.significance:.3g}, p = {self.p_value:.3g} "
-            f"[{used(self.inside, self.outside)}]"
+        numbers = (
+            f"q₀ = {self.q0:.3g}, Z = {self.significance:.3g}, p = {self.p_value:.3g}".replace(
+                "inf", "∞"
+            )
         )
+        if np.isinf(self.q0):
+            numbers += ": an event lies where no background expects anything"
+        return f"{numbers} [{used(self.inside, self.outside)}]"
 
 
 def used(
