@@ -9,6 +9,7 @@ from zeptobarn.inference import intervals
 from zeptobarn.inference.asymptotics import one_sided
 from zeptobarn.inference.intervals import no_results
 from zeptobarn.inference.status import Status
+from zeptobarn.inference.terms import UNIFORM
 
 
 @settings(max_examples=60, deadline=None)
@@ -105,7 +106,6 @@ def test_no_events_at_all():
     assert row.limit == pytest.approx(one_sided(0.9) / 2, rel=1e-6)
 
 
-def test_a_shape_at_the_end_of_its_anchors_is_a_warning():
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_events_over_no_background_at_all(n):
     """t̃ = 2 (μ − n − n ln(μ/n)), infinite without a signal: both ends from SciPy."""
@@ -137,9 +137,24 @@ def test_a_lower_end_where_no_background_is_at_the_event():
     assert (row.low, row.limit) == pytest.approx((alone.low, alone.limit), rel=1e-3)
 
 
+def test_a_shape_at_the_end_of_its_anchors_is_a_warning():
     row = shaped_limit([0, 1, 1], np.ones((2, 5, 3)), centre=3.5)
     assert row.status == Status.at_boundary
     assert row.nuisances[1] == 2
+
+
+@pytest.mark.parametrize(("n", "end"), [(0, 0.0), (9, 2.0)])
+def test_a_rate_at_an_end_of_its_range_is_where_it_belongs(n, end):
+    """A background of 0 to 2 events, in a bin of its own: the data would have it beyond."""
+    density = np.zeros((2, 2, 2))
+    density[0, :, 0] = 1.0
+    density[1, :, 1] = [0.0, 2.0]
+    events = [0, 0] + [1] * n
+    row = shaped_limit(events, density, anchors=[0.0, 2.0], kind=UNIFORM)
+    assert row.status == Status.rate_at_range_end
+    assert row.nuisances[0] == end
+    assert row.limit == pytest.approx(counting_limit(2, 0.0).limit, rel=1e-6)
+    assert "the limit is right" in Status.rate_at_range_end.message
 
 
 def test_two_crossings_are_found_and_the_outermost_reported():

@@ -136,7 +136,7 @@ def _curve(axis: Any, rows: pd.DataFrame, colour: str) -> None:
 
 
 def _pulls(axis: Any, study: Study, target: str, nuisances: pd.DataFrame) -> None:
-    """Draw pulls; of a free rate, which has none, write what it is."""
+    """Draw pulls; of a rate that is free, or free in a range, which has none, write what it is."""
     axis.axvspan(-1, 1, color="0.92", lw=0)
     axis.axvline(0, color="0.6", lw=0.8)
     names = []
@@ -146,7 +146,8 @@ def _pulls(axis: Any, study: Study, target: str, nuisances: pd.DataFrame) -> Non
             axis.text(
                 0,
                 i,
-                f"free: {row['best_fit']:.2f} (+{row['error_high']:.2f} −{row['error_low']:.2f})",
+                f"{row['constraint']}: {row['best_fit']:.2f} "
+                f"(+{row['error_high']:.2f} −{row['error_low']:.2f})",
                 ha="center",
                 va="center",
                 fontsize=8,

@@ -21,7 +21,7 @@ from zeptobarn.inference.newton import allocate
 from zeptobarn.inference.problem import Data, Problem, asimov, fits_at, predict, reaching
 from zeptobarn.inference.strata import Expected
 from zeptobarn.inference.structure import Structure, gather, make_room
-from zeptobarn.inference.terms import LOG_NORMAL, UNCONSTRAINED
+from zeptobarn.inference.terms import LOG_NORMAL, UNIFORM
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.jit import Floats, Ints, inner_kernel, kernel
@@ -430,7 +430,7 @@ def _toys(
     # A fit starts at the truth; constraints that are not redrawn are centred on the nominal values.
     drawn, exposure = truth.copy().reshape(1, size), np.ones((1, detectors))
     for p in range(1, size):
-        if not redrawn and int(structure.constraints[p, 0]) != UNCONSTRAINED:
+        if not redrawn and int(structure.constraints[p, 0]) > UNIFORM:
             drawn[0, p] = nominal[p]
     first = np.zeros((1, detectors + 1), dtype=np.int64)
     table = np.empty((len(signals), 1 + size))
@@ -459,7 +459,7 @@ def _toys(
                 bins[i] = b if at - k < share[b] else starts[d] + other[b]
         for p in range(1, size):
             kind = int(structure.constraints[p, 0])
-            if redrawn and kind != UNCONSTRAINED:
+            if redrawn and kind > UNIFORM:
                 normal[p] = rng.standard_normal()
                 pull = 0.0
                 for q in range(1, p + 1):
@@ -478,7 +478,7 @@ def _toys(
         for k in range(len(others)):
             for p in range(1, size):
                 kind, width = int(structure.constraints[p, 0]), structure.constraints[p, 1]
-                if redrawn and kind != UNCONSTRAINED:
+                if redrawn and kind > UNIFORM:
                     ahead = drawn[0, p] - others[k, p]
                     if kind == LOG_NORMAL:
                         ahead = log(drawn[0, p] / others[k, p])
