@@ -18,6 +18,7 @@ from zeptobarn.physics.yield_constants import (
     YieldConstants,
     constants_from,
 )
+from zeptobarn.support.quiet import without_line
 
 # Models by recoil type.
 MODELS: Mapping[str, tuple[str, ...]] = {
@@ -394,6 +395,8 @@ def _changed_means(
 _ER_OMEGA_HIGH_FIELD = 0.07
 
 _NEST_SPECIES = {"nest": "NR", "nest_beta": "beta", "nest_gamma": "gammaRay"}
+# NEST says so once in a process, and it is its own default.
+_NEST_LINE = "Warning: m5 is slightly energy dependent in the beta model"
 _NEST_ENERGIES_KEV = np.geomspace(0.01, 300, 5155)
 
 
@@ -411,9 +414,10 @@ def _nest_means(
     calculator = nestpy.NESTcalc(nestpy.detectors.VDetector())
     species = getattr(nestpy.interactions, _NEST_SPECIES[model])
     vectors = {"nr_parameters": nr_parameters, "er_parameters": er_parameters}
-    yields = [
-        calculator.GetYields(species, e, density, field, **vectors) for e in _NEST_ENERGIES_KEV
-    ]
+    with without_line(_NEST_LINE):
+        yields = [
+            calculator.GetYields(species, e, density, field, **vectors) for e in _NEST_ENERGIES_KEV
+        ]
     table = [(y.PhotonYield, y.ElectronYield, max(y.ExcitonRatio, 0.0)) for y in yields]
     return np.vstack([_NEST_ENERGIES_KEV, np.array(table).T])
 
