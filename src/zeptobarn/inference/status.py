@@ -19,7 +19,8 @@ class Status(IntEnum):
     has_limit
         Whether it comes with a limit.
     message
-        What stands beside the limit, or in its place; ``{event}`` and ``{detector}`` are filled in.
+        What stands beside the limit, or in its place; ``{event}``, what the event is called, and
+        ``{detector}`` are filled in.
     cause, cure
         Why this happens, and what to do about it, in sentences.
     """
@@ -120,8 +121,8 @@ class Status(IntEnum):
     zero_density_event = (
         8,
         False,
-        "no source has a density at event {event} of {detector} in the analysis space (the first "
-        "is 0): a background is missing, or a template has holes",
+        "no source has a density at {event} of {detector}: a background is missing, or a template "
+        "has holes",
         "An event lies where no source expects anything: its likelihood is zero whatever the "
         "signal, and nothing can be compared.",
         "Look at the event: a background is missing, a template has holes (zeptobarn lint), or "

@@ -59,7 +59,8 @@ def influential_events(model: Model, seen: Observation, interval: Interval) -> p
 
     Returns
     -------
-    A row per event: ``detector, row`` (in its table), ``cs1, cs2``; ``signal_to_background``, the
+    A row per event: ``detector, row`` (of the file as an editor shows it, the header being row 1),
+    ``cs1, cs2``; ``signal_to_background``, the
     density of a signal at the limit over that of all backgrounds, with the nuisances that are best
     there; its ``rank`` from 1; and of the first `LISTED`, ``limit_without_cm2`` and the relative
     ``change`` of the limit when the event is left out, with the same critical values.
