@@ -72,11 +72,11 @@ def draw_curves(
             list(entries.values()), list(entries), loc="outside lower center", ncols=columns
         )
         events = table[["n_events", "n_outside"]].iloc[0]
-        outside = f" ({events['n_outside']} outside)" if events["n_outside"] else ""
+        seen = labels.counted(events["n_events"], "observed events")
+        seen += f" ({events['n_outside']} outside)" if events["n_outside"] else ""
         set_title(
             figure,
-            f"{study.title(target)}, {events['n_events']} observed events{outside}: {quantity}, "
-            f"{labels.conditions(study)}",
+            f"{study.title(target)}, {seen}: {quantity}, {labels.conditions(study)}",
         )
 
 

@@ -67,10 +67,8 @@ def draw_events(
         bar = parts[0].colorbar(drawn, ax=list(axes), pad=0.01, extend="min")
         bar.set_label("signal at the limit / background")
         title = model.study.title(model.target)
-        words = (
-            f"{title}, {len(events)} observed events and a {model.tested.label}\n"
-            f"{labels.claim(interval)}"
-        )
+        seen = labels.counted(len(events), "observed events")
+        words = f"{title}, {seen} and a {model.tested.label}\n{labels.claim(interval)}"
         parts[0].suptitle(wrapped(words, figure.get_figwidth(), 10), fontsize=10)
         _table(parts[1], model, listed)
         figure.draw_without_rendering()  # from here on it is known where panels and events are

@@ -122,6 +122,8 @@ def used(
     --------
     >>> used({"lz": 3}, {"lz": 1}, {"lz": "cs1 = s1c_phd, cs2 = 10^log10_s2c_phd"})
     '3 events; outside the analysis space: 1 of 4 (25 %); cs1 = s1c_phd, cs2 = 10^log10_s2c_phd'
+    >>> used({"lz": 1}, {"lz": 0})
+    '1 event'
     """
     dropped = [
         f"{n} of {n + inside[name]} ({100 * n / (n + inside[name]):.3g} %)"
@@ -129,7 +131,7 @@ def used(
         for name, n in outside.items()
         if n
     ]
-    text = f"{sum(inside.values())} events"
+    text = labels.counted(sum(inside.values()), "events")
     if dropped:
         text += f"; outside the analysis space: {', '.join(dropped)}"
     for name, words in (columns or {}).items():

@@ -66,8 +66,9 @@ class Model:
             if name != self.signal
         )
         return (
-            f"<{self.target}, {self.tested.label}: expects {self.signal_events:.3g} events at "
-            f"{self.reference}; backgrounds: {backgrounds}>"
+            f"<{self.target}, {self.tested.label}: expects "
+            f"{labels.counted(self.signal_events, 'events', '.3g')} at {self.reference}; "
+            f"backgrounds: {backgrounds}>"
         )
 
     def _nominal_rate(self, detector: str, source: str) -> float:
