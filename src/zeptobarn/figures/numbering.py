@@ -18,8 +18,9 @@ _SIZE = 8.0
 _RINGS = (8.5, 14.0, 20.0, 27.0, 36.0)
 _ANGLES = np.arange(16) * (np.pi / 8)
 # What a place costs: another number below it, the legend, or the panel's edge; a number that its
-# line crosses; a point below it; and each ring.
-_HIDDEN, _CROSSED, _COVERED, _AWAY = 100.0, 10.0, 2.0, 1.0
+# line crosses; another point that is nearer, without a line; a point or a part of a line below it;
+# and each ring.
+_HIDDEN, _CROSSED, _DOUBTFUL, _COVERED, _AWAY = 100.0, 10.0, 4.0, 2.0, 1.0
 _RADIUS = 2.5
 
 
@@ -84,20 +85,29 @@ def places(
     -------
     Of each word its ring (0: beside its point), and how far its middle is from its point.
     """
-    taken, found = [*blocked], []
+    taken, found, lines = [*blocked], [], np.empty((0, 2))
     for i, word in zip(chosen, words, strict=True):
         half = half_size(word)
         best, least = (0, np.zeros(2)), np.inf
         for ring, distance in enumerate(_RINGS):
             for angle in _ANGLES:
                 shift = distance * np.array([np.cos(angle), np.sin(angle)])
-                cost = _AWAY * ring + _cost(points, points[i], shift, half, panel, taken)
+                cost = _AWAY * ring + _cost(points, lines, points[i], shift, half, panel, taken)
+                if ring == 0:
+                    nearest = np.hypot(*(points - points[i] - shift).T).min()
+                    cost += _DOUBTFUL * float(nearest < 0.9 * distance)
                 if cost < least - 1e-9:
                     best, least = (ring, shift), cost
         middle = points[i] + best[1]
         taken.append(np.concatenate([middle - half, middle + half]))
+        if best[0] > 0:
+            lines = np.vstack([lines, _line(points[i], best[1])])
         found.append(best)
     return found
+
+
+def _line(own: Floats, shift: Floats) -> Floats:
+    return np.asarray(own + shift * np.linspace(0.2, 0.9, 8)[:, np.newaxis])
 
 
 def half_size(word: str) -> Floats:
@@ -106,16 +116,23 @@ def half_size(word: str) -> Floats:
 
 
 def _cost(
-    points: Floats, own: Floats, shift: Floats, half: Floats, panel: Floats, taken: list[Floats]
+    points: Floats,
+    lines: Floats,
+    own: Floats,
+    shift: Floats,
+    half: Floats,
+    panel: Floats,
+    taken: list[Floats],
 ) -> float:
     middle, cost = own + shift, 0.0
     if (middle - half < panel[:2]).any() or (middle + half > panel[2:]).any():
         cost += _HIDDEN
-    line = own + shift * np.linspace(0.2, 0.9, 8)[:, np.newaxis]
+    line = _line(own, shift)
     for box in taken:
         if (middle + half > box[:2]).all() and (middle - half < box[2:]).all():
             cost += _HIDDEN
         elif ((line > box[:2]) & (line < box[2:])).all(axis=1).any():
             cost += _CROSSED
     covered = (np.abs(points - middle) < half + _RADIUS).all(axis=1).sum()
+    covered += (np.abs(lines - middle) < half).all(axis=1).sum()
     return cost + _COVERED * float(covered)
