@@ -16,7 +16,7 @@ ONE_SIDED_90 = np.array([[0.0, 1.6423744]])
 def counting_structure(b, b_width=None, signal=1.0):
     """A signal over a background that is known, or has a normal constraint (absolute width)."""
     free = [0, -1] if b_width is None else [0, 1]
-    kinds = [[UNCONSTRAINED, 1.0], [NORMAL, (b_width or 0) / b]][: max(free) + 1]
+    kinds = [[UNCONSTRAINED, 1.0], [NORMAL, b_width / b if b_width else 0.0]][: max(free) + 1]
     return Structure(
         density=np.array([[signal, b]]),
         rows=np.array([0, 2]),
@@ -61,7 +61,7 @@ def counting_limit(
     return select(results, (0, 0))
 
 
-def shaped_structure(density, anchors=(-2.0, -1.0, 0.0, 1.0, 2.0)):
+def shaped_structure(density, anchors=(-2.0, -1.0, 0.0, 1.0, 2.0), kind=NORMAL):
     """One dataset with one shape; density: expected events, shape (bins, anchors, sources).
 
     The first source is the signal, the last has a fixed rate, those between are free.
@@ -77,7 +77,7 @@ def shaped_structure(density, anchors=(-2.0, -1.0, 0.0, 1.0, 2.0)):
         sources=np.array([[0, rate, s * n_anchors, 1] for s, rate in enumerate(rates)]),
         anchors=np.array([anchors], dtype=float),
         cells=np.array([n_anchors - 1]),
-        constraints=np.array([[UNCONSTRAINED, 1.0]] * (n_sources - 1) + [[NORMAL, 1.0]]),
+        constraints=np.array([[UNCONSTRAINED, 1.0]] * (n_sources - 1) + [[kind, 1.0]]),
         spans=no_spans(1),
     )
 

@@ -1,5 +1,7 @@
 """`zeptobarn limit`: from a file of events to a table, and what is refused."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -93,10 +95,87 @@ def test_without_a_limit_the_status_is_1(templates, overlay, events, capsys):
     assert "10, 50 GeV/c²: no_crossing: the statistic stays below the critical value" in said
 
 
+BOTH = "detectors: [xenon1t, lz]\nmasses_GeV: [50]\ncombined: {both: [xenon1t, lz]}\n"
+
+
+@pytest.fixture
+def two(overlay, events):
+    """Arguments that name the events of two detectors; LZ's file stands beside the other."""
+    overlay.write_text(
+        overlay.read_text()
+        .replace("detectors: [xenon1t]\n", "")
+        .replace("masses_GeV: [10, 50]\n", BOTH)
+    )
+    other = events.with_name("lz=1.csv")
+    other.write_text("light,cs2\n10,9000\n12,7000\n")
+    return [f"xenon1t={events}", f"lz={other}", "--overlay", str(overlay)]
+
+
+def test_several_detectors_and_their_combination(two, templates, overlay, events, tmp_path, capsys):
+    output = tmp_path / "out.parquet"
+    options = ["--columns", "lz=cs1=light", "--livetime", "lz=20", "--output", str(output)]
+    assert cli.main(["limit", *two, *options]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "xenon1t: 3 events; outside the analysis space: 1 of 4 (25 %); cs1 = 1.15" in said
+    assert "lz: 2 events; cs1 = light" in said
+    assert "No combined limit" not in said
+    table = pd.read_parquet(output)
+    assert table["detector"].tolist() == ["xenon1t"] * 2 + ["lz"] * 2 + ["both"] * 2
+    assert table["n_events"].tolist() == [3, 3, 2, 2, 5, 5]
+    study = load_study("config/config.yaml", overlay)
+    lz = dataclasses.replace(study.detectors["lz"], livetime_day=20)
+    study = dataclasses.replace(study, detectors={**study.detectors, "lz": lz})
+    ours = templates(study, "both", 50).limit(
+        {"xenon1t": events, "lz": events.with_name("lz=1.csv")},
+        "profiled",
+        columns={"xenon1t": {}, "lz": {"cs1": "light"}},
+    )
+    (row,) = table[(table["detector"] == "both") & (table["interval"] == "profiled")].to_dict(
+        "records"
+    )
+    assert row["limit_cm2"] == pytest.approx(ours.cm2, rel=1e-9, abs=0)
+
+
+def test_detectors_that_the_study_does_not_combine(two, templates, overlay, events, capsys):
+    overlay.write_text(overlay.read_text().replace("combined: {both: [xenon1t, lz]}\n", ""))
+    events.with_name("lz=1.csv").write_text("cs1,cs2\n10,9000\n")
+    assert cli.main(["limit", *two, "--interval", "unified"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "lz: 1 event." in said
+    assert "combines none of these detectors, as combined: {together: [xenon1t, lz]}" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a.csv"], "EVENTS: found a.csv, and not whose events they are; allowed: NAME=FILE with "
+         "one of xenon1t, lz, as in zeptobarn limit xenon1t=a.csv"),
+        (["panda=a.csv"], "EVENTS: found panda=a.csv, and not whose events they are"),
+        (["lz="], "EVENTS: found lz=, and not whose"),
+        (["lz=a.csv", "lz=b.csv"], "EVENTS: found a.csv and b.csv of lz; allowed: one file for"),
+        (["a.csv", "b.csv", "--detector", "lz", "--detector", "xenon1t"],
+         "without it: zeptobarn limit lz=a.csv xenon1t=b.csv"),
+        (["a.csv", "b.csv", "--detector", "lz"], "without it: zeptobarn limit NAME=FILE NAME=FILE"),
+        (["xenon1t=a.csv", "--detector", "lz"], "without it: zeptobarn limit xenon1t=a.csv"),
+        (["a.csv", "--detector", "both"], "--detector: found both; allowed: xenon1t, lz (of a "
+         "combination the files of its detectors, xenon1t=FILE lz=FILE)"),
+        (["lz=a.csv", "xenon1t=b.csv", "--livetime", "20"], "--livetime: found 20; allowed: once "
+         "for each of lz, xenon1t, as in --livetime lz=20"),
+        (["lz=a.csv", "--livetime", "20", "--livetime", "lz=30"], "--livetime: found lz=30"),
+        (["lz=a.csv", "--livetime", "xenon1t=20"], "--livetime: found xenon1t=20; allowed: once"),
+        (["lz=a.csv", "xenon1t=b.csv", "--columns", "cs1=x"], "as in --columns lz=cs1=x"),
+    ],
+)  # fmt: skip
+def test_whose_events_they_are_is_never_guessed(two, arguments, message, capsys):
+    assert cli.main(["limit", *arguments, *two[2:]]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--detector", "lz"], "--detector: found lz; allowed: xenon1t"),
         (["--mass", "51"], "--mass: found 51; allowed: all, or of the study's masses_GeV 10, 50"),
         (["--interval", "best"], "--interval: found best; allowed: profiled, unified"),
         (["--columns", "cs1"], "--columns: found cs1; allowed: what columns hold"),
@@ -136,7 +215,7 @@ def test_what_is_expected_is_printed(small_study, small_templates, events, capsy
     summary = rows[["detector", "interaction", "mass_GeV", "interval"]].assign(
         **dict.fromkeys(EXPECTED, 2.5e-44)
     )
-    limit.print_observed(small_study, limit.add_expected(rows, summary), seen, "")
+    limit.print_observed(small_study, limit.add_expected(rows, summary), {"xenon1t": seen}, "")
     said = capsys.readouterr().out
     assert said.count("2.50e-44") == 3 * 4  # the median, two bands and the constrained limit
     assert "No median" not in said

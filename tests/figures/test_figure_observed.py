@@ -77,6 +77,17 @@ def test_lower_ends_and_no_bands(small_study, table, tmp_path):
     draw_twice(tmp_path, lambda files: draw_curves(small_study, "xenon1t", "SI", table, [], files))
 
 
+def test_the_bands_of_one_mass_can_be_seen(small_study, table):
+    one = table[table["mass_GeV"] == 50]
+    figure = draw_and_keep(lambda files: draw_curves(small_study, "xenon1t", "SI", one, [], files))
+    axis = figure.axes[0]
+    widths = [band.get_paths()[0].get_extents() for band in axis.collections if band.get_paths()]
+    assert sum(box.x0 < 50 < box.x1 and box.y1 > box.y0 for box in widths) == 2
+    assert any(
+        len(line.get_xdata()) == 2 and (line.get_ydata() == 1e-45).all() for line in axis.lines
+    )
+
+
 def test_where_there_is_no_limit_figures_say_so(small_study, table, shown):
     """An empty panel, or a bar of no length, would read as no data or no change."""
     table.loc[table["mass_GeV"] == 50, "limit_cm2"] = np.nan

@@ -16,13 +16,10 @@ from zeptobarn.templates.templates import Template
 
 @pytest.fixture
 def counting(small_study):
-    """A detector with one bin, a signal of one event, and next to no background; from toys.
-
-    Without any, an event would be infinitely more likely with a signal.
-    """
+    """A detector with two bins, a signal of one event in the upper one alone; from toys."""
     xenon1t = small_study.detectors["xenon1t"]
-    source = xenon1t.source("neutrons")
-    space = AnalysisSpace(np.array([3.0, 70.0]), np.array([50.0, 8000.0]))
+    source = dataclasses.replace(xenon1t.source("neutrons"), rate="free")
+    space = AnalysisSpace(np.array([3.0, 70.0]), np.array([50.0, 300.0, 8000.0]))
     study = dataclasses.replace(
         small_study,
         detectors={"xenon1t": dataclasses.replace(xenon1t, space=space, sources=(source,))},
@@ -34,16 +31,25 @@ def counting(small_study):
     return make_model(study, "xenon1t", 50, "SI", {"xenon1t": templates(1.0)})
 
 
-def templates(signal, background=1e-9):
+def templates(signal, background=(0.0, 0.0)):
     return {
-        name: Template(({},), np.full((1, 1), events), np.zeros((1, 1)))
-        for name, events in (("wimp_SI_50GeV", signal), ("neutrons", background))
+        name: Template(({},), np.array([events]), np.zeros((1, 2)))
+        for name, events in (("wimp_SI_50GeV", (0.0, signal)), ("neutrons", background))
     }
 
 
-def test_one_event_over_no_background(counting):
-    """Feldman and Cousins, PRD 57 (1998) 3873, table IV: [0.11, 4.36]."""
-    seen = counting.observation(pd.DataFrame({"s1c_phd": [10.0], "cs2": [500.0]}))
+@pytest.mark.parametrize(
+    ("background", "below"), [((0.0, 0.0), 0), ((3.0, 0.0), 4), ((0.0, 1e-9), 0)]
+)
+def test_one_event_over_no_background(counting, background, below):
+    """Feldman and Cousins, PRD 57 (1998) 3873, table IV: [0.11, 4.36].
+
+    No background at all, or none where the event is, or next to none; one that is free, with four
+    events elsewhere, tells nothing.
+    """
+    counting = dataclasses.replace(counting, templates={"xenon1t": templates(1.0, background)})
+    events = {"s1c_phd": [10.0] * (1 + below), "cs2": [500.0] + [100.0] * below}
+    seen = counting.observation(pd.DataFrame(events))
     table = observed_limits(calibrate_on(counting, seen), seen).set_index("interval")
     row = table.loc["unified"]
     assert row["limit_low_rate_multiplier"] == pytest.approx(0.11, abs=0.02)
@@ -52,11 +58,35 @@ def test_one_event_over_no_background(counting):
         1e-45 * row["limit_low_rate_multiplier"], abs=1e-60
     )
     assert row["best_fit_rate_multiplier"] == pytest.approx(1, abs=1e-6)
-    assert (row["n_events"], row["n_outside"], row["status"]) == (1, 0, "ok")
+    assert row["n_events"] == 1 + below
+    assert row["status"] in ("ok", "background_rate_zero")
     assert table["critical_values"].tolist() == ["toys", "asymptotic"]
-    # No toy without background has an event.
-    assert row["p0_toys"] == pytest.approx(1 / 20_001, rel=1e-6)
     assert np.isnan(table.loc["central", "p0_toys"])
+    if background[1] > 0:  # no toy has an event there
+        assert row["p0_toys"] == pytest.approx(1 / 20_001, rel=1e-6)
+    else:
+        assert (row["q0"], row["p0_toys"], row["z_toys"]) == (np.inf, 0, np.inf)
+        assert (row["p0_asymptotic"], row["z_asymptotic"]) == (0, np.inf)
+
+
+def test_discovery_over_no_background_says_why(counting):
+    seen = counting.observation(pd.DataFrame({"cs1": [10.0], "cs2": [500.0]}))
+    test = counting.discovery(seen, "unified")
+    assert (test.q0, test.significance, test.p_value) == (np.inf, np.inf, 0)
+    assert str(test) == (
+        "q₀ = ∞, Z = ∞, p = 0: an event lies where no background expects anything [1 event]"
+    )
+
+
+def test_nothing_over_no_background(counting):
+    """Feldman and Cousins, table IV: [0, 2.44]."""
+    seen = counting.observation(pd.DataFrame({"cs1": [], "cs2": []}))
+    table = observed_limits(calibrate_on(counting, seen), seen).set_index("interval")
+    row = table.loc["unified"]
+    assert row["limit_low_rate_multiplier"] == 0
+    assert row["limit_rate_multiplier"] == pytest.approx(2.44, rel=0.01)
+    assert (row["q0"], row["p0_toys"], row["z_toys"]) == (0, 1, 0)
+    assert row["status"] == "background_rate_zero"
 
 
 def test_rows_of_an_asymptotic_study(small_study, small_templates):

@@ -163,6 +163,23 @@ def test_errors_and_pulls_by_another_minimiser(small_study, small_templates):
     assert sum(map(np.sum, predict(problem, np.array([0.0, rate["best_fit"], 0.0])))) < len(toy)
 
 
+def test_a_rate_in_a_range_is_called_uniform(small_study, small_templates):
+    detector = small_study.detectors["xenon1t"]
+    sources = tuple(
+        dataclasses.replace(s, rate="uniform", rate_range=(0.2, 3.0)) if s.name == "er" else s
+        for s in detector.sources
+    )
+    detector = dataclasses.replace(detector, sources=sources)
+    study = dataclasses.replace(small_study, detectors={"xenon1t": detector})
+    model = make_model(study, "xenon1t", 50, "SI", small_templates)
+    seen = model.observation(model.toy(seed=5))
+    table = influential_nuisances(model, seen, Interval("nominal", {"leff": 0.0}, ()))
+    row = table.set_index("parameter").loc["er_rate"]
+    assert row["constraint"] == "uniform"
+    assert np.isnan(row["pull"])
+    assert row["best_fit"] == pytest.approx(1, abs=0.5)
+
+
 def test_held_shapes_are_fixed_ones(model, toy):
     """The limit with leff held is that of an interval that fixes it there."""
     seen, interval = model.observation(toy), model.interval("profiled")

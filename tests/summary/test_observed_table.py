@@ -141,7 +141,7 @@ def test_rows_are_written_and_joined(study, small_templates, tmp_path):
     assert len(table) == 6
     assert table["median_cm2"].isna().sum() == 3
     for suffix in ("csv", "parquet"):
-        write_observed(study, "xenon1t", ["SI"], table, tmp_path / f"SI.{suffix}")
+        write_observed(study, ["xenon1t"], ["SI"], table, tmp_path / f"SI.{suffix}")
     kept = read_observed(study, "xenon1t", "SI", tmp_path / "SI.parquet")
     metadata = read_parquet(tmp_path / "SI.parquet")[1]
     pd.testing.assert_frame_equal(kept, table, check_dtype=False)

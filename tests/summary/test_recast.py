@@ -1,6 +1,7 @@
 """A detector's limit on a spectrum, without a study: that of `Model.limit`."""
 
 import dataclasses
+import re
 import shutil
 
 import numpy as np
@@ -12,7 +13,7 @@ from zeptobarn.cli.cli import main
 from zeptobarn.inference.load import load_model
 from zeptobarn.summary.recast import recast, study_of_one
 from zeptobarn.support.config import ConfigError
-from zeptobarn.templates.spectra import integrate, total_rate, wimp_spectrum
+from zeptobarn.templates.spectra import integrate, source_tables, total_rate, wimp_spectrum
 
 INTERVAL = "profiled"
 
@@ -67,6 +68,40 @@ def test_the_command_prints_what_python_says(study, small_results, tmp_path, mon
     assert main([*command, *options]) == 0
     expected = recast(table, "xenon1t", None, INTERVAL, study)
     assert capsys.readouterr().out == f"{expected}\n"
+
+
+def test_backgrounds_of_0_and_of_a_known_number_in_events(study, small_responses):
+    """0 ± x, and n ± x: sums over recoil energies of rate times acceptance, by hand."""
+    xenon1t = study.detectors["xenon1t"]
+    known = {"er": {"rate_width": 0.1}, "neutrons": {"rate_width": 3.0, "nominal_rate": 0.0}}
+    sources = tuple(
+        dataclasses.replace(source, rate="normal", **known[source.name])
+        if source.name in known
+        else source
+        for source in xenon1t.sources
+    )
+    one = dataclasses.replace(xenon1t, sources=sources)
+    answer = recast(
+        wimp_spectrum(50), "xenon1t", None, INTERVAL,
+        dataclasses.replace(study, detectors={"xenon1t": one}, trials=2),
+    )  # fmt: skip
+    events = {}
+    for name, response in (
+        ("er", small_responses["xenon1t"]["er"]["nominal"]),
+        ("neutrons", small_responses["xenon1t"]["nr"]["leff_0"]),
+    ):
+        (table,) = source_tables(study, "xenon1t", name).values()
+        recoils = integrate(table, response.energy_edges_keV) * xenon1t.exposure_kg_day
+        events[name] = float(recoils @ response.acceptance)
+    assert answer.background_events["neutrons"] == 0
+    assert answer.background_events["er"] == pytest.approx(events["er"], rel=0.01)
+    text = str(answer)
+    for name, width in (("er", 0.1), ("neutrons", 3)):
+        written = float(re.search(rf"normal ± (\S+) events: {name}", text)[1])
+        assert written == pytest.approx(width * events[name], rel=0.01)
+    assert "neutrons 0" in text
+    everything = sum(answer.background_events.values())
+    assert f"background: {everything:.4g} events (er " in text
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,15 @@ def test_a_trial_without_events_is_in_the_truth(small_study):
     assert list(thrown.trials) == [3, 4]
 
 
+def test_no_background_at_all(small_study):
+    detector = dataclasses.replace(small_study.detectors["xenon1t"], sources=())
+    study = dataclasses.replace(small_study, detectors={"xenon1t": detector}, shapes=())
+    toys = throw(study, "xenon1t", {}, range(1, 4))
+    assert toys.events.empty
+    assert toys.truth["parameter"].tolist() == ["wimp_rate"] * 3
+    assert toys.truth["n_events"].tolist() == [0] * 3
+
+
 def test_a_trial_depends_on_its_number_alone(toys, small_study, small_templates):
     alone = throw(small_study, "xenon1t", small_templates["xenon1t"], [500])
     same = toys.events[toys.events["trial"] == 500].reset_index(drop=True)

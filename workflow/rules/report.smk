@@ -16,8 +16,8 @@ TABLES = {
     "outcomes": (
         "Failures",
         "Outcomes of the trials",
-        "What became of every trial. ok, background_rate_zero, at_boundary, multiple_crossings and "
-        "all_signals_excluded come with a limit, the other words do not; the message is that of "
+        "What became of every trial. ok, background_rate_zero, rate_at_range_end, at_boundary, "
+        "multiple_crossings and all_signals_excluded come with a limit, the other words do not; the message is that of "
         "the first such trial.",
     ),
     "signals": (

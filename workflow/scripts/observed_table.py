@@ -10,4 +10,4 @@ target, interaction = snakemake.wildcards.target, snakemake.wildcards.interactio
 check_plan(snakemake.params.config, observed_table_slice(study, target, interaction))
 table = join_masses(study, target, interaction, snakemake.input.limits, snakemake.input.summary)
 for file in (snakemake.output.parquet, snakemake.output.csv):
-    write_observed(study, target, [interaction], table, file)
+    write_observed(study, [target], [interaction], table, file)

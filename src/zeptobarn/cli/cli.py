@@ -145,19 +145,31 @@ def _add_limit(commands: Any) -> None:
         "limit",
         help="set the study's limits on observed events; exits with 1 if one has no limit",
     )
-    limit.add_argument("events", metavar="EVENTS", help="a CSV or Parquet file: cS1, cS2")
-    limit.add_argument("--detector", required=True, metavar="NAME", help="one of the study's")
+    limit.add_argument(
+        "events",
+        nargs="+",
+        metavar="EVENTS",
+        help="NAME=FILE, a detector of the study and a CSV or Parquet file (cS1, cS2), once for "
+        "each detector; or one FILE with --detector",
+    )
+    limit.add_argument("--detector", action="append", metavar="NAME", help="one of the study's")
     limit.add_argument(
         "--mass", nargs="+", default=["all"], metavar="M", help="masses in GeV/c², or all (all)"
     )
     limit.add_argument("--interval", nargs="+", metavar="NAME", help="some of the intervals (all)")
     limit.add_argument(
         "--columns",
+        action="append",
         metavar="WHAT=NAME,…",
-        help="which columns to take, as in cs1=area,log10_cs2_phd=lgS2",
+        help="which columns to take, as in cs1=area,log10_cs2_phd=lgS2; of several detectors with "
+        "the name before, lz=cs1=area",
     )
     limit.add_argument(
-        "--livetime", type=_days, metavar="D", help="livetime of the data (days), if not the file's"
+        "--livetime",
+        action="append",
+        type=_days,
+        metavar="D",
+        help="livetime of the data (days), if not the detector's; of several, as in lz=20",
     )
     limit.add_argument("--output", type=Path, metavar="FILE", help="the table, .csv or .parquet")
     _add_study(limit)
@@ -301,14 +313,16 @@ def _add_config(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _days(text: str) -> float:
+def _days(text: str) -> tuple[str, float]:
+    """Read a livetime (days), and the name of a detector before it, where one stands there."""
+    name, _, number = text.rpartition("=")
     try:
-        days = float(text)
+        days = float(number)
     except ValueError:
         days = 0.0
     if not 0 < days <= 100_000:
         raise argparse.ArgumentTypeError(f"found {text}; allowed: days above 0 and ≤ 100000")
-    return days
+    return name, days
 
 
 def _positive(text: str) -> int:

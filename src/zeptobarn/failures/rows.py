@@ -73,7 +73,10 @@ CONVENTIONAL_MESSAGES = {
     Status.not_converged: "the fit or the search did not converge",
 }
 # A sampled template that is empty at one anchor says nothing there, and counts as empty.
-PRECISE_MESSAGES = {status: status.message for status in Status}
+PRECISE_MESSAGES = {
+    **{status: status.message for status in Status},
+    Status.zero_density_event: CONVENTIONAL_MESSAGES[Status.zero_density_event],
+}
 ROBUST_MESSAGES = {
     **PRECISE_MESSAGES,
     Status.empty_template: CONVENTIONAL_MESSAGES[Status.empty_template],

@@ -25,6 +25,8 @@ from zeptobarn.study.study import Study
 from zeptobarn.summary.influence import LISTED
 from zeptobarn.support import paths
 
+# By what a band reaches beyond its only mass.
+_WIDER = 1.06
 _LINE: Any = {"color": BLACK, "marker": ".", "ms": 4}
 
 
@@ -72,11 +74,11 @@ def draw_curves(
             list(entries.values()), list(entries), loc="outside lower center", ncols=columns
         )
         events = table[["n_events", "n_outside"]].iloc[0]
-        outside = f" ({events['n_outside']} outside)" if events["n_outside"] else ""
+        seen = labels.counted(events["n_events"], "observed events")
+        seen += f" ({events['n_outside']} outside)" if events["n_outside"] else ""
         set_title(
             figure,
-            f"{study.title(target)}, {events['n_events']} observed events{outside}: {quantity}, "
-            f"{labels.conditions(study)}",
+            f"{study.title(target)}, {seen}: {quantity}, {labels.conditions(study)}",
         )
 
 
@@ -115,17 +117,21 @@ def draw_influences(
 
 def _curve(axis: Any, rows: pd.DataFrame, colour: str) -> None:
     mass = rows["mass_GeV"]
+    # Of one mass alone, bands and median have a width that can be seen.
+    wide = rows if len(rows) > 1 else pd.concat([rows, rows], ignore_index=True)
+    masses = mass if len(rows) > 1 else wide["mass_GeV"] * [_WIDER, 1 / _WIDER]
     for sigma, alpha in ((2, 0.18), (1, 0.30)):
-        ends = rows[f"minus{sigma}sigma_cm2"], rows[f"plus{sigma}sigma_cm2"]
-        axis.fill_between(mass, *ends, color=colour, alpha=alpha, lw=0)
+        ends = wide[f"minus{sigma}sigma_cm2"], wide[f"plus{sigma}sigma_cm2"]
+        axis.fill_between(masses, *ends, color=colour, alpha=alpha, lw=0)
     axis.fill_between([], [], color="0.4", alpha=0.4, lw=0, label="expected ±1σ, ±2σ")
-    axis.plot(mass, rows["median_cm2"], color=colour, ls="--", lw=1)
+    axis.plot(masses, wide["median_cm2"], color=colour, ls="--", lw=1)
     axis.plot([], [], color="0.4", ls="--", lw=1, label="expected median")
     axis.plot(mass, rows["limit_cm2"], **_LINE, label="observed")
     if len(without := mass[rows["limit_cm2"].isna()]):
         at = axis.get_xaxis_transform()
         label = "no observed limit (see its status)"
-        axis.plot(without, [0.97] * len(without), "x", color=BLACK, ms=5, transform=at, label=label)
+        look: Any = {"color": BLACK, "ms": 5, "transform": at, "label": label, "clip_on": False}
+        axis.plot(without, [0.97] * len(without), "x", **look)
     low = rows["limit_low_cm2"].where(rows["limit_low_cm2"] > 0)
     if low.notna().any():
         axis.plot(mass, low, **_LINE, ls=":", label="observed, lower end")
@@ -136,7 +142,7 @@ def _curve(axis: Any, rows: pd.DataFrame, colour: str) -> None:
 
 
 def _pulls(axis: Any, study: Study, target: str, nuisances: pd.DataFrame) -> None:
-    """Draw pulls; of a free rate, which has none, write what it is."""
+    """Draw pulls; of a rate that is free, or free in a range, which has none, write what it is."""
     axis.axvspan(-1, 1, color="0.92", lw=0)
     axis.axvline(0, color="0.6", lw=0.8)
     names = []
@@ -146,7 +152,8 @@ def _pulls(axis: Any, study: Study, target: str, nuisances: pd.DataFrame) -> Non
             axis.text(
                 0,
                 i,
-                f"free: {row['best_fit']:.2f} (+{row['error_high']:.2f} −{row['error_low']:.2f})",
+                f"{row['constraint']}: {row['best_fit']:.2f} "
+                f"(+{row['error_high']:.2f} −{row['error_low']:.2f})",
                 ha="center",
                 va="center",
                 fontsize=8,

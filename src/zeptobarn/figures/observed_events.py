@@ -9,18 +9,16 @@ import pandas as pd
 from matplotlib.colors import LogNorm
 
 from zeptobarn.figures.datasets import draw_contours
+from zeptobarn.figures.numbering import number_points
 from zeptobarn.figures.style import BLACK, draw_table, new_figure, wrapped
 from zeptobarn.figures.templates import draw_band_lines, set_limits
 from zeptobarn.inference.model import Model
-from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.study import labels
 from zeptobarn.study.study import Interval
 from zeptobarn.summary.influence import LISTED
 
 # Decades of the signal-to-background ratio that colours tell apart.
 _DECADES = 4
-# Distance of a number from its event, as a share of the panel.
-_BESIDE = 0.03
 
 
 def draw_events(
@@ -35,7 +33,9 @@ def draw_events(
     """
     listed = events[events["rank"] <= LISTED]
     n, low = len(model.templates), 0.19 * (len(listed) + 1)
-    highest = max(float(events["signal_to_background"].max()) if len(events) else 1.0, 1e-3)
+    ratios = events["signal_to_background"]
+    # It is infinite where no background is, and unknown where there is no limit.
+    highest = max(float(ratios[np.isfinite(ratios)].max()), 1e-3)
     if not np.isfinite(highest):
         highest = 1.0
     norm = LogNorm(highest / 10**_DECADES, highest)
@@ -58,7 +58,6 @@ def draw_events(
                 lw=0.4,
                 zorder=3,
             )
-            _number(axis, detector.space, own)
             set_limits(axis, detector.space)
             axis.set_xlabel(f"cS1 [{detector.area_unit}]")
             axis.set_ylabel(f"cS2 [{detector.area_unit}]")
@@ -68,42 +67,13 @@ def draw_events(
         bar = parts[0].colorbar(drawn, ax=list(axes), pad=0.01, extend="min")
         bar.set_label("signal at the limit / background")
         title = model.study.title(model.target)
-        words = (
-            f"{title}, {len(events)} observed events and a {model.tested.label}\n"
-            f"{labels.claim(interval)}"
-        )
+        seen = labels.counted(len(events), "observed events")
+        words = f"{title}, {seen} and a {model.tested.label}\n{labels.claim(interval)}"
         parts[0].suptitle(wrapped(words, figure.get_figwidth(), 10), fontsize=10)
         _table(parts[1], model, listed)
-
-
-def _number(axis: Any, space: AnalysisSpace, events: pd.DataFrame) -> None:
-    """Write the ranks of the first events beside them, where the most room is."""
-    (left, right), (low, high) = space.cs1_edges[[0, -1]], np.log(space.cs2_edges[[0, -1]])
-    taken = np.column_stack(
-        [(events["cs1"] - left) / (right - left), (np.log(events["cs2"]) - low) / (high - low)]
-    )
-    angles = np.arange(0, 2 * np.pi, np.pi / 8)
-    sides = np.column_stack([np.cos(angles), np.sin(angles)])
-    for row, place in zip(events.to_dict("records"), taken.copy(), strict=True):
-        if row["rank"] > LISTED:
-            continue
-        tried = place + _BESIDE * sides
-        room = np.hypot(*(tried[:, np.newaxis] - taken).transpose(2, 0, 1)).min(axis=1)
-        # As far as they matter, and not over an edge.
-        room = np.minimum(room, _BESIDE) - (np.abs(tried - 0.5).max(axis=1) > 0.49)
-        best = int(room.argmax())
-        taken = np.vstack([taken, tried[best]])
-        axis.annotate(
-            str(row["rank"]),
-            (row["cs1"], row["cs2"]),
-            xytext=tuple(9 * sides[best]),
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            fontsize=8,
-            weight="bold",
-            zorder=4,
-        )
+        figure.draw_without_rendering()  # from here on it is known where panels and events are
+        for axis, name in zip(axes, model.templates, strict=True):
+            number_points(axis, events[events["detector"] == name], LISTED)
 
 
 def _table(place: Any, model: Model, listed: pd.DataFrame) -> None:
@@ -120,7 +90,9 @@ def _table(place: Any, model: Model, listed: pd.DataFrame) -> None:
         "row": listed["row"].tolist(),
         f"cS1{unit}": [f"{area:.2f}" for area in listed["cs1"]],
         f"cS2{unit}": [f"{area:.1f}" for area in listed["cs2"]],
-        "signal/background": [f"{ratio:.2g}" for ratio in listed["signal_to_background"]],
+        "signal/background": [
+            f"{ratio:.2g}".replace("inf", "∞") for ratio in listed["signal_to_background"]
+        ],
         "limit without [cm²]": [
             "–" if np.isnan(limit) else f"{limit:.2e}" for limit in listed["limit_without_cm2"]
         ],

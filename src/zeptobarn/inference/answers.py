@@ -133,6 +133,7 @@ def limit_of_row(model: "Model", interval: Interval, row: pd.Series, seen: Obser
 class Discovery:
     """Test of the background-only hypothesis: q₀, its significance Z = √q₀ and p = Φ(−Z).
 
+    q₀ and Z are infinite, and p is 0, where an event lies at which no background expects anything.
     ``inside`` and ``outside`` are those of `Limit`.
     """
 
@@ -143,10 +144,14 @@ class Discovery:
     outside: Mapping[str, int]
 
     def __str__(self) -> str:
-        return (
-            f"q₀ = {self.q0:.3g}, Z = {self.significance:.3g}, p = {self.p_value:.3g} "
-            f"[{used(self.inside, self.outside)}]"
+        numbers = (
+            f"q₀ = {self.q0:.3g}, Z = {self.significance:.3g}, p = {self.p_value:.3g}".replace(
+                "inf", "∞"
+            )
         )
+        if np.isinf(self.q0):
+            numbers += ": an event lies where no background expects anything"
+        return f"{numbers} [{used(self.inside, self.outside)}]"
 
 
 def used(
@@ -158,6 +163,8 @@ def used(
     --------
     >>> used({"lz": 3}, {"lz": 1}, {"lz": "cs1 = s1c_phd, cs2 = 10^log10_s2c_phd"})
     '3 events; outside the analysis space: 1 of 4 (25 %); cs1 = s1c_phd, cs2 = 10^log10_s2c_phd'
+    >>> used({"lz": 1}, {"lz": 0})
+    '1 event'
     """
     dropped = [
         f"{n} of {n + inside[name]} ({100 * n / (n + inside[name]):.3g} %)"
@@ -165,7 +172,7 @@ def used(
         for name, n in outside.items()
         if n
     ]
-    text = f"{sum(inside.values())} events"
+    text = labels.counted(sum(inside.values()), "events")
     if dropped:
         text += f"; outside the analysis space: {', '.join(dropped)}"
     for name, words in (columns or {}).items():

@@ -10,7 +10,7 @@ from math import inf, log, sqrt
 
 from zeptobarn.inference.likelihood import tangents
 from zeptobarn.inference.newton import Scratch, follow, recall_best
-from zeptobarn.inference.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED, Terms
+from zeptobarn.inference.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED, UNIFORM, Terms
 from zeptobarn.support.jit import Floats, Ints, inner_kernel
 
 # A cell that cannot hold more than this above the best ln L is not looked at.
@@ -240,7 +240,7 @@ def _highest(
     offset: float, slope: float, low: float, high: float, terms: Terms, parameter: int
 ) -> float:
     """Maximum between two values of a parameter of a straight line plus its constraint."""
-    if terms.constraints[parameter, 0] == UNCONSTRAINED:
+    if terms.constraints[parameter, 0] <= UNIFORM:
         return offset + max(slope * low, slope * high)
     centre, width = terms.centres[parameter], terms.constraints[parameter, 1]
     at = min(max(centre + width * width * slope, low), high)

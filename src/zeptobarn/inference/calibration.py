@@ -27,6 +27,9 @@ from zeptobarn.support.streams import stream
 # Toys that share a random stream: how many jobs or threads there are changes nothing.
 BLOCK = 500
 
+# Expected events of a signal that changes no nuisance but by standing where nothing else does.
+_SMALL = 1e-6
+
 # A critical value that fewer effective toys decide is refused.
 LEAST_EFFECTIVE = 2000
 
@@ -153,13 +156,21 @@ def covered(
 def best_nuisances(problem: Problem, signals: Floats, data: Data | None = None) -> Floats:
     """Parameters that are best at each signal; of the background-only Asimov dataset, if none.
 
+    Where the data hold an event that no background explains, their likelihood without a signal is
+    0 whatever the nuisances, and those are given that a small signal leaves.
+
     Returns
     -------
     Shape (signals, F + P), the signal's rate first.
     """
     if data is None:
         data = asimov(problem, problem.background)
-    return np.ascontiguousarray(fits_at(problem, data, signals)[1][0, :, 1:])
+    fits = fits_at(problem, data, signals)[1][0]
+    impossible = np.isinf(fits[:, 0])
+    if impossible.any():
+        small = np.array([_SMALL / problem.signal_efficiency])
+        fits[impossible, 2:] = fits_at(problem, data, small)[1][0, :, 2:]
+    return np.ascontiguousarray(fits[:, 1:])
 
 
 def throw(

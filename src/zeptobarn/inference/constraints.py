@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zeptobarn.inference.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED
+from zeptobarn.inference.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED, UNIFORM
 from zeptobarn.physics.detector import Source
 from zeptobarn.study.correlations import Correlation
 from zeptobarn.study.study import Interval, Shape, Study
@@ -44,7 +44,7 @@ def parameter_constraints(
         (UNCONSTRAINED, 1.0),
         *((_KINDS[source.rate], source.rate_width or 1.0) for _, source in rates.values()),
         *((NORMAL if shape.constrained else UNCONSTRAINED, 1.0) for shape in shapes),
-        *[(UNCONSTRAINED, 1.0)] * n_ranges,
+        *[(UNIFORM, 1.0)] * n_ranges,
     ]
     fixed = {name: value for name, value in interval.fixed.items() if name in of_target}
     names = ["", *(name for name, _ in rates.values()), *(s.name for s in shapes), *[""] * n_ranges]
@@ -116,7 +116,7 @@ def precision(constraints: Floats) -> Floats:
     Shape (F + P, F + P).
     """
     kind, width = constraints[:, :2].T
-    matrix = np.diag(np.where(kind == UNCONSTRAINED, 0.0, width**-2.0))
+    matrix = np.diag(np.where(kind <= UNIFORM, 0.0, width**-2.0))
     return matrix + constraints[:, 2:] if constraints.shape[1] > 2 else matrix
 
 
@@ -127,7 +127,7 @@ def spread(constraints: Floats) -> Floats:
     -------
     Shape (F + P, F + P); without correlations, the widths on the diagonal.
     """
-    matrix = np.diag(np.where(constraints[:, 0] == UNCONSTRAINED, 0.0, constraints[:, 1]))
+    matrix = np.diag(np.where(constraints[:, 0] <= UNIFORM, 0.0, constraints[:, 1]))
     if constraints.shape[1] == 2:
         return matrix
     tied = np.flatnonzero(constraints[:, 2:].any(axis=1))

@@ -48,7 +48,10 @@ def carry(theta: Floats, rates: int, signal: float, scratch: Scratch) -> None:
 def statistic_at(
     terms: Terms, signal: float, top: float, theta: Floats, cell: Ints, scratch: Scratch
 ) -> float:
-    """t̃ at a signal, from the point ``theta``, which moves to the fit there."""
+    """t̃ at a signal, from the point ``theta``, which moves to the fit there.
+
+    It is infinite where an event has no density, as without a signal where no background is.
+    """
     value = maximise(terms, signal, theta, cell, scratch)
     recall_best(scratch)
     return 2.0 * (top - value)
@@ -144,7 +147,7 @@ def crossing(
         if certify:
             number = cell_number(terms.cells, cell)
             value = maximise(terms, target, theta, cell, s)
-            if np.isnan(value):
+            if not value > -inf:
                 return nan, _NOT_CONVERGED
             if sign > 0.0 and not one_cell and not s.falls[0]:
                 rule_out(terms, target, value, theta, cell, s)

@@ -22,7 +22,10 @@ TOYS = 20_000
 
 
 def observed_q0(problem: Problem, data: Data) -> Floats:
-    """q₀ of each dataset, shape (datasets,); NaN where there is no fit."""
+    """q₀ of each dataset, shape (datasets,); NaN where there is no fit.
+
+    It is infinite where an event lies at which no background expects anything.
+    """
     best, fits = fits_at(problem, data, np.zeros(1))
     return _q0(best, fits[:, 0, 0])
 
@@ -60,7 +63,8 @@ def p_value(q0: float, toys: Floats) -> float:
     """Share of toys at least as much like a signal, the data counted with them: (k + 1)/(n + 1).
 
     So counted, it is at most α in no more than a share α of datasets without a signal, however
-    few the toys are (Davison and Hinkley, Bootstrap Methods, section 4.2.5).
+    few the toys are (Davison and Hinkley, Bootstrap Methods, section 4.2.5). Where q₀ is infinite,
+    no background can have made the data, and p₀ is 0 without counting.
 
     Parameters
     ----------
@@ -74,6 +78,8 @@ def p_value(q0: float, toys: Floats) -> float:
     """
     if np.isnan(q0):
         return float("nan")
+    if np.isinf(q0):
+        return 0.0
     above = len(toys) - int(np.searchsorted(toys, q0 - SLACK, side="left"))
     return (above + 1) / (len(toys) + 1)
 
@@ -83,8 +89,8 @@ def significance(p: float) -> float:
 
     Examples
     --------
-    >>> round(significance(0.00135), 2), significance(1.0)
-    (3.0, 0.0)
+    >>> round(significance(0.00135), 2), significance(1.0), significance(0.0)
+    (3.0, 0.0, inf)
     """
     return float(np.maximum(-scipy.special.ndtri(p), 0.0))
 

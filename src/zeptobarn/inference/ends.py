@@ -20,11 +20,12 @@ from zeptobarn.inference.crossing import (
 )
 from zeptobarn.inference.newton import Scratch, follow, recall_best
 from zeptobarn.inference.status import Status
-from zeptobarn.inference.terms import Terms
+from zeptobarn.inference.terms import UNIFORM, Terms
 from zeptobarn.support.jit import Floats, Ints, inner_kernel
 
 _OK = int(Status.ok)
 _BACKGROUND_RATE_ZERO = int(Status.background_rate_zero)
+_RATE_AT_RANGE_END = int(Status.rate_at_range_end)
 _AT_BOUNDARY = int(Status.at_boundary)
 _ALL_SIGNALS_EXCLUDED = int(Status.all_signals_excluded)
 _NO_CROSSING = int(Status.no_crossing)
@@ -309,14 +310,13 @@ def shape_value(terms: Terms, shape: int, cell: int, position: float) -> float:
 @inner_kernel(_nrt=False)
 def status_at_bound(terms: Terms, theta: Floats, cell: Ints) -> int:
     """Give the status for a nuisance at the end of its range."""
-    rates = len(theta) - len(cell)
-    for p in range(len(cell)):
-        position = theta[rates + p]
-        if (cell[p] == 0 and position <= 0.0) or (
-            cell[p] == terms.cells[p] - 1 and position >= 1.0
-        ):
-            return _AT_BOUNDARY
+    rates, status = len(theta) - len(cell), _OK
     for p in range(1, rates):
         if theta[p] <= 0.0:
-            return _BACKGROUND_RATE_ZERO
-    return _OK
+            status = _BACKGROUND_RATE_ZERO
+    for p in range(len(cell)):
+        position, last = theta[rates + p], terms.cells[p] - 1
+        if (cell[p] == 0 and position <= 0.0) or (cell[p] == last and position >= 1.0):
+            ranged = terms.constraints[rates + p, 0] == UNIFORM
+            status = max(status, _RATE_AT_RANGE_END if ranged else _AT_BOUNDARY)
+    return status

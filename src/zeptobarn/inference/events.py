@@ -79,7 +79,8 @@ class Observation:
     columns
         Where each detector's areas come from, in words.
     events
-        Each detector's events inside: ``cs1``, ``cs2`` (its area unit), by their row in the table.
+        Each detector's events inside: ``cs1``, ``cs2`` (its area unit), by their row: of a file as
+        an editor shows it, the header being row 1 (of Parquet from 1), of a table its index.
     """
 
     data: Data
@@ -133,7 +134,8 @@ def sort_observed(
     everything = np.concatenate(bins)
     ones = np.ones(len(everything))
     inside = dict(zip(data, map(len, bins), strict=True))
-    sorted_data = Data(everything, ones, ends[np.newaxis], np.array([exposure]), {})
+    rows = [str(row) for events in used.values() for row in events.index]
+    sorted_data = Data(everything, ones, ends[np.newaxis], np.array([exposure]), {}, rows)
     return Observation(sorted_data, inside, outside, words, used)
 
 

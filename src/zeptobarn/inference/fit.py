@@ -73,7 +73,8 @@ def maximise(terms: Terms, signal: float, theta: Floats, cell: Ints, scratch: Sc
 
     Returns
     -------
-    ln L; NaN where the fit did not converge.
+    ln L; minus infinity where an event has no density at this signal whatever the nuisances, NaN
+    where the fit did not converge.
     """
     s = scratch
     size, shapes = len(theta), len(cell)
@@ -136,7 +137,7 @@ def maximise(terms: Terms, signal: float, theta: Floats, cell: Ints, scratch: Sc
                 value, better = value_there, True
                 copy_point(s.theta, s.cell, theta, cell)
                 keep_best(s)
-    return value if value > -inf else nan
+    return value
 
 
 @inner_kernel(inline="always")

@@ -126,7 +126,7 @@ def set_interval(
             results.status[t, number] = _NOT_CONVERGED
             results.low[t, number], results.limit[t, number] = nan, nan
         top = maximise(terms, nan, theta, cell, scratch)
-        if np.isnan(top):
+        if not top > -inf:
             break
         copy_point(theta, cell, best, best_cell)
         maxima, depths = scratch.signal.copy(), scratch.value.copy()
@@ -176,7 +176,8 @@ def statistics_of_one(
 ) -> float:
     """t̃ of one dataset at several signal rates, and the parameters that are best there.
 
-    ``fits`` is filled: shape (signals, 1 + F + P); NaN where a fit failed; and ``curves``, the
+    ``fits`` is filled: shape (signals, 1 + F + P); t̃ is infinite where an event has no density
+    whatever the nuisances, which then say nothing, and NaN where a fit failed; and ``curves``, the
     first two derivatives of t̃ in the signal rate, shape (2, signals). Gives the best-fit signal
     rate, NaN where its fit failed.
     """
@@ -187,7 +188,7 @@ def statistics_of_one(
     start(terms, best, best_cell)
     for _ in range(10):
         top = maximise(terms, nan, best, best_cell, s)
-        if np.isnan(top):
+        if not top > -inf:
             break
         recall_best(s)
         follow(best, rates, s)
@@ -279,7 +280,8 @@ def statistics_at(
         Filled: the best-fit signal rates, shape (likelihoods,).
     fits
         Filled: t̃, and the free rates and shape parameters that are best at that signal; shape
-        (likelihoods, n, 1 + F + P). NaN where a fit failed or an event has no density.
+        (likelihoods, n, 1 + F + P). t̃ is infinite where an event has no density at that signal,
+        and NaN where a fit failed or an event has no density at any.
     curves
         Filled: the first two derivatives of t̃ in the signal rate, shape (likelihoods, 2, n).
     """

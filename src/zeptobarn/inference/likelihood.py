@@ -16,7 +16,7 @@ from math import inf, log
 from zeptobarn.inference.far import add_far, far_pulls, flat_pulls, within
 from zeptobarn.inference.terms import (
     NORMAL,
-    UNCONSTRAINED,
+    UNIFORM,
     Terms,
     corner_weight,
     mix,
@@ -280,7 +280,7 @@ def _constraints(
     value = 0.0
     for p in range(len(theta)):
         kind, width = int(terms.constraints[p, 0]), terms.constraints[p, 1]
-        if kind == UNCONSTRAINED:
+        if kind <= UNIFORM:
             continue
         at, scale = theta[p], 1.0
         if p >= rates:

@@ -24,6 +24,7 @@ from zeptobarn.inference.results import (
     limit_rows,
 )
 from zeptobarn.inference.status import Status
+from zeptobarn.study import labels
 from zeptobarn.study.signals import Signal
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
@@ -71,8 +72,9 @@ class Model:
             if name != self.signal
         )
         return (
-            f"<{self.target}, {self.tested.label}: expects {self.signal_events:.3g} events at "
-            f"{self.reference}; backgrounds: {backgrounds}>"
+            f"<{self.target}, {self.tested.label}: expects "
+            f"{labels.counted(self.signal_events, 'events', '.3g')} at {self.reference}; "
+            f"backgrounds: {backgrounds}>"
         )
 
     def _nominal_rate(self, detector: str, source: str) -> float:

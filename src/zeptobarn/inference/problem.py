@@ -87,6 +87,7 @@ class Data:
 
     ``offsets`` says where each detector's events begin in ``bins``, and where the last end, a row
     per dataset; ``centres`` holds what the constrained parameters were measured to be, by name.
+    ``rows`` is what each observed event is called, its row in the user's table; toys have none.
     """
 
     bins: NDArray[np.int64]
@@ -94,6 +95,7 @@ class Data:
     offsets: NDArray[np.int64]
     exposure: NDArray[np.float64]
     centres: Mapping[str, NDArray[np.float64]]
+    rows: Sequence[str] = ()
 
     def centres_of(self, problem: Problem) -> NDArray[np.float64]:
         """Centres of a problem's parameters, shape (datasets, F + P); nominal where unknown."""

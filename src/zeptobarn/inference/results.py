@@ -122,11 +122,13 @@ def _messages(
         event = int(results.evidence[i])
         d = int(np.searchsorted(data.offsets[i, 1:] - data.offsets[i, 0], event, side="right"))
         name = list(model.templates)[d]
-        number = event - int(data.offsets[i, d] - data.offsets[i, 0])
+        called = f"event {event - int(data.offsets[i, d] - data.offsets[i, 0])} (from 0)"
+        if data.rows:
+            called = f"the event in row {data.rows[event]}"
         detector = model.study.detectors[name]
         at = int(data.bins[data.offsets[i, 0] + event] - problem.first_bin[d])
         _, high = divmod(at, detector.space.shape[1])
-        texts[i] = texts[i].format(event=number, detector=name)
+        texts[i] = texts[i].format(event=called, detector=name)
         texts[i] += f"; it lies at {bin_name(detector, at)}"
         smallest = smallest_anywhere(detector.apparatus)[1]
         if detector.space.cs2_edges[high + 1] <= smallest:

@@ -19,7 +19,8 @@ class Status(IntEnum):
     has_limit
         Whether it comes with a limit.
     message
-        What stands beside the limit, or in its place; ``{event}`` and ``{detector}`` are filled in.
+        What stands beside the limit, or in its place; ``{event}``, what the event is called, and
+        ``{detector}`` are filled in.
     cause, cure
         Why this happens, and what to do about it, in sentences.
     """
@@ -55,19 +56,28 @@ class Status(IntEnum):
         "limit, and its rate is best at 0.",
         "Nothing to do.",
     )
-    at_boundary = (
+    rate_at_range_end = (
         2,
         True,
-        "a shape parameter ends at its outermost anchor, or a rate at an end of its range, beyond "
-        "which nothing is looked at",
+        "a rate that is known to lie in a range is best at an end of it, where it is meant to end: "
+        "the limit is right",
+        "There is a limit. A background whose rate is uniform in a range is best at an end of that "
+        "range, at the best fit or at the limit: the data would have it beyond, and the range says "
+        "that it is not.",
+        "Nothing, if the range holds all that is allowed.",
+    )
+    at_boundary = (
+        3,
+        True,
+        "a shape parameter ends at its outermost anchor, beyond which nothing is looked at",
         "There is a limit, but a shape parameter ends at its outermost anchor, where the fit might"
-        " have gone further, or a rate at an end of its range, where it is meant to end.",
+        " have gone further.",
         "Nothing, while such trials are rare: of a thousand constraint centres that are redrawn, "
         "three pass ±3. Where many trials end there, or observed data, they ask for more than the"
         " shape can give.",
     )
     multiple_crossings = (
-        3,
+        4,
         True,
         "the statistic crosses the critical value more than once; the outermost crossing is the "
         "limit",
@@ -77,7 +87,7 @@ class Status(IntEnum):
         "more.",
     )
     all_signals_excluded = (
-        4,
+        5,
         True,
         "the data have fewer events like the signal than the background alone would leave in nine"
         " of ten datasets: every signal that was tested is excluded, and the limit is the "
@@ -89,7 +99,7 @@ class Status(IntEnum):
         "limit.",
     )
     no_crossing = (
-        5,
+        6,
         False,
         "the statistic stays below the critical value up to the end of the search: raise "
         "search_bound_rate_multiplier, or the calibration's largest expected_events",
@@ -99,7 +109,7 @@ class Status(IntEnum):
         "calibration.expected_events, or the bracket of a conventional search.",
     )
     empty_template = (
-        6,
+        7,
         False,
         "the signal expects no event in the analysis space",
         "The signal expects no event in the analysis space: the likelihood does not depend on it,"
@@ -109,10 +119,10 @@ class Status(IntEnum):
         " recoils; or accept that this detector does not see this signal.",
     )
     zero_density_event = (
-        7,
+        8,
         False,
-        "no source has a density at event {event} of {detector} in the analysis space (the first "
-        "is 0): a background is missing, or a template has holes",
+        "no source has a density at {event} of {detector}: a background is missing, or a template "
+        "has holes",
         "An event lies where no source expects anything: its likelihood is zero whatever the "
         "signal, and nothing can be compared.",
         "Look at the event: a background is missing, a template has holes (zeptobarn lint), or "
@@ -120,7 +130,7 @@ class Status(IntEnum):
         "anywhere, its corrections are not the detector's.",
     )
     critical_value_zero = (
-        8,
+        9,
         False,
         "the critical value of a one-sided limit is 0 at this confidence level: use one above 0.5",
         "At this confidence level a one-sided limit has the critical value 0: it would be the "
@@ -128,7 +138,7 @@ class Status(IntEnum):
         "Use a confidence level above 0.5.",
     )
     not_converged = (
-        9,
+        10,
         False,
         "the fit or the search for the crossing did not converge: look for values in the "
         "templates that are not finite",

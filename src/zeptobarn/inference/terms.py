@@ -16,8 +16,9 @@ from zeptobarn.support.jit import Bools, Floats, Ints, inner_kernel, kernel
 # check then.
 Indices = NDArray[np.uint64]
 
-# Kinds of constraint, as `Terms.constraints` has them.
-UNCONSTRAINED, NORMAL, LOG_NORMAL = range(3)
+# Kinds of constraint, as `Terms.constraints` has them. The first two are no measurements, and add
+# nothing to the likelihood: what is uniform has its whole range as its anchors.
+UNCONSTRAINED, UNIFORM, NORMAL, LOG_NORMAL = range(4)
 
 
 class Far(NamedTuple):

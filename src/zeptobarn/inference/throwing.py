@@ -7,7 +7,7 @@ import numpy as np
 from zeptobarn.inference.intervals import statistics_of_one
 from zeptobarn.inference.newton import allocate
 from zeptobarn.inference.structure import Structure, gather, make_room
-from zeptobarn.inference.terms import LOG_NORMAL, UNCONSTRAINED
+from zeptobarn.inference.terms import LOG_NORMAL, UNIFORM
 from zeptobarn.support.jit import Floats, Ints, inner_kernel, kernel
 
 
@@ -72,7 +72,7 @@ def throw_and_fit(
     # A fit starts at the truth; constraints that are not redrawn are centred on the nominal values.
     drawn, exposure = truth.copy().reshape(1, size), np.ones((1, detectors))
     for p in range(1, size):
-        if not redrawn and int(structure.constraints[p, 0]) != UNCONSTRAINED:
+        if not redrawn and int(structure.constraints[p, 0]) > UNIFORM:
             drawn[0, p] = nominal[p]
     first = np.zeros((1, detectors + 1), dtype=np.int64)
     table = np.empty((len(signals), 1 + size))
@@ -137,7 +137,7 @@ def _draw_centres(
     """Draw where constraints are centred, around the true values; ``normal`` is overwritten."""
     for p in range(1, len(truth)):
         kind = int(constraints[p, 0])
-        if kind != UNCONSTRAINED:
+        if kind > UNIFORM:
             normal[p] = rng.standard_normal()
             pull = 0.0
             for q in range(1, p + 1):
@@ -151,7 +151,7 @@ def _add_constraints(constraints: Floats, centres: Floats, others: Floats, densi
     for k in range(len(others)):
         for p in range(1, len(centres)):
             kind, width = int(constraints[p, 0]), constraints[p, 1]
-            if kind != UNCONSTRAINED:
+            if kind > UNIFORM:
                 ahead = centres[p] - others[k, p]
                 if kind == LOG_NORMAL:
                     ahead = log(centres[p] / others[k, p])

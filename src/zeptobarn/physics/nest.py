@@ -10,11 +10,15 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from zeptobarn.support.quiet import without_line
+
 # ω of electronic recoils at high field (NEST 2.4).
 _ER_OMEGA_HIGH_FIELD = 0.07
 
 # nestpy's names of what recoils, by yield model.
 SPECIES = {"nest": "NR", "nest_beta": "beta", "nest_gamma": "gammaRay"}
+# NEST says so once in a process, and it is its own default.
+_LINE = "Warning: m5 is slightly energy dependent in the beta model"
 # Where the means are tabulated.
 ENERGIES_KEV = np.geomspace(0.01, 300, 5155)
 
@@ -47,7 +51,8 @@ def nest_means(
     calculator = nestpy.NESTcalc(nestpy.detectors.VDetector())
     species = getattr(nestpy.interactions, SPECIES[model])
     vectors = {"nr_parameters": nr_parameters, "er_parameters": er_parameters}
-    yields = [calculator.GetYields(species, e, density, field, **vectors) for e in ENERGIES_KEV]
+    with without_line(_LINE):
+        yields = [calculator.GetYields(species, e, density, field, **vectors) for e in ENERGIES_KEV]
     table = [(y.PhotonYield, y.ElectronYield, max(y.ExcitonRatio, 0.0)) for y in yields]
     return np.vstack([ENERGIES_KEV, np.array(table).T])
 

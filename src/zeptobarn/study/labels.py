@@ -69,6 +69,18 @@ def parameter(name: str) -> str:
     return "Leff" if name == "leff" else name.replace("_", " ")
 
 
+def counted(number: float, things: str, form: str = "") -> str:
+    """Write a number of things.
+
+    Examples
+    --------
+    >>> counted(0, "events"), counted(1, "observed events"), counted(1.0001, "events", ".3g")
+    ('0 events', '1 observed event', '1 event')
+    """
+    written = f"{number:{form}}"
+    return f"{written} {things.removesuffix('s') if written == '1' else things}"
+
+
 def claim(interval: Interval) -> str:
     """Name an interval by its statistic and its nuisances, and not by its name.
 

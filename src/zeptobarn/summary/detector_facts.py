@@ -187,15 +187,15 @@ def _events(study: Study, detector: str, templates: Mapping[str, Template]) -> p
             label, rate = f"{the_detector.signal.label} {signal[1]:g} GeV/c² {signal[0]}", ""
         else:
             source = the_detector.source(name)
-            label, rate = source.label, _known_rate(source, events)
+            label, rate = source.label, known_rate(source, events)
             events *= source.nominal_rate
             origin = origin or ("formula" if source.template is None else "file")
         rows.append((name, label, origin, rate, events))
     return pd.DataFrame(rows, columns=["source", "label", "response", "rate", "expected_events"])
 
 
-def _known_rate(source: Source, events: float) -> str:
-    """Say how the fit treats a rate, in events where the template holds so many."""
+def known_rate(source: Source, events: float) -> str:
+    """Say how the fit treats a rate, in events where the template holds so many at rate 1."""
     if source.rate_range is not None:
         low, high = source.rate_range
         return f"{source.rate} {low * events:.4g} to {high * events:.4g} events"

@@ -13,7 +13,7 @@ from zeptobarn.inference.events import Observation
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, find_limits, fits_at, predict
 from zeptobarn.inference.spans import spans
-from zeptobarn.inference.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED
+from zeptobarn.inference.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED, UNIFORM
 from zeptobarn.study.study import Interval
 from zeptobarn.summary.profiles import deviance
 
@@ -21,7 +21,12 @@ from zeptobarn.summary.profiles import deviance
 LISTED = 10
 # Standard deviation of the constraint that holds a nuisance where it is put.
 _HELD = 1e-4
-_KINDS = {UNCONSTRAINED: "free", NORMAL: "normal", LOG_NORMAL: "log_normal"}
+_KINDS = {
+    UNCONSTRAINED: "free",
+    UNIFORM: "uniform",
+    NORMAL: "normal",
+    LOG_NORMAL: "log_normal",
+}
 
 EVENT_UNITS = {
     "detector": "",
@@ -54,7 +59,8 @@ def influential_events(model: Model, seen: Observation, interval: Interval) -> p
 
     Returns
     -------
-    A row per event: ``detector, row`` (in its table), ``cs1, cs2``; ``signal_to_background``, the
+    A row per event: ``detector, row`` (of the file as an editor shows it, the header being row 1),
+    ``cs1, cs2``; ``signal_to_background``, the
     density of a signal at the limit over that of all backgrounds, with the nuisances that are best
     there; its ``rank`` from 1; and of the first `LISTED`, ``limit_without_cm2`` and the relative
     ``change`` of the limit when the event is left out, with the same critical values.
@@ -103,11 +109,12 @@ def influential_nuisances(model: Model, seen: Observation, interval: Interval) -
 
     Returns
     -------
-    A row per free rate and profiled shape: ``parameter``; ``constraint`` (``free``, ``normal``,
-    ``log_normal``); ``best_fit`` and its errors below and above, where −2 ln of the likelihood is
-    1 above its minimum or the parameter ends; ``pull`` with the same errors, in standard
-    deviations of the constraint (NaN of a free one); and the limit with the parameter held one
-    error below and above its best fit, with the relative changes. Critical values are the same.
+    A row per free rate and profiled shape: ``parameter``; ``constraint`` (``free``, ``uniform``,
+    ``normal``, ``log_normal``); ``best_fit`` and its errors below and above, where −2 ln of the
+    likelihood is 1 above its minimum or the parameter ends; ``pull`` with the same errors, in
+    standard deviations of the constraint (NaN of a free or a uniform one); and the limit with the
+    parameter held one error below and above its best fit, with the relative changes. Critical
+    values are the same.
     """
     problem, data = model.problem(interval), seen.data
     limit = _limit(model, data, interval)
@@ -155,7 +162,7 @@ def _ratio(problem: Problem, data: Data, signal: float) -> NDArray[np.float64]:
 
 def _pull(problem: Problem, p: int, value: float) -> float:
     kind = problem.structure.constraints[p, 0]
-    if kind == UNCONSTRAINED:
+    if kind <= UNIFORM:
         return np.nan
     nominal = problem.nominal[p]
     shift = np.log(value / nominal) if kind == LOG_NORMAL else value - nominal

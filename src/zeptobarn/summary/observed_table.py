@@ -206,13 +206,15 @@ def read_detail(
 
 def write_observed(
     study: Study,
-    target: str,
+    targets: Sequence[str],
     interactions: Sequence[str],
     table: pd.DataFrame,
     path: str | Path,
 ) -> None:
     """Write a table of `add_expected`, as CSV or Parquet by the file's ending."""
-    config_slice = [observed_table_slice(study, target, each) for each in interactions]
+    config_slice = [
+        observed_table_slice(study, target, each) for target in targets for each in interactions
+    ]
     _write(table, Path(path), _units(table, study), config_slice, study)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from zeptobarn.inference.constraints import precision
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, fits_at, predict
-from zeptobarn.inference.terms import LOG_NORMAL, UNCONSTRAINED
+from zeptobarn.inference.terms import LOG_NORMAL, UNIFORM
 from zeptobarn.study.study import Interval, Shape, Study
 from zeptobarn.templates.toys import Toys
 
@@ -169,7 +169,7 @@ def deviance(problem: Problem, data: Data, parameters: NDArray[np.float64]) -> f
             strict=True,
         )
     ):
-        if kind != UNCONSTRAINED:
+        if kind > UNIFORM:
             ahead[p] = np.log(at / centre) if kind == LOG_NORMAL else at - centre
     return float(value + ahead @ precision(problem.structure.constraints) @ ahead)
 

@@ -20,9 +20,11 @@ from zeptobarn.study.checks import check_study
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.signals import AS_GIVEN, RECOILS, Signal
 from zeptobarn.study.study import Interval, Study
+from zeptobarn.summary.detector_facts import known_rate
 from zeptobarn.summary.signal_medians import summarise_signals
 from zeptobarn.templates.observed import Events
 from zeptobarn.templates.spectra import check_rates, check_spectrum, source_tables, total_rate
+from zeptobarn.templates.templates import Template
 from zeptobarn.templates.toys import throw
 
 Spectrum = pd.DataFrame | str | Path
@@ -74,13 +76,14 @@ class Recast:
 
     def __str__(self) -> str:
         backgrounds = ", ".join(f"{k} {v:.3g}" for k, v in self.background_events.items())
+        background = labels.counted(sum(self.background_events.values()), "events", ".4g")
         rows = {
             "expected": f"{self.median:.4g} × {AS_GIVEN} (−2σ … +2σ: {self.minus2sigma:.4g}, "
             f"{self.minus1sigma:.4g}, {self.plus1sigma:.4g}, {self.plus2sigma:.4g}; "
             f"{self.n_trials} background-only datasets, {self.n_failed} without a limit)",
-            "signal": f"{self.signal_events:.4g} events at rate 1; accepted: "
+            "signal": f"{labels.counted(self.signal_events, 'events', '.4g')} at rate 1; accepted: "
             f"{100 * self.efficiency:.3g} % of the recoils",
-            "background": f"{sum(self.background_events.values()):.4g} events ({backgrounds})",
+            "background": f"{background} ({backgrounds})",
         }
         if self.observed is not None:
             rows = {"observed": str(self.observed), **rows}
@@ -212,22 +215,24 @@ def _answer(model: Model, interval: Interval, events: Events | None) -> Recast:
             source.name: float(source.nominal_rate * templates[source.name].nominal.sum())
             for source in detector.sources
         },
-        assumptions=_assumptions(study, detector, interval),
+        assumptions=_assumptions(study, detector, interval, templates),
     )
 
 
-def _assumptions(study: Study, detector: Detector, interval: Interval) -> tuple[str, ...]:
+def _assumptions(
+    study: Study, detector: Detector, interval: Interval, templates: Mapping[str, Template]
+) -> tuple[str, ...]:
     return (
         f"{detector.title}: {detector.livetime_day:g} d × {detector.fiducial_mass_kg:g} kg",
         f"{labels.claim(interval)}; {labels.study_level(study, [interval])}",
-        f"backgrounds: {_rates(detector.sources)}; the signal's rate is free",
+        f"backgrounds: {_rates(detector.sources, templates)}; the signal's rate is free",
     )
 
 
-def _rates(sources: Sequence[Source]) -> str:
-    """Say which rates are free, constrained, and fixed."""
+def _rates(sources: Sequence[Source], templates: Mapping[str, Template]) -> str:
+    """Say which rates are free, constrained, and fixed, and how well they are known."""
     groups: dict[str, list[str]] = {}
     for source in sources:
-        width = "" if not source.rate_width else f" within {100 * source.rate_width:g} %"
-        groups.setdefault(source.rate.replace("_", "-") + width, []).append(source.name)
+        how = known_rate(source, float(templates[source.name].nominal.sum()))
+        groups.setdefault(how.replace("_", "-"), []).append(source.name)
     return "; ".join(f"{how}: {', '.join(names)}" for how, names in groups.items())

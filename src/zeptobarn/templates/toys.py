@@ -118,8 +118,10 @@ def throw(
             np.searchsorted(cumulative[name], rng.random(n), side="right")
             for name, n in zip(sources, numbers, strict=True)
         ]
-        cs1, cs2 = place(space, np.concatenate(bins), rng)
-        events.append((np.full(len(cs1), trial), cs1, cs2, np.repeat(sources, numbers)))
+        # Of no background at all, there is nothing to join.
+        cs1, cs2 = place(space, np.concatenate([np.empty(0, dtype=np.int64), *bins]), rng)
+        names = np.repeat(np.array(sources, dtype=str), numbers)
+        events.append((np.full(len(cs1), trial), cs1, cs2, names))
         truth += [(trial, len(cs1), "wimp_rate", 0.0, np.nan)]
         truth += [
             (trial, len(cs1), f"{source.name}_rate", source.nominal_rate, centre)
