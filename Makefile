@@ -121,6 +121,7 @@ validation: setup
 	snakemake --cores $(CORES) observed --configfile config/lz_ws2022.yaml
 	python tools/remaining_efficiency.py --check
 	python benchmarks/validation.py
+	python benchmarks/bands.py
 
 reliability: setup
 	python benchmarks/reliability.py

@@ -61,7 +61,7 @@ XENON1T_CHOICES: Choices = {
     "`yields: nr: nest`": ({}, {"yields": {"nr": "nest"}}),
 }
 _TWICE = {"path": "resources/efficiencies/lz_ws2022_nr_published.csv"}
-_PLAIN = {
+PLAIN = {
     "shapes": [],
     "intervals": [{"name": "unified", "kind": "unified", "profiled": []}],
 }
@@ -70,7 +70,7 @@ LZ_CHOICES: Choices = {
     "thresholds twice": ({}, {"efficiencies": {"nuclear_recoils": _TWICE}}),
     "no ER skewness": ({}, {"yields": {"nest": {"er_skewness": 0}}}),
     "captures as β": (
-        _PLAIN,
+        PLAIN,
         {"sources": [{"name": name, "charge_ratio": None} for name in ("xe127", "xe124")]},
     ),
 }
