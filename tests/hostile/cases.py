@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from math import log10
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +14,7 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from gridfiles import WRITERS
 from hostile.generate import csv_texts, damages, rewritings, yaml_texts
 from hostile.inputs import more_kinds
 from hostile.kind import Kind
@@ -19,7 +22,8 @@ from hostile.outcomes import Outcomes
 from zeptobarn.inference.model import Model
 from zeptobarn.physics.detector import load_detector
 from zeptobarn.physics.efficiency import read_efficiency
-from zeptobarn.physics.histogram import read_histogram, rebinned
+from zeptobarn.physics.histogram import rebinned
+from zeptobarn.physics.template_files import read_histogram
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.slices.limits import limits_slice
 from zeptobarn.study.slices.observed import observed_slice
@@ -149,6 +153,19 @@ def kinds(root: Path, model: Model, results: Path) -> list[Kind]:
                 BINS,
             ),
             _template(detectors["xenon1t"]),
+        ),
+        *(
+            Kind(
+                f"template in {kind}",
+                damages(_histograms(kind)),
+                _template(detectors["xenon1t"], "a_{leff}"),
+            )
+            for kind in WRITERS
+        ),
+        Kind(
+            "detector with a histogram",
+            yaml_texts({"base": "xenon1t", "sources": [_from_file("a_{leff}")]}),
+            _try_detector_beside(_histograms("root")),
         ),
         Kind("detector with a base", yaml_texts(RUN), _try_detector),
         Kind(
@@ -324,24 +341,54 @@ def _correlated(study: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _template(detector: dict[str, Any]) -> Callable[[bytes, Path, Outcomes], None]:
+def _from_file(histogram: str | None) -> dict[str, Any]:
+    """A source whose template is a file, or one of the histograms in it."""
+    file = {"path": "mine.csv", "exposure_kg_day": 1e4}
+    file |= {} if histogram is None else {"histogram": histogram}
+    return {"name": "a", "label": "a", "colour": "#000000", "rate": "fixed", "template": file}
+
+
+def _histograms(kind: str) -> bytes:
+    """What a file of `BINS` holds in HDF5 or ROOT, with a histogram for each anchor."""
+    rows = np.array(BINS).reshape(2, 2, 2, -1)
+    edges = [np.array([3.0, 40, 70]), np.array([50.0, 500, 8000])]
+    contents, variances = (
+        {f"a_{leff}": rows[k, :, :, column] for k, leff in enumerate((0, 2))} for column in (5, 6)
+    )
+    with TemporaryDirectory() as folder:
+        file = WRITERS[kind](Path(folder) / "mine", contents, edges, ("cs1", "cs2"), variances)
+        return file.read_bytes()
+
+
+def _template(
+    detector: dict[str, Any], histogram: str | None = None
+) -> Callable[[bytes, Path, Outcomes], None]:
     """A detector with a background from a file, whose bins are those of its analysis space."""
     axes = {axis: settings | {"bins": 1} for axis, settings in detector["analysis_space"].items()}
-    file = {"path": "mine.csv", "exposure_kg_day": 1e4}
-    source = {"name": "a", "label": "a", "colour": "#000000", "rate": "fixed", "template": file}
+    changes = {"sources": [_from_file(histogram)], "analysis_space": axes}
 
     def try_template(content: bytes, folder: Path, outcomes: Outcomes) -> None:
         (folder / "mine.csv").write_bytes(content)
         mine = folder / "mine_detector.yaml"
-        mine.write_text(yaml.safe_dump(detector | {"sources": [source], "analysis_space": axes}))
+        mine.write_text(yaml.safe_dump(detector | changes))
 
         def call() -> None:
             loaded = load_detector(mine)
-            rebinned(read_histogram(folder / "mine.csv"), loaded.space, "mine.csv")
+            rebinned(read_histogram(folder / "mine.csv", histogram), loaded.space, "mine.csv")
 
         outcomes.add(content, call, "mine")
 
     return try_template
+
+
+def _try_detector_beside(content: bytes) -> Callable[[str, Path, Outcomes], None]:
+    """A detector beside a file that is as it should be."""
+
+    def try_detector(text: str, folder: Path, outcomes: Outcomes) -> None:
+        (folder / "mine.csv").write_bytes(content)
+        _try_detector(text, folder, outcomes)
+
+    return try_detector
 
 
 def _limit(model: Model) -> Callable[[bytes, Path, Outcomes], None]:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from zeptobarn.physics.detector import AnalysisSpace
-from zeptobarn.physics.histogram import at_anchors, read_histogram, rebinned
+from zeptobarn.physics.histogram import at_anchors, rebinned
+from zeptobarn.physics.template_files import read_histogram
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.tables import write_parquet
 
@@ -97,7 +98,9 @@ def test_grids_that_do_not_nest_are_refused_with_both(tmp_path, axis, edges, mes
 
 def test_anchors_that_are_not_the_study_s_are_refused(tmp_path):
     histogram = read_histogram(written(tmp_path, table([("leff", (-1, 0, 1))])))
-    with pytest.raises(ConfigError, match=r"mine: found the column 'leff'; allowed: .*\(none\)"):
+    with pytest.raises(
+        ConfigError, match=r"mine: found the shape parameter 'leff'; allowed: .*\(none\)"
+    ):
         at_anchors(histogram, {"nominal": {}}, [], "mine")
     anchors = {str(x): {"leff": x} for x in (-1, 0, 2)}
     with pytest.raises(ConfigError, match=r"\{'leff': \[-1.0, 0.0, 1.0\]\}; .* also leff = 2"):

@@ -8,7 +8,7 @@ import pytest
 
 from zeptobarn.physics.detector import load_detector
 from zeptobarn.support.config import ConfigError
-from zeptobarn.templates.event_columns import choose_columns, describe, meaning, parse_columns
+from zeptobarn.templates.event_columns import choose_columns, describe, parse_columns
 from zeptobarn.templates.observed import read_events
 
 XENON1T, LZ = load_detector("xenon1t"), load_detector("lz")
@@ -70,14 +70,6 @@ def test_the_mapping_is_said():
     )
     chosen = choose_columns(["s1c_phd", "log10_s2c_phd"], LZ, "mine")
     assert describe(chosen) == "cs1 = s1c_phd, cs2 = 10^log10_s2c_phd"
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["s1", "s2_phd", "cs1_keV", "cs2_width", "radius", "", "acs1", "cs2_top_bottom", "cs1_pe_phd"],
-)
-def test_names_that_say_something_else(name):
-    assert meaning(name) is None
 
 
 @pytest.mark.parametrize(

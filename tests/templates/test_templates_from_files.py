@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from gridfiles import WRITERS
 from zeptobarn.inference.load import make_model
+from zeptobarn.physics.template_files import read_histogram
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.support.config import ConfigError
@@ -134,6 +136,96 @@ def test_an_exported_template_gives_the_same_limits(
     assert (limits[0] > 0).all()
 
 
+def regridded(folder, study, templates, source, kind, axes=("cs1_pe", "cs2"), scale=1.0):
+    """A source's exported template as histograms with names, one for each anchor."""
+    path = folder / "exported.parquet"
+    write_template(study, "xenon1t", source, templates[source], path)
+    found = read_histogram(path)
+    names = [f"{source}_{values[0]:g}" if found.shapes else source for values in found.anchors]
+    WRITERS[kind](
+        folder / f"mine.{kind}",
+        {name: scale * one for name, one in zip(names, found.expected, strict=True)},
+        (found.cs1_edges, found.cs2_edges),
+        axes,
+        dict(zip(names, found.variance, strict=True)),
+    )
+    name = f"{source}_{{leff}}" if found.shapes else source
+    exposure = study.detectors["xenon1t"].exposure_kg_day
+    return {"path": f"mine.{kind}", "histogram": name, "exposure_kg_day": exposure}
+
+
+@pytest.mark.parametrize("source", ["neutrons", "wall"])
+@pytest.mark.parametrize("kind", list(WRITERS))
+def test_an_export_as_hdf5_and_root_gives_the_same_limits(
+    folder, small_study, small_templates, source, kind
+):
+    """To the last bit: both hold the contents, variances and edges in double precision."""
+    without_shapes(folder)
+    templates = small_templates["xenon1t"]
+    keys = {"template": regridded(folder, small_study, templates, source, kind)}
+    study = study_of(folder, source, keys)
+    check_rates(study)
+    again = build(study, "xenon1t", source, {}, {})
+    np.testing.assert_array_equal(again.expected, templates[source].expected)
+    np.testing.assert_array_equal(again.variance, templates[source].variance)
+    assert again.shape_values == templates[source].shape_values
+    limits = []
+    for one, made_of in ((small_study, templates), (study, {**templates, source: again})):
+        toys = throw(one, "xenon1t", made_of, range(1, 6))
+        model = make_model(one, "xenon1t", 50, "SI", {"xenon1t": made_of})
+        limits.append(model.interval_limits(toys, "profiled")["limit_cm2"].to_numpy())
+    np.testing.assert_array_equal(limits[0], limits[1])
+    assert (limits[0] > 0).all()
+
+
+def test_what_a_template_with_a_name_depends_on(folder, small_study, small_templates):
+    """The file, and which of its histograms."""
+    without_shapes(folder)
+    templates = small_templates["xenon1t"]
+    slices = []
+    for names, scale in ((("neutrons_{leff}", "neutrons_0"), 1), (("neutrons_{leff}",), 2)):
+        file = regridded(folder, small_study, templates, "neutrons", "root", scale=scale)
+        for name in names:
+            study = study_of(folder, "neutrons", {"template": file | {"histogram": name}})
+            slices.append(template_slice(study, "xenon1t", "neutrons"))
+    first, named, changed = slices
+    assert {key for key in first if first[key] != named[key]} == {"histogram", "shapes"}
+    assert {key for key in first if first[key] != changed[key]} == {"template"}
+    assert str(folder) not in str(slices)
+
+
+@pytest.mark.parametrize(
+    ("axes", "name", "message"),
+    [
+        (("cs1_phd", "cs2"), None, "found areas in phd; allowed: area_unit, PE"),
+        (("cs1", "cs2_top"), None, "found cS2 of the array top; allowed: s2_array, bottom"),
+        (("cs2", "cs1"), None, r"cs1: found 70 bins from .*; allowed: .* 67 bins from 3 to 70 \("),
+        (
+            ("cs1", "cs2"),
+            "wimp",
+            "source neutrons: template: .*: found histogram: wimp; allowed: o",
+        ),
+        (("cs1", "cs2"), "neutrons_{x}", r"found the shape parameter 'x'; allowed: .*\(leff\)"),
+        (("cs1", "cs2"), "neutrons_-{leff}", r"anchors \{'leff': \[1.0, 2.0\]\}.* leff = -2"),
+    ],
+)
+def test_named_histograms_that_do_not_fit_are_refused(
+    folder, small_study, small_templates, axes, name, message
+):
+    without_shapes(folder)
+    templates = small_templates["xenon1t"]
+    file = regridded(folder, small_study, templates, "neutrons", "root", axes)
+    with pytest.raises(ConfigError, match=message):
+        study_of(folder, "neutrons", {"template": file | ({"histogram": name} if name else {})})
+
+
+def test_a_table_with_a_name_is_refused(folder, small_study, small_templates):
+    without_shapes(folder)
+    file = regridded(folder, small_study, small_templates["xenon1t"], "neutrons", "root")
+    with pytest.raises(ConfigError, match=r"exported.parquet: found a file that is neither HDF5"):
+        study_of(folder, "neutrons", {"template": file | {"path": "exported.parquet"}})
+
+
 def test_a_file_follows_exposure_multiplier_and_events(folder, small_study, small_templates):
     without_shapes(folder)
     template = small_templates["xenon1t"]["neutrons"]
@@ -173,7 +265,10 @@ def test_what_a_template_from_a_file_depends_on(folder, small_study, small_templ
     ("change", "message"),
     [
         (lambda t: t[t["leff"] < 2], r"anchors \{'leff': \[-2.0, -1.0, 0.0, 1.0\]\}; .* leff = 2"),
-        (lambda t: t.rename(columns={"leff": "light"}), "found the column 'light'; allowed:.*leff"),
+        (
+            lambda t: t.rename(columns={"leff": "light"}),
+            "found the shape parameter 'light'; allowed:.*leff",
+        ),
         (lambda t: t[t["cs1_low"] > 4.5], "cs1: found 65 bins from 5 to 70 .* no edge is at 3"),
         (lambda t: t.drop(columns="cs1_low"), "found columns"),
         (lambda t: t.assign(expected_events=-1.0), "row 1: .*at least 0"),

@@ -16,7 +16,7 @@ from zeptobarn.physics.conventions import in_photons
 from zeptobarn.physics.detector_layers import Layers, read_layers
 from zeptobarn.physics.efficiency import Efficiency, read_efficiencies
 from zeptobarn.physics.expectation import Rate, expectation
-from zeptobarn.physics.histogram import read_histogram
+from zeptobarn.physics.template_files import read_histogram
 from zeptobarn.support.config import ConfigError, find_input, validate
 from zeptobarn.support.inputs import check_columns, numbers, read_table, refuse_rows
 from zeptobarn.support.paths import number
@@ -52,7 +52,8 @@ class Source:
         See `zeptobarn.physics.formulas`; None for a template from a spectrum or a file.
     template
         Of a template from a file its ``path``, ``exposure_kg_day`` if that is given, and the names
-        of the ``shapes`` that the file has columns of, see `zeptobarn.physics.histogram`.
+        of the ``shapes`` that it depends on, see `zeptobarn.physics.template_files`; of a file that
+        holds several, ``histogram`` chooses one.
     n_events
         Recoils of conventional sampling (`zeptobarn.templates.templates.sample`); a formula has
         none.
@@ -212,7 +213,7 @@ def _detector(path: Path, layers: Layers) -> Detector:
         kind = "template" if "template" in source else "spectrum"
         folders = layers.folders(["sources", i, kind, "path"])
         try:
-            sources.append(_source(source, folders, settings["area_unit"]))
+            sources.append(_source(source, folders, settings))
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from None
     return Detector(
@@ -318,23 +319,28 @@ def _read_map(path: Path) -> dict[str, Any]:
 
 
 def _template(
-    settings: Mapping[str, Any], folders: Iterable[Path], area_unit: str, place: str
+    settings: Mapping[str, Any], folders: Iterable[Path], detector: Mapping[str, Any], place: str
 ) -> dict[str, Any]:
-    """Find and check the file of a template."""
+    """Find and check the file of a template for a detector with some settings."""
     try:
         path = find_input(settings["path"], folders)
-        histogram = read_histogram(path)
+        histogram = read_histogram(path, settings.get("histogram"))
     except ConfigError as error:
         raise ConfigError(f"{place}: template: {error}") from None
-    if histogram.area_unit not in ("", area_unit):
-        raise ConfigError(
-            f"{place}: template: {path}: found areas in {histogram.area_unit}; allowed: area_unit, "
-            f"{area_unit}"
-        )
+    for key, what, found, own in (
+        ("area_unit", "areas in", histogram.area_unit, detector["area_unit"]),
+        ("s2_array", "cS2 of the array", histogram.s2_array, detector.get("s2_array", "all")),
+    ):
+        if found not in ("", own):
+            raise ConfigError(
+                f"{place}: template: {path}: found {what} {found}; allowed: {key}, {own}"
+            )
     return {**settings, "path": str(path), "shapes": list(histogram.shapes)}
 
 
-def _source(settings: Mapping[str, Any], folders: Iterable[Path], area_unit: str) -> Source:
+def _source(
+    settings: Mapping[str, Any], folders: Iterable[Path], detector: Mapping[str, Any]
+) -> Source:
     """Make a source; the folders are those that a file of it may be relative to."""
     spectrum, template = settings.get("spectrum"), settings.get("template")
     place = f"source {settings['name']}"
@@ -352,7 +358,7 @@ def _source(settings: Mapping[str, Any], folders: Iterable[Path], area_unit: str
         n_events=settings.get("n_events", _N_EVENTS),
         spectrum=spectrum,
         formula=settings.get("formula"),
-        template=None if template is None else _template(template, folders, area_unit, place),
+        template=None if template is None else _template(template, folders, detector, place),
         **expectation(settings, place)._asdict(),
         yields=settings.get("yields"),
         charge_ratio=settings.get("charge_ratio"),

@@ -19,7 +19,8 @@ from zeptobarn.physics.halo import (
     fastest_km_s,
     reduced_GeV,
 )
-from zeptobarn.physics.histogram import at_anchors, read_histogram, rebinned
+from zeptobarn.physics.histogram import at_anchors, rebinned
+from zeptobarn.physics.template_files import read_histogram
 from zeptobarn.study.correlations import check_correlations, check_shared, rate_name
 from zeptobarn.study.plan import check_size
 from zeptobarn.study.study import (
@@ -273,7 +274,7 @@ def _check_sources(
             except ValueError as error:
                 raise ConfigError(f"{place}: {error}") from None
         if source.template is not None:
-            histogram = read_histogram(source.template["path"])
+            histogram = read_histogram(source.template["path"], source.template.get("histogram"))
             at = f"{place}: template: {source.template['path']}"
             inside, _ = rebinned(histogram, detector.space, at)
             anchors = study.source_anchors(detector.name, source.name)

@@ -55,7 +55,7 @@ def read_table(path: str | Path, header: str = "") -> pd.DataFrame:
         The file is missing, is no regular file of this machine or no such table, holds a comment,
         a name twice, or a row of another length than the header; the message names the row.
     """
-    content = _read(path)
+    content = read_file(path)
     table = _parquet(content, path) if content.startswith(b"PAR1") else _csv(content, path, header)
     if not table.columns.is_unique:
         names = quoted(list(table.columns))
@@ -63,9 +63,33 @@ def read_table(path: str | Path, header: str = "") -> pd.DataFrame:
     return table
 
 
+def read_file(path: str | Path) -> bytes:
+    """Read a regular local file whole; anything else would be fetched, or waited for.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, not readable, or no regular file of this machine.
+    """
+    if re.match(r"\w{2,}:/", str(path)):
+        raise ConfigError(f"{path}: found a URL; allowed: files of this machine (download it)")
+    try:
+        kind = stat.S_IFMT(Path(path).stat().st_mode)
+        content = Path(path).read_bytes() if kind == stat.S_IFREG else b""
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ConfigError(f"{_short(str(path))}: not readable: {error.strerror}") from None
+    except ValueError as error:  # a null character in the name
+        raise ConfigError(f"{str(path)!r}: no such file: {error}") from None
+    if kind != stat.S_IFREG:
+        raise ConfigError(f"{path}: found {_KINDS[kind]}; allowed: regular files")
+    return content
+
+
 def file_digest(path: str | Path) -> str:
     """Hash the content of a user's file; see `read_table` for what is read, and the errors."""
-    return digest(_read(path).decode("utf-8", "surrogateescape"))
+    return digest(read_file(path).decode("utf-8", "surrogateescape"))
 
 
 def check_columns(
@@ -158,24 +182,6 @@ def quoted(names: Sequence[object]) -> str:
     shown = [_short(str(name)) for name in names]
     more = f" and {len(shown) - _MOST} more" * (len(shown) > _MOST)
     return ", ".join(map(repr, shown[:_MOST])) + more
-
-
-def _read(path: str | Path) -> bytes:
-    """Read a regular local file whole; anything else would be fetched, or waited for."""
-    if re.match(r"\w{2,}:/", str(path)):
-        raise ConfigError(f"{path}: found a URL; allowed: files of this machine (download it)")
-    try:
-        kind = stat.S_IFMT(Path(path).stat().st_mode)
-        content = Path(path).read_bytes() if kind == stat.S_IFREG else b""
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file") from None
-    except OSError as error:
-        raise ConfigError(f"{_short(str(path))}: not readable: {error.strerror}") from None
-    except ValueError as error:  # a null character in the name
-        raise ConfigError(f"{str(path)!r}: no such file: {error}") from None
-    if kind != stat.S_IFREG:
-        raise ConfigError(f"{path}: found {_KINDS[kind]}; allowed: regular files")
-    return content
 
 
 def _parquet(content: bytes, path: str | Path) -> pd.DataFrame:

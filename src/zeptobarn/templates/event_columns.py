@@ -10,32 +10,15 @@ which one is meant.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from zeptobarn.physics.area_names import EXAMPLES, Meaning, Quantity, meaning
 from zeptobarn.physics.detector import Detector
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.inputs import numbers, quoted, refuse_rows
 
-Quantity = Literal["cs1", "cs2"]
-
-# What the words in a name mean. Uncorrected areas (s1, s2) are not among them.
-_QUANTITIES: Mapping[str, Quantity] = {
-    **dict.fromkeys(("cs1", "s1c", "s1_c", "c_s1", "s1_corrected", "corrected_s1"), "cs1"),
-    **dict.fromkeys(("cs2", "s2c", "s2_c", "c_s2", "s2_corrected", "corrected_s2"), "cs2"),
-}
-_ARRAYS = {
-    **dict.fromkeys(("bottom", "bot", "b"), "bottom"),
-    **dict.fromkeys(("top", "t"), "top"),
-    **dict.fromkeys(("total", "tot", "all", "both"), "all"),
-}
-_UNITS = {**dict.fromkeys(("pe", "phe"), "PE"), "phd": "phd"}
-_NAME = re.compile(
-    rf"(?:(?P<log>log10|log|ln)_?)?(?P<quantity>{'|'.join(sorted(_QUANTITIES, key=len)[::-1])})"
-    rf"(?P<words>(?:_(?:area|{'|'.join({**_ARRAYS, **_UNITS})}))*)"
-)
 _ARRAY_WORDS = {
     "bottom": "that of the bottom array",
     "top": "that of the top array",
@@ -43,27 +26,6 @@ _ARRAY_WORDS = {
 }
 # Units of other quantities, as the last word of a column's name.
 _NO_AREAS = re.compile(r"(?:^|[^a-z])(mm|cm|m|ns|us|µs|ms|kev|ev)[^a-z0-9]*$", re.IGNORECASE)
-EXAMPLES = "cs1, cs1_pe, s1c_phd, cs2, cs2_bottom_pe, log10_s2c_phd"
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What the name of a column says.
-
-    Attributes
-    ----------
-    logarithm
-        ``log10``, ``ln``, ``log`` (of a base that is not said), or nothing: the area itself.
-    array
-        The photosensors, ``bottom``, ``top`` or ``all``; nothing where the name does not say.
-    unit
-        ``PE`` or ``phd``; nothing where the name does not say.
-    """
-
-    quantity: Quantity
-    logarithm: str
-    array: str
-    unit: str
 
 
 @dataclass(frozen=True)
@@ -101,34 +63,6 @@ class Column:
             other = "PE" if self.unit == "phd" else "phd"
             taken = f"{self.factor:.5g} × {taken} ({self.unit} → {other})"
         return f"{self.quantity} = {taken}"
-
-
-def meaning(name: str) -> Meaning | None:
-    """Read what a column's name says; None if it is no corrected area.
-
-    Capitals, brackets and spaces make no difference.
-
-    Examples
-    --------
-    >>> meaning("log10_s2c_phd")
-    Meaning(quantity='cs2', logarithm='log10', array='', unit='phd')
-    >>> meaning("cS2 bottom [PE]")
-    Meaning(quantity='cs2', logarithm='', array='bottom', unit='PE')
-    >>> meaning("s2_phd") is None, meaning("cs1_time") is None
-    (True, True)
-    """
-    plain = re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_")
-    match = _NAME.fullmatch(plain)
-    if match is None:
-        return None
-    words = match["words"].split("_")
-    arrays = {_ARRAYS[word] for word in words if word in _ARRAYS}
-    units = {_UNITS[word] for word in words if word in _UNITS}
-    if len(arrays) > 1 or len(units) > 1:
-        return None
-    quantity = _QUANTITIES[match["quantity"]]
-    array, unit = "".join(arrays), "".join(units)
-    return Meaning(quantity, match["log"] or "", array, unit)
 
 
 def choose_columns(

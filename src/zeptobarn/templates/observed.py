@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from zeptobarn.physics.area_names import Quantity
 from zeptobarn.physics.detector import AnalysisSpace, Detector
 from zeptobarn.study.study import Study
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.inputs import read_table, refuse_shifted
-from zeptobarn.templates.event_columns import Column, Quantity, choose_columns, take_areas
+from zeptobarn.templates.event_columns import Column, choose_columns, take_areas
 
 # An array with named fields counts as a table.
 Events = pd.DataFrame | NDArray[np.void] | str | Path

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from zeptobarn.physics.decays import beta_shape, decay, double_beta_shape
 from zeptobarn.physics.detector import Detector, Source
 from zeptobarn.physics.halo import HALOS
-from zeptobarn.physics.histogram import read_histogram
 from zeptobarn.physics.rates import wimp_rate
+from zeptobarn.physics.template_files import read_histogram
 from zeptobarn.study.checks import largest_energy_keV
 from zeptobarn.study.slices.spectrum import spectrum_slice
 from zeptobarn.study.study import Study, signal_recoil
@@ -123,7 +123,11 @@ def most_events(detector: Detector, source: Source) -> float:
     if source.expected_events is not None:
         return source.expected_events
     if source.template is not None:
-        events = read_histogram(source.template["path"]).expected.sum(axis=(1, 2)).max()
+        events = (
+            read_histogram(source.template["path"], source.template.get("histogram"))
+            .expected.sum(axis=(1, 2))
+            .max()
+        )
         rate = events / source.template["exposure_kg_day"]
     elif source.formula is not None:
         rate = source.formula["events"] / source.formula["exposure_kg_day"]

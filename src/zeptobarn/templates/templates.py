@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from zeptobarn.physics.apparatus import Apparatus, Recoil, recoil_of
 from zeptobarn.physics.detector import AnalysisSpace, Detector, Source
 from zeptobarn.physics.formulas import shares
-from zeptobarn.physics.histogram import at_anchors, read_histogram, rebinned
+from zeptobarn.physics.histogram import at_anchors, rebinned
+from zeptobarn.physics.template_files import read_histogram
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.study.study import Shape, Study
 from zeptobarn.support.config import ConfigError
@@ -255,7 +256,7 @@ def _from_formula(study: Study, detector: Detector, source: Source) -> Template:
 def _from_file(study: Study, detector: Detector, source: Source) -> Template:
     if (settings := source.template) is None:
         raise ValueError(f"{source.name}: no spectrum, and no file")
-    histogram = read_histogram(settings["path"])
+    histogram = read_histogram(settings["path"], settings.get("histogram"))
     anchors = study.source_anchors(detector.name, source.name)
     expected, variance = rebinned(histogram, detector.space, settings["path"])
     rows = at_anchors(histogram, anchors, histogram.shapes, settings["path"])

@@ -29,8 +29,10 @@ def template_slice(study: Study, detector: str, source: str) -> dict[str, Any]:
         expected = the_detector.source(source).expected_events
         kept |= {} if expected is None else {"expected_events": expected}
         if (template := the_detector.source(source).template) is not None:
+            named = {"histogram": template["histogram"]} if "histogram" in template else {}
             return kept | {
                 "template": file_digest(template["path"]),
+                **named,
                 "file_exposure_kg_day": template.get("exposure_kg_day"),
                 "space": space_slice(the_detector.space),
                 "shapes": [[s.name, s.anchors] for s in study.source_shapes(detector, source)],
