@@ -143,6 +143,7 @@ def kinds(root: Path, model: Model, results: Path) -> list[Kind]:
         Kind("backgrounds", yaml_texts(_with_rates(detectors["xenon1t"])), _try_detector),
         Kind("correlations", yaml_texts(_correlated(study)), _try_study),
         Kind(
+        Kind("charge ratios", yaml_texts(_captures(study)), _try_study),
             "template",
             csv_texts(
                 [
@@ -334,6 +335,22 @@ def _correlated(study: dict[str, Any]) -> dict[str, Any]:
 def _template(detector: dict[str, Any]) -> Callable[[bytes, Path, Outcomes], None]:
     """A detector with a background from a file, whose bins are those of its analysis space."""
     axes = {axis: settings | {"bins": 1} for axis, settings in detector["analysis_space"].items()}
+def _captures(study: dict[str, Any]) -> dict[str, Any]:
+    """A study in which one source's charge ratio is a nuisance."""
+    shape = {
+        "name": "capture",
+        "parameter": "charge_ratio_xe124",
+        "relative_width": 0.05,
+        "anchors": [-2, 0, 2],
+    }
+    return study | {
+        "detectors": ["lz_ws2022"],
+        "shapes": [shape],
+        "intervals": [{"name": "profiled", "profiled": ["capture"]}],
+        "published": {},
+    }
+
+
     file = {"path": "mine.csv", "exposure_kg_day": 1e4}
     source = {"name": "a", "label": "a", "colour": "#000000", "rate": "fixed", "template": file}
 

@@ -46,6 +46,8 @@ YIELD_MODELS: Mapping[str, tuple[str, ...]] = {
 }
 # Scales the signal and all nuclear recoils; ``efficiency_`` with a name behind, a curve.
 SIGNAL_EFFICIENCY, EFFICIENCY = "signal_efficiency", "efficiency_"
+# Factor on the charge of all sources that have one of their own; with a name behind, of that one.
+CHARGE_RATIO = "charge_ratio"
 # Of these numbers of a detector file, those that backgrounds from formulas depend on.
 _REACH_PARAMETERS = ("s1_area_threshold", "s2_area_threshold", "drift_velocity_mm_per_us")
 # Names of interactions, and of signals, see `zeptobarn.support.paths.wimp_source`.
@@ -86,6 +88,17 @@ class Shape:
         is_one = self.parameter.startswith(EFFICIENCY)
         return self.parameter.removeprefix(EFFICIENCY) if is_one else None
 
+    @property
+    def charge_source(self) -> str | None:
+        """Name of the only source whose charge ratio it changes; None if it does something else."""
+        is_one = self.parameter.startswith(f"{CHARGE_RATIO}_")
+        return self.parameter.removeprefix(f"{CHARGE_RATIO}_") if is_one else None
+
+    @property
+    def number(self) -> str:
+        """Name of the number of a response that it multiplies, where it does multiply one."""
+        return CHARGE_RATIO if self.charge_source is not None else self.parameter
+
     def touches(self, detector: Detector, response: str | None) -> bool:
         """Whether a response of a detector depends on the parameter.
 
@@ -102,9 +115,14 @@ class Shape:
                 e.name == self.efficiency and e.against == PHOTONS and e.applies(recoil)
                 for e in detector.efficiencies
             )
+        if self.number == CHARGE_RATIO:
+            return any(
+                source.charge_ratio is not None
+                and detector.response(source) == response
+                and self.charge_source in (None, source.name)
+                for source in detector.sources
+            )
         apparatus = detector.apparatuses[response]
-        if self.parameter == "charge_ratio":
-            return "_charge_" in response
         model = apparatus.yields[recoil]
         return YIELD_RECOILS.get(self.parameter, recoil) == recoil and model in YIELD_MODELS.get(
             self.parameter, (model,)
