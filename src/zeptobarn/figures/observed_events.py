@@ -68,9 +68,12 @@ def draw_events(
         bar = parts[0].colorbar(drawn, ax=list(axes), pad=0.01, extend="min")
         bar.set_label("signal at the limit / background")
         title = model.study.title(model.target)
+        given = model.mass_GeV is None
+        signal = f"and {model.tested.label}" if given else f"and a {model.tested.label}"
+        unit = f"\nlimits: multiples of the spectrum that was given ({model.tested.unit})"
         words = (
-            f"{title}, {len(events)} observed events and a {model.tested.label}\n"
-            f"{labels.claim(interval)}"
+            f"{title}, {len(events)} observed events {signal}\n"
+            f"{labels.claim(interval)}" + unit * given
         )
         parts[0].suptitle(wrapped(words, figure.get_figwidth(), 10), fontsize=10)
         _table(parts[1], model, listed)
@@ -111,7 +114,8 @@ def _table(place: Any, model: Model, listed: pd.DataFrame) -> None:
     if not len(listed):
         axis.set_axis_off()
         return
-    several = len(model.templates) > 1
+    several, given = len(model.templates) > 1, model.mass_GeV is None
+    without = "limit without" if given else "limit without [cm²]"
     units = {model.study.detectors[name].area_unit for name in model.templates}
     unit = f" [{units.pop()}]" if len(units) == 1 else ""
     columns = {
@@ -121,8 +125,9 @@ def _table(place: Any, model: Model, listed: pd.DataFrame) -> None:
         f"cS1{unit}": [f"{area:.2f}" for area in listed["cs1"]],
         f"cS2{unit}": [f"{area:.1f}" for area in listed["cs2"]],
         "signal/background": [f"{ratio:.2g}" for ratio in listed["signal_to_background"]],
-        "limit without [cm²]": [
-            "–" if np.isnan(limit) else f"{limit:.2e}" for limit in listed["limit_without_cm2"]
+        without: [
+            "–" if np.isnan(limit) else f"{limit:{'.3g' if given else '.2e'}}"
+            for limit in listed[f"limit_without_{model.tested.ending}"]
         ],
         "change": [
             "–" if np.isnan(change) else f"{100 * change:+.1f} %".replace("-", "−")

@@ -84,6 +84,7 @@ def check_study(study: Study, origin: str) -> None:
         if list(values) != sorted(set(values)):
             raise ConfigError(f"{origin}: {key}: found {list(values)}; allowed: increasing")
     _check_intervals(study, shapes, origin)
+    _check_details(study, origin)
     _check_parameters(study, origin)
     check_shared(study, origin)
     check_correlations(study, origin)
@@ -210,13 +211,13 @@ def _check_touched(detector: Detector, shape: Shape, place: str) -> None:
                 f"{place}: charge_ratio changes that of sources, but none of {name} has one; leave "
                 f"{name} out of its detectors"
             )
-    elif recoil := YIELD_RECOILS.get(shape.parameter):
         if shape.charge_source is not None and shape.charge_source not in owners:
             raise ConfigError(
                 f"{place}: parameter: found {shape.parameter}; {name} has no source of that name "
                 f"with a charge_ratio; allowed: charge_ratio_ with one of {', '.join(owners)} "
                 f"behind, or leave {name} out of its detectors"
             )
+    elif recoil := YIELD_RECOILS.get(shape.parameter):
         models = {a.yields[recoil] for a in detector.apparatuses.values()}
         needed = YIELD_MODELS.get(shape.parameter, tuple(models))
         if not models & set(needed):
@@ -248,7 +249,6 @@ def _check_anchor(detector: Detector, shape: Shape, value: float, place: str) ->
     check_apparatus(replace(apparatus, **changes), f"{place}, {detector.name}")
 
 
-def _check_intervals(study: Study, shapes: Mapping[str, Shape], origin: str) -> None:
 def _check_ratio(detector: Detector, shape: Shape, value: float, place: str) -> None:
     """A source's charge ratio must be allowed at the outermost anchors, too."""
     for source in detector.sources:
@@ -263,6 +263,7 @@ def _check_ratio(detector: Detector, shape: Shape, value: float, place: str) -> 
             )
 
 
+def _check_intervals(study: Study, shapes: Mapping[str, Shape], origin: str) -> None:
     names = [interval.name for interval in study.intervals]
     if len(set(names)) < len(names):
         raise ConfigError(f"{origin}: intervals: found {names}; allowed: each name once")
@@ -285,6 +286,20 @@ def _check_ratio(detector: Detector, shape: Shape, value: float, place: str) -> 
                     f"{origin}: intervals: {interval.name} fixes {name}: found {value}; allowed: "
                     f"{low} … {high} (its anchors)"
                 )
+
+
+def _check_details(study: Study, origin: str) -> None:
+    """The limit that is looked at closely is one of the study's."""
+    names = [interval.name for interval in study.intervals]
+    for key, asked, known in (
+        ("mass_GeV", study.observed_details.mass_GeV, study.masses_GeV),
+        ("interval", study.observed_details.interval, names),
+    ):
+        if asked is not None and asked not in known:
+            allowed = ", ".join(map(str, known)) or "none, there are no masses_GeV"
+            raise ConfigError(
+                f"{origin}: observed_details.{key}: found {asked}; allowed: {allowed}"
+            )
 
 
 def _check_sources(

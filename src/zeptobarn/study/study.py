@@ -185,7 +185,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Where coverage is measured (of the study's masses), with how many toys at each point."""
+    """Of which of the study's masses coverage is measured, where, and with how many toys there."""
 
     toys: int
     masses_GeV: tuple[float, ...]
@@ -217,6 +217,22 @@ class Observed:
     file: str
     columns: Mapping[str, str] = field(default_factory=dict)
     livetime_day: float | None = None
+
+
+@dataclass(frozen=True)
+class Details:
+    """The limit on observed data whose events and nuisances are looked at one by one.
+
+    Attributes
+    ----------
+    mass_GeV
+        Mass of the WIMP (GeV/c²), one of the study's; None: that nearest to 50.
+    interval
+        Name of the interval; None: the study's last.
+    """
+
+    mass_GeV: float | None = None
+    interval: str | None = None
 
 
 @dataclass(frozen=True)
@@ -256,6 +272,7 @@ class Study:
     most_events_per_trial: float
     given_signals: tuple[Signal, ...] = ()
     observed: Mapping[str, Observed] = field(default_factory=dict)
+    observed_details: Details = Details()
     correlations: tuple[Correlation, ...] = ()
 
     @property
@@ -385,6 +402,30 @@ class Study:
     def places(self) -> list[tuple[str, float | None]]:
         """Interaction and mass (GeV/c²) of each WIMP; name, and None, of each given signal."""
         return [*self.wimps, *((signal.name, None) for signal in self.given_signals)]
+
+    def places_of(self, interaction: str | None) -> list[tuple[str, float | None]]:
+        """Give the places in `places` of an interaction's masses; None: of all given signals."""
+        if interaction is None:
+            return [(signal.name, None) for signal in self.given_signals]
+        return [(interaction, mass) for mass in self.masses_GeV]
+
+    def shown_place(self, interaction: str) -> tuple[str, float | None]:
+        """Give the place that pictures of one signal show.
+
+        Of an interaction the mass nearest to 50 GeV/c², where the best sensitivity lies; of a given
+        signal, whose name it then is, there is one.
+        """
+        if interaction not in self.interactions:
+            return interaction, None
+        return interaction, self.nearest_mass(50)
+
+    def covered_places(self, interaction: str | None) -> list[tuple[str, float | None]]:
+        """Give the places of `places_of` whose coverage is measured: some masses, any signal."""
+        return [
+            (name, mass)
+            for name, mass in self.places_of(interaction)
+            if mass is None or mass in self.coverage.masses_GeV
+        ]
 
     def place(self, path: str) -> tuple[str, float | None]:
         """Give the place in `places` that stands in the paths of results as a text."""

@@ -17,7 +17,7 @@ from zeptobarn.study.slices.observed import (
     observed_slice,
     observed_table_slice,
 )
-from zeptobarn.study.slices.summary import summary_slice
+from zeptobarn.study.slices.summary import signals_summary_slice, summary_slice
 from zeptobarn.study.study import Study
 from zeptobarn.summary.summary import QUANTILES
 from zeptobarn.support import paths
@@ -30,7 +30,6 @@ from zeptobarn.support.tables import (
 
 # What a study expects of background-only datasets.
 EXPECTED = (*QUANTILES, "power_constraint_cm2")
-_KEYS = ["detector", "interaction", "mass_GeV", "interval"]
 
 
 def observe(model: Model) -> Observation:
@@ -44,11 +43,18 @@ def observe(model: Model) -> Observation:
     )
 
 
-def read_expected(study: Study) -> tuple[pd.DataFrame | None, str]:
-    """Read what a study's results say is expected; else give none, and say why."""
-    file = study.path(paths.SUMMARY, suffix="parquet")
+def read_expected(study: Study, given: bool = False) -> tuple[pd.DataFrame | None, str]:
+    """Read what a study's results say is expected; else give none, and say why.
+
+    Parameters
+    ----------
+    given
+        Whether of the given signals; else of the WIMPs.
+    """
+    name, config_slice = _summary(study, given)
+    file = study.path(name, suffix="parquet")
     try:
-        return read_parquet(file, config_slice=summary_slice(study))[0], ""
+        return read_parquet(file, config_slice=config_slice)[0], ""
     except ResultError as error:
         return None, str(error)
 
@@ -59,26 +65,32 @@ def add_expected(rows: pd.DataFrame, summary: pd.DataFrame | None) -> pd.DataFra
     Parameters
     ----------
     rows
-        From `zeptobarn.inference.observed_limits.observed_limits`.
+        From `zeptobarn.inference.observed_limits.observed_limits`, of WIMPs or of given signals.
     summary
-        See `zeptobarn.summary.summary.summarise`; none: nothing is known.
+        See `zeptobarn.summary.summary.summarise`, of given signals
+        `zeptobarn.summary.signal_medians.summarise_signals`; none: nothing is known.
 
     Returns
     -------
     The rows with the columns `EXPECTED` and ``power_constrained_limit_cm2``, the larger of the
-    limit and ``power_constraint_cm2``; NaN where either is not known.
+    limit and ``power_constraint_cm2``; NaN where either is not known. Of given signals all of them
+    end in ``_rate_multiplier``.
     """
+    given = "signal" in rows.columns
+    ending = "rate_multiplier" if given else "cm2"
+    expected = [name.replace("cm2", ending) for name in EXPECTED]
+    keys = ["detector", *(["signal"] if given else ["interaction", "mass_GeV"]), "interval"]
     if summary is None:
-        table = rows.assign(**dict.fromkeys(EXPECTED, np.nan))
+        table = rows.assign(**dict.fromkeys(expected, np.nan))
     else:
-        table = rows.merge(summary[[*_KEYS, *EXPECTED]], how="left", on=_KEYS, validate="1:1")
-    floor = table["power_constraint_cm2"].to_numpy(dtype=float)
-    limit = table["limit_cm2"].to_numpy(dtype=float)
-    return table.assign(power_constrained_limit_cm2=np.maximum(limit, floor))
+        table = rows.merge(summary[[*keys, *expected]], how="left", on=keys, validate="1:1")
+    floor = table[f"power_constraint_{ending}"].to_numpy(dtype=float)
+    limit = table[f"limit_{ending}"].to_numpy(dtype=float)
+    return table.assign(**{f"power_constrained_limit_{ending}": np.maximum(limit, floor)})
 
 
 def write_rows(model: Model, rows: pd.DataFrame, path: str | Path, seen: Observation) -> None:
-    """Write the rows of a mass, see `zeptobarn.inference.observed_limits.observed_limits`."""
+    """Write the rows of a signal, see `zeptobarn.inference.observed_limits.observed_limits`."""
     place = model.study, model.target, model.interaction, model.mass_GeV
     write_parquet(
         rows,
@@ -114,15 +126,26 @@ def write_calibrated(model: Model, files: Sequence[str | Path]) -> None:
         write_calibration(model, model.critical_values, Path(file), config_slice)
 
 
-def join_masses(
-    study: Study, target: str, interaction: str, files: Sequence[str | Path], summary: str | Path
+def join_limits(
+    study: Study,
+    target: str,
+    interaction: str | None,
+    files: Sequence[str | Path],
+    summary: str | Path,
 ) -> pd.DataFrame:
-    """Read the rows of all masses, and put what is expected beside them; see `add_expected`."""
+    """Read the rows of all masses, and put what is expected beside them; see `add_expected`.
+
+    Parameters
+    ----------
+    interaction
+        None: of all given signals.
+    """
     rows = [
-        read_parquet(file, config_slice=observed_slice(study, target, interaction, mass))[0]
-        for mass, file in zip(study.masses_GeV, files, strict=True)
+        read_parquet(file, config_slice=observed_slice(study, target, *place))[0]
+        for place, file in zip(study.places_of(interaction), files, strict=True)
     ]
-    expected = read_parquet(summary, config_slice=summary_slice(study))[0]
+    config_slice = _summary(study, interaction is None)[1]
+    expected = read_parquet(summary, config_slice=config_slice)[0]
     return add_expected(pd.concat(rows, ignore_index=True), expected)
 
 
@@ -142,7 +165,12 @@ def write_detail(
 
 
 def read_detail(
-    study: Study, target: str, interaction: str, mass_GeV: float, interval: str, path: str | Path
+    study: Study,
+    target: str,
+    interaction: str,
+    mass_GeV: float | None,
+    interval: str,
+    path: str | Path,
 ) -> pd.DataFrame:
     """Read what `write_detail` wrote."""
     place = study, target, interaction, mass_GeV, interval
@@ -152,19 +180,40 @@ def read_detail(
 def write_observed(
     study: Study,
     target: str,
-    interactions: Sequence[str],
+    interactions: Sequence[str | None],
     table: pd.DataFrame,
     path: str | Path,
 ) -> None:
-    """Write a table of `add_expected`, as CSV or Parquet by the file's ending."""
+    """Write a table of `add_expected`, as CSV or Parquet by the file's ending.
+
+    Of given signals, a column says what the ``unit`` of each row's rate multipliers is.
+
+    Parameters
+    ----------
+    interactions
+        Those in the table; None: the given signals.
+    """
+    if "signal" in table.columns:
+        units = {signal.name: signal.unit for signal in study.given_signals}
+        table = table.copy()
+        table.insert(2, "unit", table["signal"].map(units))
     config_slice = [observed_table_slice(study, target, each) for each in interactions]
     _write(table, Path(path), _units(table, study), config_slice, study)
 
 
-def read_observed(study: Study, target: str, interaction: str, path: str | Path) -> pd.DataFrame:
-    """Read what `write_observed` wrote of one interaction."""
+def read_observed(
+    study: Study, target: str, interaction: str | None, path: str | Path
+) -> pd.DataFrame:
+    """Read what `write_observed` wrote of one interaction; None: of the given signals."""
     config_slice = [observed_table_slice(study, target, interaction)]
     return read_parquet(path, config_slice=config_slice)[0]
+
+
+def _summary(study: Study, given: bool) -> tuple[str, dict[str, Any]]:
+    """Give the path of a summary of given signals or of WIMPs, and what it depends on."""
+    if given:
+        return paths.SIGNALS_SUMMARY, signals_summary_slice(study)
+    return paths.SUMMARY, summary_slice(study)
 
 
 def _write(
@@ -178,6 +227,9 @@ def _write(
 
 def _units(table: pd.DataFrame, study: Study) -> Mapping[str, str]:
     units = {name: "cm²" if str(name).endswith("_cm2") else "" for name in table.columns}
+    if "unit" in table.columns:
+        multipliers = [name for name in units if str(name).endswith("_rate_multiplier")]
+        units |= dict.fromkeys(multipliers, "unit")
     shapes = {f"best_fit_{shape.name}": "standard deviations" for shape in study.shapes}
     known = {"mass_GeV": "GeV/c²", **shapes}
     return units | {name: unit for name, unit in known.items() if name in units}
