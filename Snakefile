@@ -35,6 +35,7 @@ include: "workflow/rules/summary.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/signals.smk"
 include: "workflow/rules/observed.smk"
+include: "workflow/rules/coverage.smk"
 
 
 # What these show is of WIMPs.
@@ -42,7 +43,6 @@ if STUDY.masses_GeV:
 
     include: "workflow/rules/datasets.smk"
     include: "workflow/rules/dependence.smk"
-    include: "workflow/rules/coverage.smk"
     include: "workflow/rules/failures.smk"
 
 

@@ -7,10 +7,13 @@ from zeptobarn.support.tables import read_parquet
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
-masses = [m for m in study.coverage.masses_GeV if m in study.masses_GeV]
-tables = {
-    mass: read_parquet(file, config_slice=coverage_slice(study, target, interaction, mass))[0]
-    for mass, file in zip(masses, snakemake.input, strict=True)
-}
+target = snakemake.wildcards.target
+places = study.covered_places(snakemake.wildcards.get("interaction"))
+tables = [
+    (
+        study.tested(*place),
+        read_parquet(file, config_slice=coverage_slice(study, target, *place))[0],
+    )
+    for place, file in zip(places, snakemake.input, strict=True)
+]
 draw_coverage(study, target, tables, snakemake.output)
