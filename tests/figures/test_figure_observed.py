@@ -198,8 +198,8 @@ def test_details_of_a_given_signal_are_in_its_unit(small_study, small_templates,
     events = influential_events(given, seen, interval)
     figure = draw_and_keep(lambda files: draw_events(given, interval, events, files))
     title = " ".join(figure.subfigs[0].get_suptitle().split())
-    assert "observed events and 50 GeV recoils" in title
-    assert "(1e-45 cm²)" in title
+    assert "observed events; signal: 50 GeV recoils" in title
+    assert "limits in multiples of the given spectrum, × 1e-45 cm²" in title
     words = cells_of(figure.subfigs[1])
     assert f"{events['limit_without_rate_multiplier'][0]:.3g}" in words
     assert "[cm²]" not in words

@@ -72,7 +72,8 @@ def draw_limits(
             none = "/".join(map(str, missing)) if any(missing) else "0"
             title = f"{signal.brief} (without limit: {none})"
             if given:
-                title = wrapped(f"{title}\n× {signal.unit}", 2.3, 8)
+                words = f"{signal.label}\n× {signal.unit}\n(without limit: {none})"
+                title = wrapped(words, 2.3, 8)
             axis.set_title(title, fontsize=8)
             axis.set_ylim(-0.3, len(intervals))
             axis.tick_params(axis="y", length=0)

@@ -69,10 +69,10 @@ def draw_events(
         bar.set_label("signal at the limit / background")
         title = model.study.title(model.target)
         given = model.mass_GeV is None
-        signal = f"and {model.tested.label}" if given else f"and a {model.tested.label}"
-        unit = f"\nlimits: multiples of the spectrum that was given ({model.tested.unit})"
+        signal = f"; signal: {model.tested.label}" if given else f" and a {model.tested.label}"
+        unit = f"\nlimits in multiples of the given spectrum, × {model.tested.unit}"
         words = (
-            f"{title}, {len(events)} observed events {signal}\n"
+            f"{title}, {len(events)} observed events{signal}\n"
             f"{labels.claim(interval)}" + unit * given
         )
         parts[0].suptitle(wrapped(words, figure.get_figwidth(), 10), fontsize=10)
@@ -109,6 +109,14 @@ def _number(axis: Any, space: AnalysisSpace, events: pd.DataFrame) -> None:
         )
 
 
+def _percent(change: float) -> str:
+    """Write a relative change with its sign; a rounded 0 has none."""
+    if np.isnan(change):
+        return "–"
+    text = f"{100 * change:+.1f} %"
+    return "0.0 %" if text[1:] == "0.0 %" else text.replace("-", "−")
+
+
 def _table(place: Any, model: Model, listed: pd.DataFrame) -> None:
     axis = place.subplots()
     if not len(listed):
@@ -129,10 +137,7 @@ def _table(place: Any, model: Model, listed: pd.DataFrame) -> None:
             "–" if np.isnan(limit) else f"{limit:{'.3g' if given else '.2e'}}"
             for limit in listed[f"limit_without_{model.tested.ending}"]
         ],
-        "change": [
-            "–" if np.isnan(change) else f"{100 * change:+.1f} %".replace("-", "−")
-            for change in listed["change"]
-        ],
+        "change": list(map(_percent, listed["change"])),
     }
     widths = dict(zip(columns, (0.04, 0.2, 0.09, 0.12, 0.12, 0.19, 0.2, 0.12), strict=True))
     if not several:
