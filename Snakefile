@@ -34,18 +34,12 @@ include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/summary.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/signals.smk"
-
-
-# What these show is of WIMPs.
-if STUDY.masses_GeV:
-
-    include: "workflow/rules/datasets.smk"
-    include: "workflow/rules/dependence.smk"
-    include: "workflow/rules/coverage.smk"
-    include: "workflow/rules/observed.smk"
-    include: "workflow/rules/failures.smk"
-
-
+include: "workflow/rules/observed.smk"
+include: "workflow/rules/coverage.smk"
+include: "workflow/rules/datasets.smk"
+include: "workflow/rules/dependence.smk"
+include: "workflow/rules/signal_pictures.smk"
+include: "workflow/rules/failures.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -1,16 +1,19 @@
 """`zeptobarn limit`: from a file of events to a table, and what is refused."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from given import as_given
 from zeptobarn.cli import cli, limit
 from zeptobarn.inference.load import make_model
 from zeptobarn.study.loading import load_study
 from zeptobarn.summary.observed_table import EXPECTED
 
+ROOT = Path(__file__).parents[2]
 OVERLAY = """
 results: {results}
 masses_GeV: [10, 50]
@@ -34,6 +37,15 @@ def overlay(tmp_path):
 
 
 @pytest.fixture
+def with_signal(overlay):
+    """The study with a given signal, which the models take for a WIMP of 50 GeV/c²."""
+    given = "{name: fifty, label: 50 GeV recoils, unit: 1e-45 cm², nr: cevns_8b.csv}"
+    given = given.replace("cevns_8b.csv", str(ROOT / "resources/spectra/cevns_8b.csv"))
+    overlay.write_text(overlay.read_text() + f"signals: [{given}]\n", encoding="utf-8")
+    return overlay
+
+
+@pytest.fixture
 def events(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("S1c [phd],log10_cs2_pe\n10,2.9\n12,3.2\n30,3.3\n500,3\n")
@@ -44,8 +56,9 @@ def events(tmp_path):
 def templates(small_templates, monkeypatch):
     """Those of the small study in place of what would be computed."""
 
-    def load(study, target, mass, interaction="SI"):
-        return make_model(study, target, mass, interaction, small_templates)
+    def load(study, target, mass, interaction="SI", signal=None):
+        _, given = as_given(study, small_templates)
+        return make_model(study, target, mass, signal or interaction, given)
 
     monkeypatch.setattr(limit, "load_uncalibrated", load)
     return load
@@ -84,6 +97,38 @@ def test_one_mass_one_interval_in_half_the_time(templates, overlay, events, tmp_
     said = capsys.readouterr().out
     assert "low" in said
     assert "10 " not in said.split("───")[-1].split("\n")[1]
+
+
+def test_limits_on_a_given_signal(templates, with_signal, events, tmp_path, capsys):
+    arguments = ["limit", str(events), "--detector", "xenon1t", "--overlay", str(with_signal)]
+    output = tmp_path / "out.csv"
+    assert cli.main([*arguments, "--signal", "all", "--output", str(output)]) == 0
+    said = capsys.readouterr().out
+    table = pd.read_csv(output)
+    assert table[["signal", "unit"]].drop_duplicates().to_numpy().tolist() == [
+        ["fifty", "1e-45 cm²"]
+    ]
+    for text in (said, output.read_text()):
+        for word in ("WIMP", "mass", "cross section", "GeV/c", "cm2", "v₀"):
+            assert word not in text.replace("50 GeV recoils", "")
+    assert "fifty: 50 GeV recoils, × 1e-45 cm²." in said
+    assert "Multiples of the spectra that were given" in " ".join(said.split())
+    assert "summary/signals.parquet" in "".join(said.split())
+    assert max(len(line) for line in said.splitlines() if str(tmp_path) not in line) <= 80
+    assert cli.main(arguments) == 0
+    both = capsys.readouterr().out
+    assert "xenon1t, SI, unified:" in both
+    assert "xenon1t, given signals, unified:" in both
+    assert cli.main([*arguments, "--mass", "50", "--output", str(output)]) == 0
+    wimp = pd.read_csv(output)
+    assert "given signals" not in capsys.readouterr().out
+    np.testing.assert_allclose(1e-45 * table["limit_rate_multiplier"], wimp["limit_cm2"])
+    assert cli.main([*arguments, "--output", str(output)]) == 1
+    assert "for WIMPs and given signals, whose columns differ" in capsys.readouterr().err
+    assert cli.main([*arguments, "--signal", "sixty"]) == 1
+    assert "--signal: found sixty; allowed: all, or of the study's signals fifty" in (
+        capsys.readouterr().err
+    )
 
 
 def test_without_a_limit_the_status_is_1(templates, overlay, events, capsys):
@@ -177,6 +222,10 @@ def test_whose_events_they_are_is_never_guessed(two, arguments, message, capsys)
     ("more", "message"),
     [
         (["--mass", "51"], "--mass: found 51; allowed: all, or of the study's masses_GeV 10, 50"),
+        (
+            ["--signal", "all"],
+            "--signal: found all; allowed: of the study's signals (none)",
+        ),
         (["--interval", "best"], "--interval: found best; allowed: profiled, unified"),
         (["--columns", "cs1"], "--columns: found cs1; allowed: what columns hold"),
         (["--columns", "cs1=x"], "columns: cs1: found x; allowed: one of the table's columns"),

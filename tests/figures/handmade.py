@@ -12,6 +12,7 @@ import pandas as pd
 from zeptobarn.failures.counts import _SUMMARY_UNITS
 from zeptobarn.inference.results import COVERAGE_UNITS
 from zeptobarn.study.loading import load_study
+from zeptobarn.study.signals import wimp
 from zeptobarn.summary.summary import _UNITS
 from zeptobarn.templates.templates import Template
 
@@ -129,8 +130,8 @@ def dataset():
 
 
 def coverage(study):
-    """Coverage of each interval, by mass; see `zeptobarn.inference.model.Model.coverage`."""
-    tables = {}
+    """Coverage of each interval at two masses; see `zeptobarn.inference.model.Model.coverage`."""
+    tables = []
     for mass in (10, 50):
         rows = [
             (interval.name, kind, events, 2 * events, 1000, 880 + 5 * i + 12 * k + n, 0)
@@ -138,7 +139,7 @@ def coverage(study):
             for k, kind in enumerate(("asymptotic", "toys"))
             for n, events in enumerate((1.0, 3.0, 10.0 if mass == 10 else 20.0))
         ]
-        tables[mass] = pd.DataFrame(rows, columns=list(COVERAGE_UNITS))
+        tables.append((wimp("SI", mass, "nr"), pd.DataFrame(rows, columns=list(COVERAGE_UNITS))))
     return tables
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from drawing import draw_and_keep, draw_twice, words_of
 
+from given import FIFTY
 from zeptobarn.figures import coverage as figures
 from zeptobarn.figures.style import BLUE, RED
 
@@ -24,7 +25,7 @@ def test_points_are_the_counted_shares(study, tables):
     figure = draw_and_keep(lambda files: figures.draw_coverage(study, "lz", tables, files))
     axes = np.reshape(figure.axes, (3, 2))
     for row, interval in zip(axes, study.intervals, strict=True):
-        for axis, (mass, table) in zip(row, tables.items(), strict=True):
+        for axis, (signal, table) in zip(row, tables, strict=True):
             for container, kind, colour in zip(
                 axis.containers, ("toys", "asymptotic"), (BLUE, RED), strict=True
             ):
@@ -40,7 +41,7 @@ def test_points_are_the_counted_shares(study, tables):
             assert words.startswith(
                 "unified interval" if interval.kind == "unified" else "upper limit"
             )
-            assert words.endswith(f"{mass} GeV/c²")
+            assert words.endswith(f"{signal.mass_GeV} GeV/c²")
             assert axis.get_xscale() == "log"
         assert row[0].get_ylabel() == "coverage"
     assert {axis.get_xlabel() for axis in axes[-1]} == {"true signal [expected events]"}
@@ -56,3 +57,10 @@ def test_the_line_lies_at_the_confidence_level(study, tables):
         assert [strip.get_y(), strip.get_y() + strip.get_height()] == pytest.approx([0.94, 0.96])
     title = r"LZ (projected): coverage of 95 % intervals; $v_0$ = 238 km/s"
     assert " ".join(figure.get_suptitle().split()) == title
+
+
+def test_given_signals_have_their_labels_and_no_halo(study, tables):
+    given = [(FIFTY, table) for _, table in tables]
+    figure = draw_and_keep(lambda files: figures.draw_coverage(study, "lz", given, files))
+    assert all(axis.get_title().endswith("50 GeV recoils") for axis in figure.axes)
+    assert "v_0" not in figure.get_suptitle()

@@ -30,7 +30,7 @@ def facts(lz):
     energies = np.geomspace(0.1, 100, 50)
     curves = {
         name: (energies, np.clip(energies / end, 0, 1))
-        for name, end in (("nr", 8), ("er", 2), ("er_nest_gamma_charge_0.88", 3))
+        for name, end in (("nr", 8), ("er", 2), ("er_nest_gamma_charge_0.88_xe127", 3))
     }
     return Facts({}, pd.DataFrame(), pd.DataFrame(), curves, bands, 0.0123)
 
@@ -53,7 +53,7 @@ def test_bands_and_curves_are_those_given(lz, facts):
         np.testing.assert_array_equal(line.get_xydata(), np.stack([energies, share], axis=1))
     assert [to_hex(line.get_color()).upper() for line in right.lines] == [RED, BLUE, GREEN]
     labels = [text.get_text() for text in right.get_legend().get_texts()]
-    assert labels == ["NR", "ER", "er\nnest\ngamma\ncharge\n0.88"]
+    assert labels == ["NR", "ER", "er\nnest\ngamma\ncharge\n0.88\nxe127"]
     assert "LZ (projected) (lz)" in figure.get_suptitle()
 
 

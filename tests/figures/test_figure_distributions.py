@@ -8,11 +8,15 @@ import pytest
 from drawing import draw_and_keep, draw_twice, line_of, look_of, words_of
 from scipy.stats import norm
 
+from given import FIFTY
 from zeptobarn.figures import distributions as figures
 from zeptobarn.figures.style import BLUE, RED
 from zeptobarn.inference.load import make_model
+from zeptobarn.study.signals import wimp
 from zeptobarn.summary.ensemble import fullest_interval, measured_and_fitted, pulls, statistics
 from zeptobarn.summary.summary import summarise
+
+HEAVY = wimp("SI", 50, "nr")
 
 
 @pytest.fixture(scope="module")
@@ -121,14 +125,14 @@ def test_files_of_pulls_are_the_same_twice(tmp_path, small_study, pulls_and_fits
     shown, fits = (shown, fits) if some else (shown.iloc[:, :0], {})
     draw_twice(
         tmp_path,
-        lambda files: figures.draw_pulls(small_study, "lz", interval, shown, fits, 50, files),
+        lambda files: figures.draw_pulls(small_study, "lz", interval, shown, fits, HEAVY, files),
     )
 
 
 def test_pulls_and_fits_of_every_nuisance(small_study, pulls_and_fits):
     interval, shown, fits = pulls_and_fits
     figure = draw_and_keep(
-        lambda files: figures.draw_pulls(small_study, "lz", interval, shown, fits, 50, files)
+        lambda files: figures.draw_pulls(small_study, "lz", interval, shown, fits, HEAVY, files)
     )
     axes = [axis for axis in figure.axes if axis.get_visible()]
     assert len(axes) == len(shown.columns) + len(fits)
@@ -159,7 +163,7 @@ def test_files_of_statistics_are_the_same_twice(tmp_path, small_study, toy_stati
     draw_twice(
         tmp_path,
         lambda files: figures.draw_statistics(
-            small_study, "lz", interval, 50, toy_statistics, files
+            small_study, "lz", interval, HEAVY, toy_statistics, files
         ),
     )
 
@@ -167,7 +171,7 @@ def test_files_of_statistics_are_the_same_twice(tmp_path, small_study, toy_stati
 def test_statistics_and_their_critical_values(small_study, toy_statistics):
     figure = draw_and_keep(
         lambda files: figures.draw_statistics(
-            small_study, "lz", small_study.intervals[0], 50, toy_statistics, files
+            small_study, "lz", small_study.intervals[0], HEAVY, toy_statistics, files
         )
     )
     axes = np.reshape(figure.axes, (2, 2))
@@ -199,7 +203,26 @@ def test_statistics_of_the_small_study_are_drawn(small_study, small_templates):
     interval = small_study.intervals[0]
     table = statistics(model, interval, np.array([1.0, 10.0]), 100)
     figure = draw_and_keep(
-        lambda files: figures.draw_statistics(small_study, "lz", interval, 50, table, files)
+        lambda files: figures.draw_statistics(small_study, "lz", interval, HEAVY, table, files)
     )
     rows = table[table["expected_events"] == 10]
     np.testing.assert_array_equal(line_of(figure.axes[1], "toys")[0], np.sort(rows["q_tilde"]))
+
+
+def test_given_signals_have_a_panel_each_in_their_units(small_study, limits, toy_statistics):
+    """As `read_signal_limits` gives them: rate multipliers under a WIMP's names."""
+    study = dataclasses.replace(small_study, given_signals=(FIFTY,))
+    rows = limits[limits["mass_GeV"] == 50]
+    rows = rows.assign(limit_cm2=1e45 * rows["limit_cm2"], interaction="fifty", mass_GeV=-1.0)
+    one = draw_and_keep(lambda files: figures.draw_limits(study, "lz", None, [rows], files))
+    title = one.axes[0].get_title().split("\n")
+    assert title == ["50 GeV recoils", "× 1e-45 cm²", "(without limit: 0)"]
+    assert one.get_supxlabel().endswith(", in the unit of each panel")
+    interval = study.intervals[0]
+    other = draw_and_keep(
+        lambda files: figures.draw_statistics(study, "lz", interval, FIFTY, toy_statistics, files)
+    )
+    assert "LZ (projected), 50 GeV recoils: " in words_of(other)
+    for figure in (one, other):
+        for word in ("WIMP", "v_0", "GeV/c"):
+            assert word not in words_of(figure)

@@ -5,24 +5,26 @@ import pytest
 from drawing import draw_and_keep, draw_twice, line_of, look_of, words_of
 from scipy.stats import norm
 
+from given import FIFTY
 from zeptobarn.figures import likelihood as figures
+from zeptobarn.study.signals import wimp
 from zeptobarn.summary.dataset import one_trial
 from zeptobarn.summary.medians import nominal_model
 from zeptobarn.summary.profiles import Map, likelihood_map
 
 
-def map_of(mass):
+def map_of(signal):
     """A bowl around a signal of 3 and a shape of 0.4."""
     values, signals = np.linspace(-2, 2, 41), np.linspace(0, 12, 50)
     bowl = ((signals - 3) / 2) ** 2 + ((values - 0.4) / 0.6)[:, None] ** 2
     conditional = bowl - bowl.min(axis=1, keepdims=True) + 0.01 * values[:, None] ** 2
     return Map(
-        mass, "leff", values, signals, bowl, conditional, bowl.min(axis=0),
+        signal, "leff", values, signals, bowl, conditional, bowl.min(axis=0),
         np.full(50, 0.4), 3.0, 0.4,
     )  # fmt: skip
 
 
-MAPS = (map_of(10.0), map_of(50.0))
+MAPS = (map_of(wimp("SI", 10, "nr")), map_of(wimp("SI", 50, "nr")))
 
 
 def test_files_are_the_same_twice(tmp_path, study):
@@ -43,7 +45,7 @@ def test_the_map_and_its_slices_are_drawn(study):
         np.testing.assert_array_equal(
             line_of(axis, "best at this signal"), [expected.rate_multiplier, expected.best_values]
         )
-        assert axis.get_title() == f"{expected.mass_GeV:g} GeV/c²"
+        assert axis.get_title() == expected.signal.brief
     for axis, expected in zip((slices, others), MAPS, strict=True):
         for at, words in ((0, "−2σ"), (20, "0"), (40, "+2σ")):
             np.testing.assert_array_equal(
@@ -83,3 +85,10 @@ def test_a_study_without_shapes_has_no_map(models, toys):
 def test_no_map_can_be_drawn(study):
     (axis,) = draw_and_keep(lambda files: figures.draw(study, "lz", [], files)).axes
     assert not axis.lines
+
+
+def test_a_given_signal_has_its_name_and_unit(study):
+    figure = draw_and_keep(lambda files: figures.draw(study, "lz", [map_of(FIFTY)], files))
+    assert figure.axes[0].get_title() == "50 GeV recoils"
+    assert figure.axes[1].get_xlabel() == "rate multiplier (1: 1e-45 cm²)"
+    assert "v_0" not in figure.get_suptitle()

@@ -5,12 +5,16 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from drawing import draw_and_keep, draw_twice, line_of, words_of
+from drawing import draw_and_keep, draw_twice, line_of, look_of, words_of
 from matplotlib.collections import PathCollection
 
+from given import FIFTY, as_given
 from zeptobarn.figures.observed import draw_curves, draw_influences
 from zeptobarn.figures.observed_events import draw_events
+from zeptobarn.figures.observed_signals import draw_rows
+from zeptobarn.figures.style import BLACK
 from zeptobarn.inference.load import make_model
+from zeptobarn.study.signals import wimp
 from zeptobarn.summary.influence import influential_events, influential_nuisances
 
 BANDS = {
@@ -97,7 +101,7 @@ def test_where_there_is_no_limit_figures_say_so(small_study, table, shown):
     marks = line_of(figure.axes[0], "no observed limit (see its status)")
     assert marks[0].tolist() == [50]
     interval, events, nuisances = shown
-    place = small_study, "xenon1t", 50, interval.name
+    place = small_study, "xenon1t", wimp("SI", 50, "nr"), interval.name
     events = events.assign(change=np.nan)
     nuisances = nuisances.assign(change_low=np.nan, change_high=np.nan)
     figure = draw_and_keep(lambda files: draw_influences(*place, events, nuisances, files))
@@ -136,7 +140,7 @@ def test_events_of_a_combination_and_none(small_study, small_templates, tmp_path
 
 def test_pulls_impacts_and_single_events(small_study, shown, tmp_path):
     interval, events, nuisances = shown
-    place = small_study, "xenon1t", 50, interval.name
+    place = small_study, "xenon1t", wimp("SI", 50, "nr"), interval.name
 
     def draw(files):
         draw_influences(*place, events, nuisances, files)
@@ -155,3 +159,64 @@ def test_pulls_impacts_and_single_events(small_study, shown, tmp_path):
     draw_twice(tmp_path, draw)
     for none in (events[:0], events.assign(change=np.nan, limit_without_cm2=np.nan)):
         draw_and_keep(lambda files, none=none: draw_influences(*place, none, nuisances[:0], files))
+
+
+@pytest.fixture
+def signal_table(small_study):
+    """Limits on two given signals, one of them above its median and with two ends."""
+    rows = [
+        {"signal": name, "interval": interval.name, "limit_rate_multiplier": limit,
+         "limit_low_rate_multiplier": low, "power_constrained_limit_rate_multiplier": pcl,
+         "n_events": 60, "n_outside": 0,
+         **{k.replace("cm2", "rate_multiplier"): scale * v for k, v in BANDS.items()}}
+        for interval in small_study.intervals
+        for name, scale, limit, low, pcl in (
+            ("fifty", 1.0, 0.4, np.nan, 0.6), ("axions", 100.0, 250.0, 40.0, 250.0),
+        )
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_limits_on_given_signals_stand_in_rows(small_study, signal_table, tmp_path):
+    axions = dataclasses.replace(FIFTY, interaction="axions", label="axions", unit="(3e-12)⁴")
+    study = dataclasses.replace(small_study, given_signals=(FIFTY, axions))
+    figure = draw_and_keep(lambda files: draw_rows(study, "xenon1t", signal_table, files))
+    for axis in figure.axes[:3]:
+        observed = [
+            line
+            for line in look_of(axis, color=BLACK, linestyle="-", linewidth=1.8)
+            if len(line.get_xdata())
+        ]
+        assert [line.get_xdata()[0] for line in observed] == [0.4, 250.0]
+        assert [np.mean(line.get_ydata()) for line in observed] == [0, 1]
+        assert line_of(axis, "observed, power-constrained")[0].tolist() == [0.6, 0.6]
+        assert line_of(axis, "observed, lower end")[0].tolist() == [40, 40]
+    words = words_of(figure)
+    assert "XENON1T SR0, 60 observed events, given signals upper limit" in " ".join(words.split())
+    assert "axions × (3e-12)⁴" in " ".join(words.split())
+    for word in ("WIMP", "v_0", "cross section"):
+        assert word not in words
+    none = signal_table.assign(limit_rate_multiplier=np.nan)
+    figure = draw_and_keep(lambda files: draw_rows(study, "xenon1t", none, files))
+    assert "no observed limit (see its status)" in words_of(figure)
+    draw_twice(tmp_path, lambda files: draw_rows(study, "xenon1t", signal_table, files))
+
+
+def test_details_of_a_given_signal_are_in_its_unit(small_study, small_templates, model):
+    study, templates = as_given(small_study, small_templates)
+    given = make_model(study, "xenon1t", None, "fifty", templates)
+    interval, seen = given.interval("profiled"), given.observation(model.toy(seed=1))
+    events = influential_events(given, seen, interval)
+    figure = draw_and_keep(lambda files: draw_events(given, interval, events, files))
+    title = " ".join(figure.subfigs[0].get_suptitle().split())
+    assert "observed events; signal: 50 GeV recoils" in title
+    assert "limits in multiples of the given spectrum, × 1e-45 cm²" in title
+    words = cells_of(figure.subfigs[1])
+    assert f"{events['limit_without_rate_multiplier'][0]:.3g}" in words
+    assert "[cm²]" not in words
+    nuisances = influential_nuisances(given, seen, interval)
+    place = study, "xenon1t", FIFTY, "profiled"
+    figure = draw_and_keep(lambda files: draw_influences(*place, events, nuisances, files))
+    title = " ".join(figure.get_suptitle().split())
+    assert "50 GeV recoils, observed: what moves the limit" in title
+    assert "v_0" not in title

@@ -7,7 +7,9 @@ import pytest
 from drawing import draw_and_keep, draw_twice, line_of, look_of, words_of
 from scipy.stats import norm
 
+from given import FIFTY
 from zeptobarn.figures import statistic as figures
+from zeptobarn.study.signals import wimp
 from zeptobarn.summary.dataset import one_trial
 from zeptobarn.summary.profiles import Curve, curve
 
@@ -15,7 +17,8 @@ from zeptobarn.summary.profiles import Curve, curve
 def curve_of(mass, best_fit, low=np.nan, critical=((1.0, 2.7),)):
     """A parabola in the signal around a best fit."""
     signals = np.geomspace(0.05, 20, 200)
-    return Curve(mass, signals, (signals - best_fit) ** 2, np.array(critical), best_fit, low, 4.0)
+    signal = wimp("SI", mass, "nr") if isinstance(mass, float) else mass
+    return Curve(signal, signals, (signals - best_fit) ** 2, np.array(critical), best_fit, low, 4.0)
 
 
 CURVES = (curve_of(10.0, 2.0, low=0.5), curve_of(50.0, 0.0, critical=((0.1, 2.0), (20.0, 3.0))))
@@ -30,7 +33,7 @@ def test_curves_are_drawn_against_the_cross_section(study):
     axis = figure.axes[0]
     for expected in CURVES:
         x, rising = 1e-45 * expected.rate_multiplier, expected.rate_multiplier >= expected.best_fit
-        label = f"{expected.mass_GeV:g} GeV/c²"
+        label = expected.signal.brief
         np.testing.assert_array_equal(line_of(axis, label), [x[rising], expected.statistic[rising]])
         (line,) = look_of(axis, label=label)
         falling, *_ = look_of(axis, color=line.get_color(), linestyle=":")
@@ -81,3 +84,17 @@ def test_no_curve_can_be_drawn(study):
     figure = draw_and_keep(lambda files: figures.draw(study, "lz", [], 0, files))
     assert not look_of(figure.axes[0], marker="o")
     assert "0 events" in figure.get_suptitle()
+
+
+def test_given_signals_are_drawn_in_multiples_of_their_spectra(study):
+    curves = [curve_of(FIFTY, 2.0)]
+    figure = draw_and_keep(lambda files: figures.draw(study, "lz", curves, 9, files, given=True))
+    axis = figure.axes[0]
+    assert axis.get_xlabel() == "multiples of the given spectra"
+    assert not axis.child_axes
+    (end,) = look_of(axis, marker="o")
+    assert end.get_xdata()[0] == 4.0
+    words = words_of(figure)
+    assert "50 GeV recoils × 1e-45 cm²" in words
+    for word in ("WIMP", "v_0", "cross section"):
+        assert word not in words

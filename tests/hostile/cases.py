@@ -25,8 +25,9 @@ from zeptobarn.physics.efficiency import read_efficiency
 from zeptobarn.physics.histogram import rebinned
 from zeptobarn.physics.template_files import read_histogram
 from zeptobarn.study.loading import load_study
+from zeptobarn.study.observed import detailed_interval, detailed_place
 from zeptobarn.study.slices.limits import limits_slice
-from zeptobarn.study.slices.observed import observed_slice
+from zeptobarn.study.slices.observed import observed_detail_slice
 from zeptobarn.summary.published import read_published
 from zeptobarn.support.config import read_yaml
 from zeptobarn.support.tables import digest, read_parquet
@@ -138,6 +139,7 @@ def kinds(root: Path, model: Model, results: Path) -> list[Kind]:
         Kind("detector with decays", yaml_texts(_with_decays(detectors["xenon1t"])), _try_detector),
         Kind("backgrounds", yaml_texts(_with_rates(detectors["xenon1t"])), _try_detector),
         Kind("correlations", yaml_texts(_correlated(study)), _try_study),
+        Kind("charge ratios", yaml_texts(_captures(study)), _try_study),
         Kind(
             "template",
             csv_texts(
@@ -268,7 +270,8 @@ def _with_observed(root: Path) -> dict[str, Any]:
         "columns": {"cs1": "cs1_pe", "cs2_bottom_pe": "cs2_bottom_pe"},
         "livetime_day": 34.2,
     }
-    return {"observed": {"xenon1t": data}, "detectors": ["xenon1t"]}
+    details = {"mass_GeV": 50, "interval": "unified"}
+    return {"observed": {"xenon1t": data}, "observed_details": details, "detectors": ["xenon1t"]}
 
 
 def _try_observed(text: str, folder: Path, outcomes: Outcomes) -> None:
@@ -279,7 +282,8 @@ def _try_observed(text: str, folder: Path, outcomes: Outcomes) -> None:
         study = load_study("config/config.yaml", file)
         check_observed(study, "mine.yaml")
         for name in study.observed:
-            digest(observed_slice(study, name, study.interactions[0], study.masses_GeV[0]))
+            place = detailed_place(study, study.interactions[0])
+            digest(observed_detail_slice(study, name, *place, detailed_interval(study)))
 
     outcomes.add(text, call, "mine.yaml")
 
@@ -338,6 +342,22 @@ def _correlated(study: dict[str, Any]) -> dict[str, Any]:
         "shapes": [{"name": "leff", "anchors": [-2, 0, 2]}, other],
         "intervals": [{"name": "profiled", "profiled": ["leff", "light"]}],
         "correlations": [tied],
+    }
+
+
+def _captures(study: dict[str, Any]) -> dict[str, Any]:
+    """A study in which one source's charge ratio is a nuisance."""
+    shape = {
+        "name": "capture",
+        "parameter": "charge_ratio_xe124",
+        "relative_width": 0.05,
+        "anchors": [-2, 0, 2],
+    }
+    return study | {
+        "detectors": ["lz_ws2022"],
+        "shapes": [shape],
+        "intervals": [{"name": "profiled", "profiled": ["capture"]}],
+        "published": {},
     }
 
 

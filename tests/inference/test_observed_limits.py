@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from given import as_given
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.observed_limits import calibrate_on, observed_limits
 from zeptobarn.physics.detector import AnalysisSpace
@@ -106,6 +107,21 @@ def test_rows_of_an_asymptotic_study(small_study, small_templates):
     assert (table["n_p0_toys"] == 0).all()
     assert (table["n_events"] == len(toy) - 1).all()
     assert (table["n_outside"] == 1).all()
+
+
+def test_a_given_signal_has_rate_multipliers_alone(small_study, small_templates):
+    """A WIMP's template under another name: its numbers, without a mass or a cross section."""
+    wimp = make_model(small_study, "xenon1t", 50, "SI", small_templates)
+    study, given_templates = as_given(small_study, small_templates)
+    given = make_model(study, "xenon1t", None, "fifty", given_templates)
+    seen = given.observation(wimp.toy(3))
+    ours, theirs = observed_limits(given, seen), observed_limits(wimp, seen)
+    assert not [name for name in ours.columns if "cm2" in name or "mass" in name]
+    assert (ours["signal"] == "fifty").all()
+    for name in ("limit", "limit_low", "best_fit", "asymptotic_limit"):
+        theirs_ = theirs.get(f"{name}_rate_multiplier", theirs.get(f"{name}_cm2", 0) / 1e-45)
+        np.testing.assert_allclose(ours[f"{name}_rate_multiplier"], theirs_, rtol=1e-9)
+    np.testing.assert_allclose(ours["q0"], theirs["q0"], rtol=1e-9)
 
 
 def test_no_signal_in_the_analysis_space(counting):

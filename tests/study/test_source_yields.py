@@ -8,6 +8,7 @@ from zeptobarn.inference.load import build_templates, make_model
 from zeptobarn.study.slices.response import response_slice
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.support.config import ConfigError
+from zeptobarn.templates.templates import fix_shapes
 from zeptobarn.templates.toys import throw
 
 GAMMA = """
@@ -26,11 +27,11 @@ def test_a_response_for_each_pair_of_recoil_and_yields(tmp_path):
     study = tiny_study(tmp_path, f"sources:{GAMMA}    yields: nest_gamma{CAPTURE}")
     plain = tiny_study(tmp_path, f"sources:{GAMMA}")
     names = {s: study.response("mine", s) for s in ("er", "gamma", "neutrons", WIMP)}
-    expected = {"er": "er_charge_0.88", "gamma": "er_nest_gamma", "neutrons": "nr", WIMP: "nr"}
+    expected = {"er": "er_charge_0.88_er", "gamma": "er_nest_gamma", "neutrons": "nr", WIMP: "nr"}
     assert names == expected
     apparatuses = study.detectors["mine"].apparatuses
     assert apparatuses["er_nest_gamma"].yields == {"nr": "lenardo2015", "er": "nest_gamma"}
-    assert apparatuses["er_charge_0.88"].charge_ratio == 0.88
+    assert apparatuses["er_charge_0.88_er"].charge_ratio == 0.88
     # What has none of its own keeps its name and its slice.
     assert plain.response("mine", "gamma") == "er"
     for recoil in ("nr", "er"):
@@ -94,6 +95,68 @@ def test_a_charge_ratio_moves_the_charge(tmp_path):
     assert low < nominal < high < whole
 
 
+def capture_study(folder, shapes=(), ratio=0.88, more=""):
+    """Two sources with a charge ratio; ``gamma``, whose ratio may be another, is the stronger."""
+    gamma = GAMMA.replace("1.0e-4", "1.0e-3")
+    text = f"sources:{gamma}    charge_ratio: {ratio}\n    {more}{CAPTURE}"
+    return tiny_study(folder, text, list(shapes))
+
+
+RATIO = {
+    "name": "gamma_charge",
+    "parameter": "charge_ratio_gamma",
+    "relative_width": 0.05,
+    "anchors": [-2, -1, 0, 1, 2],
+}
+
+
+def test_the_charge_ratio_of_one_source_is_a_nuisance_of_this_source_alone(tmp_path):
+    plain, study = capture_study(tmp_path), capture_study(tmp_path, [RATIO])
+    wider = capture_study(tmp_path, [{**RATIO, "relative_width": 0.04}])
+    others = ["er", "neutrons", WIMP]
+    assert len(study.source_anchors("mine", "gamma")) == 5
+    assert [len(study.source_anchors("mine", name)) for name in others] == [1, 1, 1]
+    for name in others:
+        assert template_slice(study, "mine", name) == template_slice(plain, "mine", name)
+    slices = [template_slice(each, "mine", "gamma") for each in (plain, study, wider)]
+    assert slices[0] != slices[1] != slices[2] != slices[0]
+    together = capture_study(tmp_path, [{**RATIO, "parameter": "charge_ratio"}])
+    assert [len(together.source_anchors("mine", name)) for name in ("gamma", "er")] == [5, 5]
+
+
+def test_at_an_anchor_it_is_the_study_with_that_number_and_close_to_it_between(tmp_path):
+    study = capture_study(tmp_path, [RATIO])
+    template = build_templates(study, "mine", ["gamma"])["gamma"]
+    for k, value in enumerate(RATIO["anchors"]):
+        plain = capture_study(tmp_path, ratio=repr(0.88 * (1 + 0.05 * value)))
+        one = build_templates(plain, "mine", ["gamma"])["gamma"]
+        np.testing.assert_allclose(template.expected[k], one.nominal, rtol=1e-9, atol=1e-12)
+    assert template.expected.sum(axis=1).std() > 0.01  # events are moved over a threshold, too
+    _, (between,) = fix_shapes(study, "mine", "gamma", template, {"gamma_charge": 0.5})
+    plain = capture_study(tmp_path, ratio=0.88 * 1.025)
+    one = build_templates(plain, "mine", ["gamma"])["gamma"].nominal
+    assert between.sum() == pytest.approx(one.sum(), rel=1e-3)
+    assert np.abs(between - one).sum() < 0.02 * one.sum()
+    told = capture_study(tmp_path, [RATIO], more="expected_events: 200")
+    scaled = build_templates(told, "mine", ["gamma"])["gamma"].expected
+    factor = 200 / template.nominal.sum()
+    np.testing.assert_allclose(scaled, factor * template.expected, rtol=1e-9)
+
+
+def test_data_pull_it_to_where_they_were_thrown(tmp_path):
+    """Hundreds of events measure a ratio better than its constraint of 5 % knows it."""
+    study = capture_study(tmp_path, [RATIO])
+    sources = [source.name for source in study.detectors["mine"].sources]
+    templates = build_templates(study, "mine", [WIMP, *sources])
+    model = make_model(study, "mine", 50, "SI", {"mine": templates})
+    for truth in (0.0, 1.5):
+        toys = throw(study, "mine", templates, range(1, 21), {"gamma_charge": truth})
+        fitted = model.interval_limits(toys, "profiled")["best_fit_gamma_charge"]
+        error = fitted.std()
+        assert 0.05 < error < 0.6
+        assert fitted.mean() == pytest.approx(truth, abs=4 * error / 20**0.5)
+
+
 @pytest.mark.slow
 def test_nests_factors_are_shape_parameters(tmp_path):
     """All five of config/lz_nest.yaml, in a small detector, fitted to toys."""
@@ -128,6 +191,21 @@ def test_shapes_of_yields_that_are_not_there(tmp_path, parameter, problem):
     shape = {"name": "a", "parameter": parameter, "relative_width": 0.1, "anchors": [-1, 0, 1]}
     with pytest.raises(ConfigError, match=problem):
         tiny_study(tmp_path, shapes=[shape])
+
+
+@pytest.mark.parametrize(
+    ("changes", "ratio", "problem"),
+    [
+        ({"parameter": "charge_ratio_beta"}, 0.88, "no source of that name with a charge_ratio; "
+         "allowed: charge_ratio_ with one of er, gamma behind"),
+        ({"parameter": "charge_ratio_neutrons"}, 0.88, "found charge_ratio_neutrons; mine has no"),
+        ({}, 1.9, "at its anchor 2, charge_ratio of gamma of mine would be 2.09; allowed: 0.01"),
+        ({"parameter": "charge_ratio_"}, 0.88, "parameter: found 'charge_ratio_'"),
+    ],
+)  # fmt: skip
+def test_charge_ratios_that_cannot_be(tmp_path, changes, ratio, problem):
+    with pytest.raises(ConfigError, match=problem):
+        capture_study(tmp_path, [{**RATIO, **changes}], ratio)
 
 
 def test_a_component_changes_only_the_yields_that_have_it(tmp_path):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import optimize
 
+from given import as_given
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import predict
 from zeptobarn.study.correlations import Correlation
@@ -18,6 +19,7 @@ from zeptobarn.summary.influence import (
     influential_events,
     influential_nuisances,
     leave_out,
+    units_for,
 )
 from zeptobarn.summary.profiles import deviance
 
@@ -67,6 +69,29 @@ def test_signal_over_background_is_that_of_the_templates(model, toy):
     ratio = table.loc[table["row"] == "a", "signal_to_background"].to_numpy()
     np.testing.assert_allclose(ratio, signal / background, rtol=1e-6)
     assert influential_nuisances(model, seen, model.interval(name)).empty
+
+
+def test_what_a_limit_on_a_given_signal_hangs_on(small_study, small_templates, model, toy):
+    study, templates = as_given(small_study, small_templates)
+    given = make_model(study, "xenon1t", None, "fifty", templates)
+    for table, units in (
+        (influential_events, EVENT_UNITS),
+        (influential_nuisances, NUISANCE_UNITS),
+    ):
+        ours, theirs = (
+            table(each, each.observation(toy), each.interval("profiled")) for each in (given, model)
+        )
+        named = units_for(units, given.tested)
+        assert list(ours.columns) == list(named)
+        for name, unit in named.items():
+            in_cm2 = name.replace("rate_multiplier", "cm2")
+            if in_cm2 == name:
+                assert unit == units[name]
+                pd.testing.assert_series_equal(ours[name], theirs[name])
+            else:
+                assert unit == "1e-45 cm²"
+                np.testing.assert_allclose(1e-45 * ours[name], theirs[in_cm2], rtol=1e-9)
+        assert units_for(units, model.tested) == units
 
 
 def test_events_of_both_detectors(small_study, small_templates):

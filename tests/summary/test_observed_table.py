@@ -7,16 +7,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from given import FIFTY, as_given
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.observed_limits import calibrate_on, observed_limits
-from zeptobarn.study.observed import observed_targets, with_observed
-from zeptobarn.study.slices.observed import observed_slice
-from zeptobarn.study.slices.summary import summary_slice
-from zeptobarn.study.study import Calibration, Observed
+from zeptobarn.study.observed import (
+    detailed_interval,
+    detailed_place,
+    observed_targets,
+    with_observed,
+)
+from zeptobarn.study.slices.observed import (
+    observed_detail_slice,
+    observed_slice,
+    observed_table_slice,
+)
+from zeptobarn.study.slices.summary import signals_summary_slice, summary_slice
+from zeptobarn.study.study import Calibration, Details, Observed
 from zeptobarn.summary.observed_table import (
     EXPECTED,
     add_expected,
-    join_masses,
+    join_limits,
     observe,
     read_calibrated,
     read_expected,
@@ -137,7 +147,7 @@ def test_rows_are_written_and_joined(study, small_templates, tmp_path):
     expected = expected.assign(**dict.fromkeys(EXPECTED, known))
     units = dict.fromkeys(expected.columns, "")
     write_parquet(expected, summary, units=units, config_slice=summary_slice(study))
-    table = join_masses(study, "xenon1t", "SI", files, summary)
+    table = join_limits(study, "xenon1t", "SI", files, summary)
     assert len(table) == 6
     assert table["median_cm2"].isna().sum() == 3
     for suffix in ("csv", "parquet"):
@@ -152,7 +162,46 @@ def test_rows_are_written_and_joined(study, small_templates, tmp_path):
         "xenon1t": "cs1 = 1.15 × s1c_phd (phd → PE), cs2 = cs2_bottom_pe"
     }
     with pytest.raises(ResultError, match="made from another configuration"):
-        join_masses(study, "xenon1t", "SI", files[::-1], summary)
+        join_limits(study, "xenon1t", "SI", files[::-1], summary)
+
+
+def test_rows_of_given_signals_are_written_and_joined(study, small_templates, tmp_path):
+    """In the signal's own unit, which the table names; nothing of WIMPs is in it."""
+    study, templates = as_given(study, small_templates)
+    model = make_model(study, "xenon1t", None, "fifty", templates)
+    seen, file, summary = observe(model), tmp_path / "fifty.parquet", tmp_path / "summary.parquet"
+    rows = observed_limits(model, seen)
+    write_rows(model, rows, file, seen)
+    columns = [name.replace("cm2", "rate_multiplier") for name in EXPECTED]
+    expected = rows[["detector", "signal", "interval"]].assign(**dict.fromkeys(columns, 1e3))
+    units = dict.fromkeys(expected.columns, "")
+    write_parquet(expected, summary, units=units, config_slice=signals_summary_slice(study))
+    table = join_limits(study, "xenon1t", None, [file], summary)
+    assert (table["power_constrained_limit_rate_multiplier"] == 1e3).all()
+    kept = tmp_path / "xenon1t.signals.parquet"
+    write_observed(study, "xenon1t", [None], table, kept)
+    read = read_observed(study, "xenon1t", None, kept)
+    assert read["unit"].tolist() == ["1e-45 cm²"] * 3
+    assert not [name for name in read.columns if "cm2" in name or "mass" in name]
+    units = read_parquet(kept)[1]["units"]
+    assert units["limit_rate_multiplier"] == units["median_rate_multiplier"] == "unit"
+    assert "summary/signals.parquet: no such file" in read_expected(study, given=True)[1]
+    other = dataclasses.replace(study, given_signals=(dataclasses.replace(FIFTY, unit="g⁴"),))
+    for config_slice in (
+        lambda study: observed_table_slice(study, "xenon1t", None),
+        lambda study: observed_detail_slice(study, "xenon1t", "fifty", None, "profiled"),
+    ):
+        assert config_slice(other) != config_slice(study)
+
+
+def test_which_limits_are_looked_at_closely(study, small_templates):
+    assert detailed_place(study, "SI") == ("SI", 50)
+    assert detailed_interval(study) == study.intervals[-1].name
+    chosen = dataclasses.replace(study, observed_details=Details(10, "leff_low"))
+    assert detailed_place(chosen, "SI") == ("SI", 10)
+    assert detailed_interval(chosen) == "leff_low"
+    given, _ = as_given(chosen, small_templates)
+    assert detailed_place(given, "fifty") == ("fifty", None)
 
 
 def test_critical_values_of_the_data_are_kept(study, small_templates, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from zeptobarn.failures import scans
 from zeptobarn.study import labels
 from zeptobarn.study.loading import study_from_settings
+from zeptobarn.study.observed import detailed_interval, detailed_place
 from zeptobarn.study.plan import size_remark
 from zeptobarn.study.slices.limits import (
     calibration_slice,
@@ -64,10 +65,8 @@ else:
     LOCK = hold_job(STUDY.results)
 # What the captions of limits say of statistic, critical values, nuisances and halo.
 CLAIMS = labels.caption(STUDY)
-# Observed events and nuisances are looked at in one limit: the last interval's, near the best
-# sensitivity.
-OBSERVED_GEV = STUDY.nearest_mass(50) if STUDY.masses_GeV else None
-OBSERVED_INTERVAL = STUDY.intervals[-1].name
+# Whose limits have the events and nuisances listed that they hang on.
+OBSERVED_INTERVAL = detailed_interval(STUDY)
 NOMINAL_CLAIM = f"Limits: {labels.nominal_claim(STUDY)}."
 
 
@@ -79,6 +78,7 @@ wildcard_constraints:
     recoil=r"(nr|er)[\w.]*",
     anchor=r"[\w.+-]+",
     interaction=INTERACTION,
+    given="[a-z][a-z0-9_]*",
     signal=rf"({INTERACTION})/\d+(\.\d+)?GeV|[a-z][a-z0-9_]*",
     batch=r"\d+-\d+",
     at=r"[\w.+-]+",
@@ -156,27 +156,42 @@ def picture_interaction(wildcards):
     return wildcards.get("interaction", STUDY.interactions[0])
 
 
+def picture_place(wildcards):
+    """Give what a picture of one signal shows: target, interaction and mass; of a given one none."""
+    signal = wildcards.get("given") or picture_interaction(wildcards)
+    return picture_target(wildcards), *STUDY.shown_place(signal)
+
+
+def picture_signal(wildcards):
+    """Give the signal that a picture of one signal shows."""
+    return STUDY.tested(*picture_place(wildcards)[1:])
+
+
 def picture_templates(wildcards, masses):
     """Give the templates of several masses' models, mass after mass."""
-    return [
-        file
-        for mass in masses
-        for file in template_files(
-            picture_target(wildcards), picture_interaction(wildcards), mass
-        )
-    ]
+    places = [(picture_interaction(wildcards), mass) for mass in masses]
+    return templates_of_places(wildcards, places)
+
+
+def templates_of_places(wildcards, places):
+    """Give the templates of several signals' models, signal after signal."""
+    target = picture_target(wildcards)
+    return [file for place in places for file in template_files(target, *place)]
 
 
 def picture_calibrations(wildcards):
     """Give the calibrations of all masses; none where critical values are asymptotic."""
+    return calibrations_of_places(
+        wildcards, STUDY.places_of(picture_interaction(wildcards))
+    )
+
+
+def calibrations_of_places(wildcards, places):
+    """Give the calibrations of several signals; none where critical values are asymptotic."""
+    target = picture_target(wildcards)
     return [
-        STUDY.model_path(
-            paths.CALIBRATION,
-            picture_target(wildcards),
-            picture_interaction(wildcards),
-            mass,
-        )
-        for mass in STUDY.masses_GeV
+        STUDY.model_path(paths.CALIBRATION, target, *place)
+        for place in places
         if STUDY.critical_values == "toys"
     ]
 
@@ -254,9 +269,20 @@ def observed_detail(detail, suffix):
     return pattern(name.replace("{suffix}", suffix))
 
 
+def detail_place(wildcards):
+    """Give target, interaction and mass (GeV/c²) of the limit that a picture looks into."""
+    signal = wildcards.get("interaction") or wildcards.given
+    return wildcards.target, *detailed_place(STUDY, signal)
+
+
+def detail_signal(wildcards):
+    """Give the signal of the limit that a picture looks into."""
+    return STUDY.tested(*detail_place(wildcards)[1:])
+
+
 def observed_details(wildcards, detail):
     """Give the events or the nuisances that a picture shows."""
-    place = wildcards.target, wildcards.interaction, OBSERVED_GEV
+    place = detail_place(wildcards)
     return STUDY.model_path(
         paths.OBSERVED_DETAIL, *place, detail=detail, suffix="parquet"
     )
@@ -264,7 +290,7 @@ def observed_details(wildcards, detail):
 
 def observed_picture_slice(wildcards):
     """Give the configuration of a picture of one limit."""
-    place = wildcards.target, wildcards.interaction, OBSERVED_GEV
+    place = detail_place(wildcards)
     return [
         STUDY.title(wildcards.target),
         observed_detail_slice(STUDY, *place, OBSERVED_INTERVAL),

@@ -1,18 +1,16 @@
-COVERAGE_MASSES = [m for m in STUDY.coverage.masses_GeV if m in STUDY.masses_GeV]
-
-
 rule coverage:
     """Everything about coverage: `snakemake coverage`."""
     input:
         [
-            figure(f"coverage_{target}_{interaction}")
+            figure(f"coverage_{target}_{interaction or 'signals'}")
             for target in STUDY.targets
-            for interaction in STUDY.interactions
+            for interaction in [*STUDY.interactions, None]
+            if STUDY.covered_places(interaction)
         ],
 
 
 rule coverage_of_mass:
-    """Measure how often the intervals of a mass hold the true cross section.
+    """Measure how often the intervals of a mass, or of a given signal, hold the true rate.
 
     Input: the templates of the mass's model, and its calibration.
     Output: share of intervals that hold the truth, by signal.
@@ -42,8 +40,8 @@ rule figure_coverage:
     """Draw the coverage of a detector's intervals against the true signal."""
     input:
         lambda w: [
-            STUDY.model_path(paths.COVERAGE, w.target, w.interaction, mass)
-            for mass in COVERAGE_MASSES
+            STUDY.model_path(paths.COVERAGE, w.target, *place)
+            for place in STUDY.covered_places(w.get("interaction"))
         ],
     output:
         reported(
@@ -62,3 +60,24 @@ rule figure_coverage:
         code=code_of("figure_coverage.py"),
     script:
         "../scripts/figure_coverage.py"
+
+
+use rule figure_coverage as figure_coverage_of_signals with:
+    output:
+        reported(
+            "coverage_{target}_signals",
+            "coverage_signals",
+            "Coverage",
+            result="coverage of given signals",
+            detector="{target}",
+        ),
+    log:
+        log_of("figures/coverage_{target}_signals"),
+    params:
+        claims=labels.list_intervals(STUDY, given=True),
+        config=lambda w: [
+            STUDY.title(w.target),
+            STUDY.confidence_level,
+            [signal.label for signal in STUDY.given_signals],
+        ],
+        code=code_of("figure_coverage.py"),

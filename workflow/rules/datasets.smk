@@ -5,15 +5,22 @@ from zeptobarn.study.variation import MEDIAN_DATASETS, RATE_MULTIPLIERS
 DATASET_PICTURES = [
     *(figure(f"statistic_{t}_{i}") for t in STUDY.targets for i in STUDY.interactions),
     *(figure(f"likelihood_{t}_{i}") for t in STUDY.targets for i in STUDY.interactions),
-    *(figure(f"datasets_{d}") for d in STUDY.detectors),
     *(figure(f"spectra_integrated_{i}") for i in STUDY.interactions),
-    *(figure(f"medians_{d}") for d in STUDY.detectors),
-    *(figure(f"invariance_{d}") for d in STUDY.detectors),
+    *(
+        figure(f"{name}_{d}")
+        for name in ("datasets", "medians", "invariance")
+        for d in STUDY.detectors
+        if STUDY.masses_GeV
+    ),
 ]
 
 # The lightest, where the shape of the yields matters most, and one near the best sensitivity.
-LIKELIHOOD_MASSES = sorted({min(STUDY.masses_GeV), STUDY.nearest_mass(50)})
-DATASETS_MASS, MEDIANS_MASS = STUDY.nearest_mass(50), STUDY.nearest_mass(10)
+LIKELIHOOD_MASSES = (
+    sorted({min(STUDY.masses_GeV), STUDY.nearest_mass(50)}) if STUDY.masses_GeV else []
+)
+DATASETS_MASS, MEDIANS_MASS = (
+    STUDY.nearest_mass(mass) if STUDY.masses_GeV else None for mass in (50, 10)
+)
 
 
 rule figure_statistic:
@@ -61,7 +68,9 @@ rule figure_likelihood:
         log_of("figures/likelihood_{target}_{interaction}"),
     params:
         config=lambda w: picture_slice(w, LIKELIHOOD_MASSES),
-        masses_GeV=LIKELIHOOD_MASSES,
+        signals=lambda w: [
+            STUDY.tested(w.interaction, mass).path for mass in LIKELIHOOD_MASSES
+        ],
         code=code_of("figure_likelihood.py"),
     script:
         "../scripts/figure_likelihood.py"
@@ -96,7 +105,8 @@ rule figure_datasets:
                 for s in STUDY.detectors[w.detector].sources
             ],
         ],
-        mass_GeV=DATASETS_MASS,
+        signal=lambda w: picture_signal(w).path,
+        label=lambda w: picture_signal(w).label,
         code=code_of("figure_datasets.py"),
     script:
         "../scripts/figure_datasets.py"

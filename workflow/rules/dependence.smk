@@ -13,8 +13,12 @@ COMPARED_MASSES = [
 ]
 
 DEPENDENCE_PICTURES = [
-    *(figure(f"dependence_{d}") for d in STUDY.detectors),
-    *(figure(f"tornado_{d}") for d in STUDY.detectors),
+    *(
+        figure(f"{name}_{d}")
+        for name in ("dependence", "tornado")
+        for d in STUDY.detectors
+        if STUDY.masses_GeV
+    ),
     *(
         figure(f"{name}_{target}_{interaction}")
         for name in ("distributions", "pulls", "asymptotics")
@@ -122,17 +126,9 @@ rule figure_distributions:
 rule figure_pulls:
     """Draw the pulls of the nuisances over the trials."""
     input:
-        templates=lambda w: template_files(
-            w.target, w.interaction, STUDY.nearest_mass(50)
-        ),
+        templates=lambda w: template_files(*picture_place(w)),
         limits=lambda w: [
-            STUDY.model_path(
-                paths.LIMITS,
-                w.target,
-                w.interaction,
-                STUDY.nearest_mass(50),
-                batch=batch,
-            )
+            STUDY.model_path(paths.LIMITS, *picture_place(w), batch=batch)
             for batch in STUDY.batches
         ],
         truth=lambda w: [
@@ -153,6 +149,8 @@ rule figure_pulls:
         log_of("figures/pulls_{target}_{interaction}"),
     params:
         claims=labels.list_intervals(STUDY),
+        signal=lambda w: picture_signal(w).path,
+        label=lambda w: picture_signal(w).label,
         config=lambda w: [STUDY.title(w.target), STUDY.constraint_centres],
         code=code_of("figure_pulls.py"),
     script:
@@ -162,7 +160,7 @@ rule figure_pulls:
 rule figure_asymptotics:
     """Draw the test statistics of toys beside their asymptotic distributions."""
     input:
-        lambda w: template_files(w.target, w.interaction, STUDY.nearest_mass(50)),
+        lambda w: template_files(*picture_place(w)),
     output:
         reported(
             "asymptotics_{target}_{interaction}",
@@ -177,9 +175,11 @@ rule figure_asymptotics:
     params:
         expected_events=[1, 3, 10],
         toys=10000,
+        signal=lambda w: picture_signal(w).path,
+        label=lambda w: picture_signal(w).label,
         config=lambda w: [
             STUDY.title(w.target),
-            limits_slice(STUDY, w.target, w.interaction, STUDY.nearest_mass(50)),
+            limits_slice(STUDY, *picture_place(w)),
         ],
         code=code_of("figure_asymptotics.py"),
     script:

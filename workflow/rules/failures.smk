@@ -1,3 +1,5 @@
+from snakemake.exceptions import WorkflowError
+
 FAILURES_SUMMARY = [
     STUDY.path(paths.TABLE, table=table, suffix=suffix)
     for table in ("failures", "failures_law")
@@ -9,14 +11,21 @@ FAILURES_FIGURES = [
     for detector in STUDY.detectors
 ]
 
-# Of the signal whose templates the conventional recipe samples.
+
+def failures_files(wildcards):
+    """Give all files of the failure study, which is of WIMPs."""
+    if not STUDY.masses_GeV:
+        raise WorkflowError(
+            "masses_GeV: found none; allowed: some: the failure study repeats an earlier one of "
+            "WIMPs, with its masses, interactions and reference cross sections"
+        )
+    return [*FAILURES_SUMMARY, *FAILURES_FIGURES]
 
 
 rule failures:
     """When limits fail, and why: `snakemake failures`."""
     input:
-        FAILURES_SUMMARY,
-        FAILURES_FIGURES,
+        failures_files,
 
 
 rule failures_of_scan:
@@ -130,7 +139,9 @@ rule figure_failures:
         held=", ".join(
             {
                 labels.treatment(setting.interval)
-                for setting in scans.settings(STUDY, "leff_low")
+                for scan in scans.names(STUDY)
+                if scan == "leff_low"
+                for setting in scans.settings(STUDY, scan)
                 if setting.filled != "own"
             }
         ),

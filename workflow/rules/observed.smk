@@ -4,8 +4,11 @@ from zeptobarn.study.observed import observed_targets
 from zeptobarn.study.slices.observed import observed_slice, observed_table_slice
 from zeptobarn.templates.observed import check_observed
 
-# Targets with observed data, and interactions.
+# Targets with observed data, and interactions; and given signals.
 OBSERVED = list(product(observed_targets(STUDY), STUDY.interactions))
+OBSERVED_SIGNALS = list(
+    product(observed_targets(STUDY), [signal.name for signal in STUDY.given_signals])
+)
 
 check_observed(STUDY, " + ".join(CONFIG_FILES))  # mistakes before a run
 
@@ -23,12 +26,26 @@ rule observed:
             for name in ("observed_limits", "observed_events", "observed_nuisances")
             for target, i in OBSERVED
         ],
+        [
+            STUDY.path(paths.OBSERVED_SIGNALS, target=target, suffix=suffix)
+            for target in dict(OBSERVED_SIGNALS)
+            for suffix in ("parquet", "csv")
+        ],
+        [
+            figure(f"observed_limits_{target}_signals")
+            for target in dict(OBSERVED_SIGNALS)
+        ],
+        [
+            figure(f"{name}_{target}/{signal}")
+            for name in ("observed_events", "observed_nuisances")
+            for target, signal in OBSERVED_SIGNALS
+        ],
 
 
 rule observed_of_mass:
-    """Set every limit of a mass on the observed events.
+    """Set every limit of a mass, or of a given signal, on the observed events.
 
-    Input: the templates of the mass's model, and the events.
+    Input: the templates of the signal's model, and the events.
     Output: a row per interval: limit, best fit, p-values, status; critical values, calibrated
         with the nuisances that fit the data best, where they are from toys.
     Cost: ten seconds of one core with 22,000 toys.
@@ -79,6 +96,23 @@ rule observed_table:
         code=code_of("observed_table.py"),
     script:
         "../scripts/observed_table.py"
+
+
+use rule observed_table as observed_table_of_signals with:
+    input:
+        limits=lambda w: [
+            STUDY.model_path(paths.OBSERVED_MASS, w.target, *place)
+            for place in STUDY.places_of(None)
+        ],
+        summary=SIGNALS_SUMMARY[0],
+    output:
+        parquet=pattern(paths.OBSERVED_SIGNALS.replace("{suffix}", "parquet")),
+        csv=pattern(paths.OBSERVED_SIGNALS.replace("{suffix}", "csv")),
+    log:
+        log_of(paths.OBSERVED_SIGNALS.replace("{suffix}", "parquet")),
+    params:
+        config=lambda w: observed_table_slice(STUDY, w.target, None),
+        code=code_of("observed_table.py"),
 
 
 rule observed_details:
@@ -151,10 +185,35 @@ rule figure_observed:
         "../scripts/figure_observed.py"
 
 
+rule figure_observed_signals:
+    """Draw the observed limits on given signals over the expected bands."""
+    input:
+        table=pattern(paths.OBSERVED_SIGNALS.replace("{suffix}", "parquet")),
+    output:
+        reported(
+            "observed_limits_{target}_signals",
+            "observed_signals",
+            "Observed",
+            result="observed limits on given signals",
+            detector="{target}",
+        ),
+    log:
+        log_of("figures/observed_limits_{target}_signals"),
+    params:
+        claims=SIGNALS_CLAIMS,
+        config=lambda w: [
+            STUDY.title(w.target),
+            observed_table_slice(STUDY, w.target, None),
+        ],
+        code=code_of("figure_observed_signals.py"),
+    script:
+        "../scripts/figure_observed_signals.py"
+
+
 rule figure_observed_events:
     """Draw the observed events over the bands and the signal, and list the most signal-like."""
     input:
-        templates=lambda w: picture_templates(w, [OBSERVED_GEV]),
+        templates=lambda w: template_files(*detail_place(w)),
         events=lambda w: observed_details(w, "events"),
     output:
         reported(
@@ -168,12 +227,27 @@ rule figure_observed_events:
     log:
         log_of("figures/observed_events_{target}_{interaction}"),
     params:
-        mass_GeV=OBSERVED_GEV,
+        signal=lambda w: detail_signal(w).path,
+        label=lambda w: detail_signal(w).label,
         interval=OBSERVED_INTERVAL,
         config=observed_picture_slice,
         code=code_of("figure_observed_events.py"),
     script:
         "../scripts/figure_observed_events.py"
+
+
+use rule figure_observed_events as figure_observed_events_of_signal with:
+    output:
+        reported(
+            "observed_events_{target}/{given}",
+            "observed_events",
+            "Observed",
+            result="observed events",
+            detector="{target}",
+            signal="{given}",
+        ),
+    log:
+        log_of("figures/observed_events_{target}/{given}"),
 
 
 rule figure_observed_nuisances:
@@ -193,9 +267,24 @@ rule figure_observed_nuisances:
     log:
         log_of("figures/observed_nuisances_{target}_{interaction}"),
     params:
-        mass_GeV=OBSERVED_GEV,
+        signal=lambda w: detail_signal(w).path,
+        label=lambda w: detail_signal(w).label,
         interval=OBSERVED_INTERVAL,
         config=observed_picture_slice,
         code=code_of("figure_observed_nuisances.py"),
     script:
         "../scripts/figure_observed_nuisances.py"
+
+
+use rule figure_observed_nuisances as figure_observed_nuisances_of_signal with:
+    output:
+        reported(
+            "observed_nuisances_{target}/{given}",
+            "observed_nuisances",
+            "Observed",
+            result="nuisances and single events",
+            detector="{target}",
+            signal="{given}",
+        ),
+    log:
+        log_of("figures/observed_nuisances_{target}/{given}"),

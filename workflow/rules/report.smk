@@ -49,7 +49,7 @@ TABLES = {
 rule pictures:
     """The study's other pictures: `snakemake pictures`."""
     input:
-        [*DATASET_PICTURES, *DEPENDENCE_PICTURES] if STUDY.masses_GeV else [],
+        [*DATASET_PICTURES, *DEPENDENCE_PICTURES, *SIGNAL_PICTURES],
 
 
 rule outcomes:

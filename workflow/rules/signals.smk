@@ -7,7 +7,7 @@ SIGNALS_FIGURES = [
     if STUDY.given_signals
 ]
 # A given signal knows no halo.
-SIGNALS_CLAIMS = CLAIMS.replace(f" Halo: {labels.halo(STUDY)}.", "")
+SIGNALS_CLAIMS = labels.caption(STUDY, given=True)
 
 
 rule figure_signals:

@@ -7,8 +7,8 @@ from zeptobarn.support.joblog import keep_log
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
-mass, interval = study.nearest_mass(50), fullest_interval(study)
+target, interval = snakemake.wildcards.target, fullest_interval(study)
+interaction, mass = study.place(snakemake.params.signal)
 model = read_model(study, target, mass, interaction, snakemake.input)
 table = statistics(
     model,
@@ -17,4 +17,4 @@ table = statistics(
     snakemake.params.toys,
     snakemake.threads,
 )
-draw_statistics(study, target, interval, mass, table, snakemake.output)
+draw_statistics(study, target, interval, model.tested, table, snakemake.output)

@@ -2,7 +2,6 @@ from zeptobarn.figures.datasets import draw, list_sources
 from zeptobarn.study.loading import study_from_settings
 from zeptobarn.study.variation import RATE_MULTIPLIERS
 from zeptobarn.summary.dataset import first_dataset, throw_signal
-from zeptobarn.support import paths
 from zeptobarn.support.joblog import keep_log
 from zeptobarn.support.tables import write_csv
 from zeptobarn.templates.templates import read_template
@@ -10,9 +9,9 @@ from zeptobarn.templates.templates import read_template
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-detector, mass = snakemake.wildcards.detector, snakemake.params.mass_GeV
-signal = paths.wimp_source(study.interactions[0], mass)
-names = [source for _, source in study.model_sources(detector, study.interactions[0], mass)]
+detector, shown_place = snakemake.wildcards.detector, study.place(snakemake.params.signal)
+signal = study.tested(*shown_place).name
+names = [source for _, source in study.model_sources(detector, *shown_place)]
 templates = {
     name: read_template(study, detector, name, path)
     for name, path in zip(names, snakemake.input.templates, strict=True)

@@ -10,8 +10,7 @@ study = study_from_settings(snakemake.config)
 models = read_models(
     study,
     snakemake.wildcards.detector,
-    study.interactions[0],
-    study.masses_GeV,
+    study.places_of(study.interactions[0]),
     snakemake.input.templates,
     snakemake.input.calibration,
 )

@@ -11,8 +11,7 @@ target = snakemake.wildcards.target
 models = read_models(
     study,
     target,
-    snakemake.wildcards.interaction,
-    snakemake.params.masses_GeV,
+    [study.place(path) for path in snakemake.params.signals],
     snakemake.input.templates,
 )
 dataset = first_dataset(study, target, snakemake.input.events, snakemake.input.truth)

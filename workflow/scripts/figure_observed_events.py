@@ -7,8 +7,8 @@ from zeptobarn.support.joblog import keep_log
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
-mass, name = snakemake.params.mass_GeV, snakemake.params.interval
+target, name = snakemake.wildcards.target, snakemake.params.interval
+interaction, mass = study.place(snakemake.params.signal)
 model = read_model(study, target, mass, interaction, snakemake.input.templates)
 events = read_detail(study, target, interaction, mass, name, EVENTS, snakemake.input.events)
 draw_events(model, model.interval(name), events, snakemake.output)

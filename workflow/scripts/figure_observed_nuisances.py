@@ -6,10 +6,11 @@ from zeptobarn.support.joblog import keep_log
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
-mass, name = snakemake.params.mass_GeV, snakemake.params.interval
+target, name = snakemake.wildcards.target, snakemake.params.interval
+interaction, mass = study.place(snakemake.params.signal)
 events, nuisances = (
     read_detail(study, target, interaction, mass, name, kind, file)
     for kind, file in ((EVENTS, snakemake.input.events), (NUISANCES, snakemake.input.nuisances))
 )
-draw_influences(study, target, mass, name, events, nuisances, snakemake.output)
+signal = study.tested(interaction, mass)
+draw_influences(study, target, signal, name, events, nuisances, snakemake.output)

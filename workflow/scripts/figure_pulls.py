@@ -14,8 +14,8 @@ from zeptobarn.templates.toys import read_truth
 keep_log(snakemake.log[0])
 
 study = study_from_settings(snakemake.config)
-target, interaction = snakemake.wildcards.target, snakemake.wildcards.interaction
-mass, interval = study.nearest_mass(50), fullest_interval(study)
+target, interval = snakemake.wildcards.target, fullest_interval(study)
+interaction, mass = study.place(snakemake.params.signal)
 model = read_model(study, target, mass, interaction, snakemake.input.templates)
 fitted = [f"best_fit_{name}" for name in model.problem(interval).parameters]
 chunks = limit_chunks(study, target, interaction, mass, ["trial", "interval", *fitted])
@@ -33,6 +33,6 @@ draw_pulls(
     interval,
     pulls(model, interval, limits),
     measured_and_fitted(study, interval, limits, truth),
-    mass,
+    study.tested(interaction, mass),
     snakemake.output,
 )

@@ -6,6 +6,7 @@ from zeptobarn.summary.influence import (
     NUISANCE_UNITS,
     influential_events,
     influential_nuisances,
+    units_for,
 )
 from zeptobarn.summary.observed_table import observe, read_calibrated, write_detail
 from zeptobarn.support.joblog import keep_log
@@ -24,6 +25,6 @@ model = read_calibrated(model, snakemake.input.calibration)
 shown = model, seen, model.interval(name)
 events, nuisances = influential_events(*shown), influential_nuisances(*shown)
 for file in (snakemake.output.events, snakemake.output.events_csv):
-    write_detail(model, name, events, EVENT_UNITS, file)
+    write_detail(model, name, events, units_for(EVENT_UNITS, model.tested), file)
 for file in (snakemake.output.nuisances, snakemake.output.nuisances_csv):
-    write_detail(model, name, nuisances, NUISANCE_UNITS, file)
+    write_detail(model, name, nuisances, units_for(NUISANCE_UNITS, model.tested), file)

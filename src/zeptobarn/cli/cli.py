@@ -71,6 +71,7 @@ def make_parser() -> argparse.ArgumentParser:
     which = explain.add_mutually_exclusive_group(required=True)
     which.add_argument("--trial", type=_positive, metavar="N", help="the number of a dataset in it")
     which.add_argument("--mass", metavar="M", help="of observed data: a mass in it (GeV/c²)")
+    which.add_argument("--signal", metavar="NAME", help="of observed data: a given signal in it")
     explain.add_argument(
         "--interval",
         metavar="NAME",
@@ -80,7 +81,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--output",
         type=Path,
         metavar="FILE",
-        help="the page, .pdf or .png (explain_trial_N.pdf, explain_MGeV.pdf)",
+        help="the page, .pdf or .png (explain_trial_N.pdf, explain_MGeV.pdf, explain_NAME.pdf)",
     )
     _add_study(explain)
     explain.set_defaults(run=_explain)
@@ -154,7 +155,13 @@ def _add_limit(commands: Any) -> None:
     )
     limit.add_argument("--detector", action="append", metavar="NAME", help="one of the study's")
     limit.add_argument(
-        "--mass", nargs="+", default=["all"], metavar="M", help="masses in GeV/c², or all (all)"
+        "--mass", nargs="+", metavar="M", help="masses in GeV/c², or all; of the study's"
+    )
+    limit.add_argument(
+        "--signal",
+        nargs="+",
+        metavar="NAME",
+        help="given signals, or all; of the study's (without --mass and --signal: all of both)",
     )
     limit.add_argument("--interval", nargs="+", metavar="NAME", help="some of the intervals (all)")
     limit.add_argument(
@@ -253,11 +260,14 @@ def _explain(given: argparse.Namespace) -> None:
     from zeptobarn.study.loading import load_study
 
     draw_into_files()
-    name = f"{given.mass}GeV" if given.trial is None else f"trial_{given.trial}"
+    name = f"trial_{given.trial}"
+    if given.trial is None:
+        name = given.signal or f"{given.mass}GeV"
     output = _figure_file(given.output or Path(f"explain_{name}.pdf"))
     study = load_study(given.config, given.overlay)
     if given.trial is None:
-        explanation = explain_observed(study, given.result, given.mass, given.interval)
+        asked = given.mass, given.interval, given.signal
+        explanation = explain_observed(study, given.result, *asked)
     else:
         explanation = explain(study, given.result, given.trial, given.interval)
     draw_page(explanation, [output])

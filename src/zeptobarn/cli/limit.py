@@ -1,4 +1,4 @@
-"""``zeptobarn limit``: limits on observed events, mass by mass, and what was expected."""
+"""``zeptobarn limit``: limits on observed events, signal by signal, and what was expected."""
 
 import argparse
 import os
@@ -32,34 +32,58 @@ T = TypeVar("T")
 def run(given: argparse.Namespace) -> int:
     """Set limits on events of a file; the exit status is 0 if there is a limit for each row."""
     study = _study(given)
-    masses, intervals = _masses(study, given.mass), _intervals(study, given.interval)
-    if given.output is not None and given.output.suffix not in (".csv", ".parquet"):
-        raise ConfigError(
-            f"--output: found {given.output}; allowed: a name that ends in .csv or .parquet"
-        )
-    tables, seen, targets = [], {}, observed_targets(study)
-    for target, interaction, mass in product(targets, study.interactions, masses):
-        model = load_uncalibrated(study, target, mass, interaction)
+    masses, signals = _asked(study, given.mass, given.signal)
+    intervals = _chosen("--interval", given.interval, [i.name for i in study.intervals])
+    if given.output is not None:
+        _check_output(given.output, bool(masses and signals))
+    tables = []
+    if masses:
+        tables.append(_limits(study, list(product(study.interactions, masses)), intervals))
+    if signals:
+        tables.append(_limits(study, [(signal, None) for signal in signals], intervals))
+    for k, shown in enumerate(tables):
+        print(end="\n" if k else "")
+        print_observed(study, *shown)
+    if given.output is not None:
+        interactions = study.interactions if masses else [None]
+        targets = observed_targets(study)
+        write_observed(study, targets, interactions, tables[0][0], given.output)
+        print(f"\n{given.output}")
+    good = (table["status"].isin(WITH_LIMIT).all() for table, _, _ in tables)
+    return 0 if all(good) else 1
+
+
+def _limits(
+    study: Study, places: Sequence[tuple[str, float | None]], intervals: Sequence[str]
+) -> tuple[pd.DataFrame, dict[str, Observation], str]:
+    """Set limits on WIMPs, or on given signals.
+
+    Returns
+    -------
+    The table of `zeptobarn.summary.observed_table.add_expected`, the events by target, and why
+    nothing is expected (nothing where something is).
+    """
+    tables, seen = [], {}
+    for target, (name, mass) in product(observed_targets(study), places):
+        signal = name if mass is None else None
+        model = load_uncalibrated(study, target, mass, name, signal)
         seen[target] = observe(model)
         try:
             model = load_calibrated_on(model, seen[target])
         except ValueError as error:  # too few toys in the study
-            raise ConfigError(f"{target} at {mass:g} GeV/c²: {error}") from None
+            raise ConfigError(f"{target}, {model.tested.label}: {error}") from None
         tables.append(observed_limits(model, seen[target], os.cpu_count() or 1))
-    summary, missing = read_expected(study)
+    summary, missing = read_expected(study, places[0][1] is None)
     table = add_expected(pd.concat(tables, ignore_index=True), summary)
-    table = table[table["interval"].isin(intervals)].reset_index(drop=True)
-    print_observed(study, table, seen, missing)
-    if given.output is not None:
-        write_observed(study, targets, study.interactions, table, given.output)
-        print(f"\n{given.output}")
-    return 0 if table["status"].isin(WITH_LIMIT).all() else 1
+    return table[table["interval"].isin(intervals)].reset_index(drop=True), seen, missing
 
 
 def print_observed(
     study: Study, table: pd.DataFrame, seen: Mapping[str, Observation], missing: str
 ) -> None:
     """Print a table per target, interaction and interval, a row per mass, in 80 columns.
+
+    Of given signals: a table per interval, a row per signal.
 
     Parameters
     ----------
@@ -70,27 +94,35 @@ def print_observed(
     missing
         Why nothing is expected; nothing where something is.
     """
-    console = make_console()
+    console, given = make_console(), "signal" in table.columns
     by_name = {interval.name: interval for interval in study.intervals}
-    for (target, interaction, name), rows in table.groupby(
-        ["detector", "interaction", "interval"], sort=False
-    ):
+    named = table.assign(
+        kind="given signals" if given else table["interaction"],
+        row=table["signal"] if given else table["mass_GeV"].map(paths.number),
+    )
+    for (target, kind, name), rows in named.groupby(["detector", "kind", "interval"], sort=False):
         interval = by_name[str(name)]
-        place = f"{target}, {interaction}, {name}"
-        console.print(f"{place}: {labels.full_claim(study, interval)}", markup=False)
+        claim = labels.full_claim(study, interval, given)
+        console.print(f"{target}, {kind}, {name}: {claim}", markup=False)
         console.print(_block(rows, interval.kind != "upper"), "")
         for message, same in rows[rows["message"] != ""].groupby("message", sort=False):
-            masses = ", ".join(paths.number(mass) for mass in same["mass_GeV"])
-            said = f"{masses} GeV/c²: {same['status'].iloc[0]}: {message}.\n"
+            which = ", ".join(same["row"]) + ("" if given else " GeV/c²")
+            said = f"{which}: {same['status'].iloc[0]}: {message}.\n"
             console.print(said, markup=False)
+    if given:
+        shown = set(table["signal"])
+        for signal in study.given_signals:
+            if signal.name in shown:
+                console.print(f"{signal.name}: {signal.label}, × {signal.unit}.", markup=False)
     detectors = [target for target in seen if target in study.detectors]
     for target in detectors:
         one, name = seen[target], f"{target}: " if len(detectors) > 1 else ""
         # Without markup: a column may be called [PE].
         said = f"{name}{used(one.inside, one.outside, one.columns)}."
         console.print(said, markup=False)
+    numbers = "Multiples of the spectra that were given" if given else "Cross sections in cm²"
     console.print(
-        "Cross sections in cm². PCL: power-constrained limit, not below the "
+        f"{numbers}. PCL: power-constrained limit, not below the "
         f"{study.power_constraint:g} quantile of background-only limits. p₀: {_origin(table)}."
     )
     if len(seen) == len(detectors) > 1:
@@ -111,22 +143,25 @@ def _block(rows: pd.DataFrame, two_ends: bool) -> object:
     from rich import box
     from rich.table import Table
 
+    given = "signal" in rows.columns
     shown = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     columns: Mapping[str, str] = {
-        **({"low": "limit_low_cm2", "high": "limit_cm2"} if two_ends else {"limit": "limit_cm2"}),
-        "PCL": "power_constrained_limit_cm2",
-        "median": "median_cm2",
-        "−1σ": "minus1sigma_cm2",
-        "+1σ": "plus1sigma_cm2",
-        "best fit": "best_fit_cm2",
+        **({"low": "limit_low", "high": "limit"} if two_ends else {"limit": "limit"}),
+        "PCL": "power_constrained_limit",
+        "median": "median",
+        "−1σ": "minus1sigma",
+        "+1σ": "plus1sigma",
+        "best fit": "best_fit",
     }
-    for head in ("GeV", *columns, "p₀", "Z"):
+    shown.add_column("signal" if given else "GeV", justify="right", overflow="fold")
+    for head in (*columns, "p₀", "Z"):
         shown.add_column(head, justify="right", no_wrap=True)
+    ending = "rate_multiplier" if given else "cm2"
     for row in rows.to_dict("records"):
         kind = "asymptotic" if np.isnan(row["p0_toys"]) else "toys"
         shown.add_row(
-            paths.number(row["mass_GeV"]),
-            *(number(row[column]) for column in columns.values()),
+            row["row"],
+            *(number(row[f"{column}_{ending}"]) for column in columns.values()),
             _short(row[f"p0_{kind}"], ".2g"),
             _short(row[f"z_{kind}"], ".1f"),
         )
@@ -232,22 +267,47 @@ def _by_detector(
     return values
 
 
-def _masses(study: Study, asked: list[str]) -> list[float]:
+def _asked(
+    study: Study, masses: list[str] | None, signals: list[str] | None
+) -> tuple[list[float], list[str]]:
+    """Give masses and given signals that were asked for; all of both without either."""
+    if masses is None and signals is None:
+        return list(study.masses_GeV), [signal.name for signal in study.given_signals]
     known = {paths.number(mass): mass for mass in study.masses_GeV}
-    if asked == ["all"]:
-        return list(known.values())
-    for text in asked:
-        if text not in known:
-            raise ConfigError(
-                f"--mass: found {text}; allowed: all, or of the study's masses_GeV "
-                f"{', '.join(known)}"
-            )
-    return [known[text] for text in asked]
+    names = [signal.name for signal in study.given_signals]
+    chosen = _chosen("--mass", masses or [], list(known), "the study's masses_GeV ")
+    named = _chosen("--signal", signals or [], names, "the study's signals ")
+    return [known[text] for text in chosen], named
 
 
-def _intervals(study: Study, asked: list[str] | None) -> list[str]:
-    known = [interval.name for interval in study.intervals]
-    for name in asked or ():
+def _chosen(
+    option: str, asked: Sequence[str] | None, known: Sequence[str], kind: str = ""
+) -> list[str]:
+    """Give what was asked for of what is known: all of it without the option, or by ``all``.
+
+    Parameters
+    ----------
+    kind
+        What messages call what is known, where ``all`` stands for it.
+    """
+    if asked is None or (kind and known and list(asked) == ["all"]):
+        return list(known)
+    for name in asked:
         if name not in known:
-            raise ConfigError(f"--interval: found {name}; allowed: {', '.join(known)}")
-    return asked or known
+            allowed = f"{'all, or ' if known else ''}of {kind}" if kind else ""
+            raise ConfigError(
+                f"{option}: found {name}; allowed: {allowed}{', '.join(known) or '(none)'}"
+            )
+    return list(asked)
+
+
+def _check_output(output: Path, both: bool) -> None:
+    if output.suffix not in (".csv", ".parquet"):
+        raise ConfigError(
+            f"--output: found {output}; allowed: a name that ends in .csv or .parquet"
+        )
+    if both:
+        raise ConfigError(
+            f"--output: found {output} for WIMPs and given signals, whose columns differ; allowed: "
+            "for one of the two, chosen by --mass all or --signal all"
+        )

@@ -75,7 +75,7 @@ def explain(study: Study, path: str | Path, trial: int, interval: str | None = N
     if not {"trial", "status"} <= set(metadata["units"]):
         raise ConfigError(
             f"{path}: no column trial or status; allowed: a file of limits/ or failures/, or, with "
-            "--mass, of observed/"
+            "--mass or --signal, of observed/"
         )
     matching, ends = [], []
     kind = TRIALS if "finder" in metadata["units"] else LIMITS

@@ -1,6 +1,6 @@
 """Coverage: how often intervals hold the true cross section."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +8,8 @@ import pandas as pd
 
 from zeptobarn.figures.style import BLUE, RED, new_figure, set_title, wrapped
 from zeptobarn.study import labels
+from zeptobarn.study.signals import Signal
 from zeptobarn.study.study import Study
-from zeptobarn.support import paths
 
 _LOOKS = {"toys": (BLUE, "o", "toy-calibrated"), "asymptotic": (RED, "s", "asymptotic")}
 
@@ -17,21 +17,23 @@ _LOOKS = {"toys": (BLUE, "o", "toy-calibrated"), "asymptotic": (RED, "s", "asymp
 def draw_coverage(
     study: Study,
     target: str,
-    tables: Mapping[float, pd.DataFrame],
+    tables: Sequence[tuple[Signal, pd.DataFrame]],
     files: Iterable[str | Path],
 ) -> None:
-    """Draw coverage against the true signal: a row per interval, a column per mass.
+    """Draw coverage against the true signal: a row per interval, a column per signal.
 
     Parameters
     ----------
     tables
-        Tables of `zeptobarn.inference.model.Model.coverage`, by mass (GeV/c²).
+        Signals, of one interaction or given ones, with the tables of
+        `zeptobarn.inference.model.Model.coverage`.
     """
+    given = all(signal.mass_GeV is None for signal, _ in tables)
     n, m = len(study.intervals), len(tables)
     with new_figure(2.6 * m + 0.6, 2.1 * n + 0.9, files) as figure:
         axes = figure.subplots(n, m, sharex=True, sharey=True, squeeze=False)
         for row, interval in zip(axes, study.intervals, strict=True):
-            for axis, (mass, table) in zip(row, tables.items(), strict=True):
+            for axis, (signal, table) in zip(row, tables, strict=True):
                 axis.axhline(study.confidence_level, color="0.6", lw=1)
                 axis.axhspan(
                     study.confidence_level - 0.01, study.confidence_level + 0.01, color="0.92"
@@ -53,7 +55,7 @@ def draw_coverage(
                     )
                 axis.set_xscale("log")
                 axis.set_title(
-                    wrapped(f"{labels.claim(interval)}\n{paths.number(mass)} GeV/c²", 2.4, 8),
+                    wrapped(f"{labels.claim(interval)}\n{signal.brief}", 2.4, 8),
                     fontsize=8,
                 )
         for axis in axes[-1]:
@@ -64,6 +66,6 @@ def draw_coverage(
         figure.legend(handles, texts, loc="outside lower center", ncols=2)
         set_title(
             figure,
-            f"{study.title(target)}: coverage of {100 * study.confidence_level:g} % intervals; "
-            f"{labels.halo(study)}",
+            f"{study.title(target)}: coverage of {100 * study.confidence_level:g} % intervals"
+            + ("" if given else f"; {labels.halo(study)}"),
         )

@@ -10,7 +10,14 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
-from zeptobarn.figures.style import BLACK, draw_table, interaction_label, new_figure, power_of_ten
+from zeptobarn.figures.style import (
+    BLACK,
+    draw_table,
+    interaction_label,
+    new_figure,
+    power_of_ten,
+    symbols,
+)
 from zeptobarn.figures.templates import density_level
 from zeptobarn.physics.detector import AnalysisSpace, Detector
 from zeptobarn.study.study import Study
@@ -83,6 +90,10 @@ def draw(
         See `list_sources`; the events have ``cs1`` and ``cs2`` too.
     """
     the_detector = study.detectors[detector]
+    reference = f"{power_of_ten(study.reference_cross_section_cm2)} cm²"
+    colour, tested = the_detector.signal.colour, study.source_signal(signal)
+    if tested is not None and tested.mass_GeV is None:
+        reference, colour = symbols(tested.unit), tested.colour
     table = list_sources(study, detector, signal, templates, dataset, signals)
     background = np.sum(
         [s.nominal_rate * templates[s.name].nominal for s in the_detector.sources], axis=0
@@ -94,7 +105,7 @@ def draw(
         axes = upper.subplots(1, len(signals), sharex=True, sharey=True, squeeze=False)[0]
         for axis, (multiplier, events) in zip(axes, signals.items(), strict=True):
             _density(axis, the_detector.space, background)
-            draw_contours(axis, the_detector, templates[signal].nominal)
+            draw_contours(axis, the_detector, templates[signal].nominal, colour)
             size = 6 if len(dataset) < 300 else 1.5
             axis.scatter(
                 dataset["cs1"], dataset["cs2"], s=size, c=BLACK, lw=0, rasterized=True,
@@ -102,7 +113,7 @@ def draw(
             )  # fmt: skip
             axis.scatter(
                 events["cs1"], events["cs2"], s=16 if len(events) < 300 else 4,
-                c=the_detector.signal.colour, marker="^", lw=0, rasterized=True,
+                c=colour, marker="^", lw=0, rasterized=True,
                 label=_name(study, detector, signal),
             )  # fmt: skip
             expected = _count(multiplier * templates[signal].nominal.sum())
@@ -120,8 +131,7 @@ def draw(
         for handle in legend.legend_handles:
             if isinstance(handle, PathCollection):
                 handle.set_sizes([20])
-        reference = power_of_ten(study.reference_cross_section_cm2)
-        upper.suptitle(f"{the_detector.title}: rate multiplier 1 is {reference} cm²", fontsize=10)
+        upper.suptitle(f"{the_detector.title}: rate multiplier 1 is {reference}", fontsize=10)
         _table(lower, table)
 
 
@@ -170,9 +180,12 @@ def _table(place: Any, table: pd.DataFrame) -> None:
 
 
 def _name(study: Study, detector: str, signal: str) -> str:
-    interaction, mass = study.signal(signal) or ("", 0.0)
+    tested = study.source_signal(signal)
+    assert tested is not None  # a signal's name
+    if tested.mass_GeV is None:
+        return tested.label
     label = study.detectors[detector].signal.label
-    return f"{label} of {paths.number(mass)} GeV/c², {interaction_label(interaction)}"
+    return f"{label} of {tested.brief}, {interaction_label(tested.interaction)}"
 
 
 def _count(value: float) -> str:

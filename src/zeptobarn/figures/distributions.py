@@ -23,10 +23,10 @@ from zeptobarn.figures.style import (
 from zeptobarn.inference.asymptotics import one_sided, unified
 from zeptobarn.study import labels
 from zeptobarn.study.correlations import rate_name
+from zeptobarn.study.signals import Signal
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.summary.ensemble import q_tilde_above, t_tilde_above
 from zeptobarn.summary.summary import summarise
-from zeptobarn.support import paths
 
 _COLUMNS = 4
 
@@ -34,7 +34,7 @@ _COLUMNS = 4
 def draw_limits(
     study: Study,
     target: str,
-    interaction: str,
+    interaction: str | None,
     limits: Iterable[pd.DataFrame],
     files: Iterable[str | Path],
 ) -> None:
@@ -42,10 +42,14 @@ def draw_limits(
 
     Parameters
     ----------
+    interaction
+        None: of given signals, a panel per signal.
     limits
-        Rows of `zeptobarn.inference.model.Model.limits`, mass after mass.
+        Rows of `zeptobarn.inference.model.Model.limits`, mass after mass; of given signals as
+        `zeptobarn.summary.signal_medians.read_signal_limits` has them.
     """
-    n, intervals = len(study.masses_GeV), list(reversed(study.intervals))
+    shown = [study.tested(*place) for place in study.places_of(interaction)]
+    given, n, intervals = interaction is None, len(shown), list(reversed(study.intervals))
     quantity, names = labels.apart(intervals)
     columns = min(n, _COLUMNS)
     rows = -(-n // columns)
@@ -54,7 +58,7 @@ def draw_limits(
         axes = figure.subplots(rows, columns, sharey=True, squeeze=False)
         for axis in axes.flat[n:]:
             axis.set_visible(False)
-        for axis, mass, rows_of_mass in zip(axes.flat[:n], study.masses_GeV, limits, strict=True):
+        for axis, signal, rows_of_mass in zip(axes.flat[:n], shown, limits, strict=True):
             summary = summarise(rows_of_mass)
             missing: list[int] = []
             for place, interval in enumerate(intervals):
@@ -66,17 +70,23 @@ def draw_limits(
                 _ridge(axis, place, values, row, colour)
             _limit_axis(axis, rows_of_mass["limit_cm2"])
             none = "/".join(map(str, missing)) if any(missing) else "0"
-            axis.set_title(f"{paths.number(mass)} GeV/c² (without limit: {none})", fontsize=8)
+            title = f"{signal.brief} (without limit: {none})"
+            if given:
+                words = f"{signal.label}\n× {signal.unit}\n(without limit: {none})"
+                title = wrapped(words, 2.3, 8)
+            axis.set_title(title, fontsize=8)
             axis.set_ylim(-0.3, len(intervals))
             axis.tick_params(axis="y", length=0)
         axes[0][0].set_yticks(
             np.arange(len(intervals)) + 0.3, [wrapped(name, 1.5) for name in names]
         )
-        figure.supxlabel(symbols(f"{quantity} [cm²]"), fontsize=9)
+        unit = ", in the unit of each panel" if given else " [cm²]"
+        figure.supxlabel(symbols(f"{quantity}{unit}"), fontsize=9)
+        kind = "given signals" if interaction is None else interaction_label(interaction)
         set_title(
             figure,
-            f"{study.title(target)}, {interaction_label(interaction)}: {study.trials} "
-            f"background-only datasets\n{quantity}, {labels.conditions(study)}",
+            f"{study.title(target)}, {kind}: {study.trials} background-only datasets\n"
+            f"{quantity}, {labels.conditions(study, given=given)}",
         )
 
 
@@ -86,7 +96,7 @@ def draw_pulls(
     interval: Interval,
     pulls: pd.DataFrame,
     fits: dict[str, tuple[pd.Series, pd.Series]],
-    mass_GeV: float,
+    signal: Signal,
     files: Iterable[str | Path],
 ) -> None:
     """Draw pulls of the nuisances, and fitted against measured shape parameters.
@@ -129,14 +139,14 @@ def draw_pulls(
                 ylabel="fitted [σ]",
             )
             axis.set_title(f"{nuisance_label(study, target, str(name))}\nfit and constraint")
-        set_title(figure, _place(study, target, mass_GeV, interval))
+        set_title(figure, _place(study, target, signal, interval))
 
 
 def draw_statistics(
     study: Study,
     target: str,
     interval: Interval,
-    mass_GeV: float,
+    signal: Signal,
     table: pd.DataFrame,
     files: Iterable[str | Path],
 ) -> None:
@@ -175,7 +185,7 @@ def draw_statistics(
         axes[1][0].set_ylabel(r"$P(\tilde{t}_\mu >$ value$)$")
         handles, texts = axes[0][0].get_legend_handles_labels()
         figure.legend(handles, texts, loc="outside lower center", ncols=3)
-        set_title(figure, _place(study, target, mass_GeV, interval))
+        set_title(figure, _place(study, target, signal, interval))
 
 
 def _ridge(axis: Any, place: int, values: Any, summary: pd.Series, colour: str) -> None:
@@ -229,8 +239,6 @@ def nuisance_label(study: Study, target: str, parameter: str) -> str:
     return rates.get(parameter, symbols(labels.parameter(parameter)))
 
 
-def _place(study: Study, target: str, mass_GeV: float, interval: Interval) -> str:
-    return (
-        f"{study.title(target)}, {paths.number(mass_GeV)} GeV/c²: {labels.treatment(interval)}; "
-        f"{labels.halo(study)}"
-    )
+def _place(study: Study, target: str, signal: Signal, interval: Interval) -> str:
+    halo = "" if signal.mass_GeV is None else f"; {labels.halo(study)}"
+    return f"{study.title(target)}, {signal.brief}: {labels.treatment(interval)}{halo}"

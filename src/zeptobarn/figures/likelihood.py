@@ -17,19 +17,19 @@ from zeptobarn.figures.style import (
     power_of_ten,
     set_title,
     symbols,
+    wrapped,
 )
 from zeptobarn.inference.asymptotics import one_sided
 from zeptobarn.study import labels
 from zeptobarn.study.study import Study
 from zeptobarn.summary.profiles import HIGHEST, Map
-from zeptobarn.support import paths
 
 # Of a region in two parameters.
 _CONTOURS = ((0.68, "-"), (0.9, "--"))
 
 
 def draw(study: Study, target: str, maps: Sequence[Map], files: Iterable[str | Path]) -> None:
-    """Draw a column per mass: the map, and below it the ratio at fixed values of the shape.
+    """Draw a column per signal: the map, and below it the ratio at fixed values of the shape.
 
     Parameters
     ----------
@@ -38,16 +38,19 @@ def draw(study: Study, target: str, maps: Sequence[Map], files: Iterable[str | P
         map.
     """
     columns = max(len(maps), 1)
-    reference = power_of_ten(study.reference_cross_section_cm2)
+    given = any(m.signal.mass_GeV is None for m in maps)
     shaped = any(m.shape for m in maps)
     with new_figure(3.4 * columns + 1.2, 5.4 if shaped else 3, files) as figure:
         axes = figure.subplots(1 + shaped, columns, sharex="col", sharey="row", squeeze=False)
         for column, likelihood in zip(axes.T, maps, strict=False):
-            column[0].set_title(f"{paths.number(likelihood.mass_GeV)} GeV/c²")
+            column[0].set_title(wrapped(likelihood.signal.brief, 3.2))
             if shaped:
                 mesh = _map(column[0], likelihood)
             _slices(column[-1], study, likelihood)
-            column[-1].set_xlabel(f"rate multiplier (1: {reference} cm²)")
+            reference = f"{power_of_ten(study.reference_cross_section_cm2)} cm²"
+            if given:
+                reference = symbols(likelihood.signal.unit)
+            column[-1].set_xlabel(f"rate multiplier (1: {reference})")
         axes[-1, 0].set_ylabel(r"$-2\,\ln\lambda$")
         if shaped:
             axes[0, 0].set_ylabel(f"{_symbol(maps[0].shape)} [σ]")
@@ -62,9 +65,8 @@ def draw(study: Study, target: str, maps: Sequence[Map], files: Iterable[str | P
                 loc="outside lower center",
                 ncols=2 * columns + 1,
             )
-        set_title(
-            figure, f"{study.title(target)}: one background-only dataset; {labels.halo(study)}"
-        )
+        halo = "" if given else f"; {labels.halo(study)}"
+        set_title(figure, f"{study.title(target)}: one background-only dataset{halo}")
 
 
 def _map(axis: Any, likelihood: Map) -> Any:

@@ -21,9 +21,9 @@ from zeptobarn.figures.style import (
     wrapped,
 )
 from zeptobarn.study import labels
+from zeptobarn.study.signals import Signal
 from zeptobarn.study.study import Study
 from zeptobarn.summary.influence import LISTED
-from zeptobarn.support import paths
 
 # By what a band reaches beyond its only mass.
 _WIDER = 1.06
@@ -85,7 +85,7 @@ def draw_curves(
 def draw_influences(
     study: Study,
     target: str,
-    mass_GeV: float,
+    signal: Signal,
     interval: str,
     events: pd.DataFrame,
     nuisances: pd.DataFrame,
@@ -110,8 +110,8 @@ def draw_influences(
         _without(figure.add_subplot(grid[1, :]), study, target, listed)
         set_title(
             figure,
-            f"{study.title(target)}, {paths.number(mass_GeV)} GeV/c², observed: what moves the "
-            f"limit\n{labels.full_claim(study, chosen)}",
+            f"{study.title(target)}, {signal.brief}, observed: what moves the limit\n"
+            f"{labels.full_claim(study, chosen, signal.mass_GeV is None)}",
         )
 
 

@@ -67,8 +67,11 @@ def draw_events(
         bar = parts[0].colorbar(drawn, ax=list(axes), pad=0.01, extend="min")
         bar.set_label("signal at the limit / background")
         title = model.study.title(model.target)
+        given = model.mass_GeV is None
+        signal = f"; signal: {model.tested.label}" if given else f" and a {model.tested.label}"
+        unit = f"\nlimits in multiples of the given spectrum, × {model.tested.unit}"
         seen = labels.counted(len(events), "observed events")
-        words = f"{title}, {seen} and a {model.tested.label}\n{labels.claim(interval)}"
+        words = f"{title}, {seen}{signal}\n{labels.claim(interval)}" + unit * given
         parts[0].suptitle(wrapped(words, figure.get_figwidth(), 10), fontsize=10)
         _table(parts[1], model, listed)
         figure.draw_without_rendering()  # from here on it is known where panels and events are
@@ -76,12 +79,21 @@ def draw_events(
             number_points(axis, events[events["detector"] == name], LISTED)
 
 
+def _percent(change: float) -> str:
+    """Write a relative change with its sign; a rounded 0 has none."""
+    if np.isnan(change):
+        return "–"
+    text = f"{100 * change:+.1f} %"
+    return "0.0 %" if text[1:] == "0.0 %" else text.replace("-", "−")
+
+
 def _table(place: Any, model: Model, listed: pd.DataFrame) -> None:
     axis = place.subplots()
     if not len(listed):
         axis.set_axis_off()
         return
-    several = len(model.templates) > 1
+    several, given = len(model.templates) > 1, model.mass_GeV is None
+    without = "limit without" if given else "limit without [cm²]"
     units = {model.study.detectors[name].area_unit for name in model.templates}
     unit = f" [{units.pop()}]" if len(units) == 1 else ""
     columns = {
@@ -93,13 +105,11 @@ def _table(place: Any, model: Model, listed: pd.DataFrame) -> None:
         "signal/background": [
             f"{ratio:.2g}".replace("inf", "∞") for ratio in listed["signal_to_background"]
         ],
-        "limit without [cm²]": [
-            "–" if np.isnan(limit) else f"{limit:.2e}" for limit in listed["limit_without_cm2"]
+        without: [
+            "–" if np.isnan(limit) else f"{limit:{'.3g' if given else '.2e'}}"
+            for limit in listed[f"limit_without_{model.tested.ending}"]
         ],
-        "change": [
-            "–" if np.isnan(change) else f"{100 * change:+.1f} %".replace("-", "−")
-            for change in listed["change"]
-        ],
+        "change": list(map(_percent, listed["change"])),
     }
     widths = dict(zip(columns, (0.04, 0.2, 0.09, 0.12, 0.12, 0.19, 0.2, 0.12), strict=True))
     if not several:

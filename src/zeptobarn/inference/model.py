@@ -105,6 +105,11 @@ class Model:
         return f"{self.study.reference_cross_section_cm2:g} cm²"
 
     @property
+    def reference_value(self) -> float:
+        """What rate multiplier 1 is in the unit of the limits; 1 of a signal that was given."""
+        return 1.0 if self.mass_GeV is None else self.study.reference_cross_section_cm2
+
+    @property
     def signal_events(self) -> float:
         """Expected signal events at rate multiplier 1 and nominal shape, all detectors."""
         return float(sum(t[self.signal].nominal.sum() for t in self.templates.values()))

@@ -1,4 +1,4 @@
-"""All that is set on one observation at one mass: every interval of the study, with its p₀."""
+"""All that is set on one observation of one signal: every interval of the study, with its p₀."""
 
 import dataclasses
 
@@ -41,12 +41,13 @@ def observed_limits(model: Model, seen: Observation, threads: int = 1) -> pd.Dat
     Returns
     -------
     A row per interval: the columns of `zeptobarn.inference.model.Model.limits` without the trial;
-    ``limit_low_cm2``, ``best_fit_cm2``; ``critical_values`` (``asymptotic`` or ``toys``); ``q0``
+    ``limit_low_cm2``, ``best_fit_cm2`` (of a signal that was given, rate multipliers alone);
+    ``critical_values`` (``asymptotic`` or ``toys``); ``q0``
     with ``p0_asymptotic`` and ``z_asymptotic``, and, where the interval is calibrated, ``p0_toys``
     and ``z_toys`` (NaN elsewhere) from ``n_p0_toys`` toys; ``n_events`` and ``n_outside``, all
     detectors.
     """
-    study, reference = model.study, model.study.reference_cross_section_cm2
+    study, ending, reference = model.study, model.tested.ending, model.reference_value
     rows, thrown = [], {}
     for interval in study.intervals:
         row = model.table(seen.data, interval).drop(columns="trial")
@@ -59,10 +60,13 @@ def observed_limits(model: Model, seen: Observation, threads: int = 1) -> pd.Dat
                 thrown[interval.treatment] = background_q0(
                     study, problem, seen.data, address, TOYS, threads
                 )
+        ends = {
+            f"{name}_{ending}": row[f"{name}_rate_multiplier"] * reference
+            for name in ("limit_low", "best_fit")
+        }
         rows.append(
             row.assign(
-                limit_low_cm2=row["limit_low_rate_multiplier"] * reference,
-                best_fit_cm2=row["best_fit_rate_multiplier"] * reference,
+                **ends,
                 critical_values=origin,
                 **_p_values(q0, thrown.get(interval.treatment) if origin == "toys" else None),
                 n_events=sum(seen.inside.values()),

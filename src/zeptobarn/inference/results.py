@@ -78,7 +78,7 @@ def limit_rows(
     for shape in model.study.target_shapes(model.target):
         if shape.name in interval.fixed:
             nuisances[shape.name] = np.full(len(trials), interval.fixed[shape.name])
-    reference = model.study.reference_cross_section_cm2 if model.mass_GeV is not None else 1.0
+    reference = model.reference_value
     table = pd.DataFrame(
         {
             "detector": model.target,

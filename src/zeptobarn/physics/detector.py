@@ -133,14 +133,17 @@ class Detector:
     def response(self, source: Source) -> str | None:
         """Name the response that a source is folded with; None for a template from a formula.
 
-        That of its recoil type, unless the source has yields of its own.
+        That of its recoil type, unless the source has yields of its own. A source with a charge
+        ratio shares its response with no other, since a shape parameter may be its alone.
         """
         if source.recoil is None:
             return None
         yields = source.yields
         if yields == self.apparatus.yields[source.recoil]:
             yields = None
-        ratio = None if source.charge_ratio is None else f"charge_{number(source.charge_ratio)}"
+        ratio = None
+        if source.charge_ratio is not None:
+            ratio = f"charge_{number(source.charge_ratio)}_{source.name}"
         return "_".join(filter(None, (source.recoil, yields, ratio)))
 
     @cached_property

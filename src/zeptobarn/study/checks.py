@@ -24,6 +24,7 @@ from zeptobarn.physics.template_files import read_histogram
 from zeptobarn.study.correlations import check_correlations, check_shared, rate_name
 from zeptobarn.study.plan import check_size
 from zeptobarn.study.study import (
+    CHARGE_RATIO,
     SIGNAL_EFFICIENCY,
     YIELD_MODELS,
     YIELD_RECOILS,
@@ -43,6 +44,8 @@ _TAKEN = ("rate_multiplier", "wimp_rate")
 _MOST_PROBABILITIES = 50_000_000
 # What shapes change that is no number at the top of a detector file.
 _OF_NO_FILE = {*YIELD_RECOILS, SIGNAL_EFFICIENCY} - {"er_recombination_width"}
+# Of a source's charge ratio, as the detector's schema has them.
+_CHARGE_RATIOS = 0.01, 2
 _IN_STANDARD_DEVIATIONS = ("leff", "er_component_1", "er_component_2", "er_component_3")
 
 
@@ -82,6 +85,7 @@ def check_study(study: Study, origin: str) -> None:
         if list(values) != sorted(set(values)):
             raise ConfigError(f"{origin}: {key}: found {list(values)}; allowed: increasing")
     _check_intervals(study, shapes, origin)
+    _check_details(study, origin)
     _check_parameters(study, origin)
     check_shared(study, origin)
     check_correlations(study, origin)
@@ -162,7 +166,7 @@ def _check_shape(study: Study, shape: Shape, origin: str) -> None:
             f"{place}: detectors: found {unknown[0]}; allowed: {list(study.detectors)}"
         )
     in_deviations = shape.parameter in _IN_STANDARD_DEVIATIONS or shape.efficiency is not None
-    known = shape.parameter in YIELD_RECOILS or shape.parameter == SIGNAL_EFFICIENCY
+    known = shape.number in YIELD_RECOILS or shape.parameter == SIGNAL_EFFICIENCY
     for name in () if known or shape.efficiency is not None else shape.detectors:
         number = getattr(study.detectors[name].apparatus, shape.parameter, None)
         if not isinstance(number, int | float):
@@ -201,11 +205,18 @@ def _check_touched(detector: Detector, shape: Shape, place: str) -> None:
                 f"name with a low and a high curve; allowed: efficiency_ with one of "
                 f"{', '.join(banded) or '(none)'} behind, or leave {name} out of its detectors"
             )
-    elif shape.parameter == "charge_ratio":
-        if all(source.charge_ratio is None for source in detector.sources):
+    elif shape.number == CHARGE_RATIO:
+        owners = [source.name for source in detector.sources if source.charge_ratio is not None]
+        if not owners:
             raise ConfigError(
                 f"{place}: charge_ratio changes that of sources, but none of {name} has one; leave "
                 f"{name} out of its detectors"
+            )
+        if shape.charge_source is not None and shape.charge_source not in owners:
+            raise ConfigError(
+                f"{place}: parameter: found {shape.parameter}; {name} has no source of that name "
+                f"with a charge_ratio; allowed: charge_ratio_ with one of {', '.join(owners)} "
+                f"behind, or leave {name} out of its detectors"
             )
     elif recoil := YIELD_RECOILS.get(shape.parameter):
         models = {a.yields[recoil] for a in detector.apparatuses.values()}
@@ -221,7 +232,9 @@ def _check_touched(detector: Detector, shape: Shape, place: str) -> None:
 def _check_anchor(detector: Detector, shape: Shape, value: float, place: str) -> None:
     """What a number changes must be allowed at the outermost anchors, too."""
     apparatus = detector.apparatus
-    if shape.parameter in _OF_NO_FILE or shape.efficiency is not None:
+    if shape.number == CHARGE_RATIO:
+        _check_ratio(detector, shape, value, place)
+    if shape.number in _OF_NO_FILE or shape.efficiency is not None:
         return
     changed = getattr(apparatus, shape.parameter) * (1 + value * shape.relative_width)
     place = f"{place}: at its anchor {value:g}"
@@ -235,6 +248,20 @@ def _check_anchor(detector: Detector, shape: Shape, value: float, place: str) ->
         shape.parameter: changed,
     }
     check_apparatus(replace(apparatus, **changes), f"{place}, {detector.name}")
+
+
+def _check_ratio(detector: Detector, shape: Shape, value: float, place: str) -> None:
+    """A source's charge ratio must be allowed at the outermost anchors, too."""
+    for source in detector.sources:
+        if source.charge_ratio is None or shape.charge_source not in (None, source.name):
+            continue
+        changed = source.charge_ratio * (1 + value * shape.relative_width)
+        low, high = _CHARGE_RATIOS
+        if not low <= changed <= high:
+            raise ConfigError(
+                f"{place}: at its anchor {value:g}, charge_ratio of {source.name} of "
+                f"{detector.name} would be {changed:.3g}; allowed: {low} … {high}"
+            )
 
 
 def _check_intervals(study: Study, shapes: Mapping[str, Shape], origin: str) -> None:
@@ -260,6 +287,20 @@ def _check_intervals(study: Study, shapes: Mapping[str, Shape], origin: str) -> 
                     f"{origin}: intervals: {interval.name} fixes {name}: found {value}; allowed: "
                     f"{low} … {high} (its anchors)"
                 )
+
+
+def _check_details(study: Study, origin: str) -> None:
+    """The limit that is looked at closely is one of the study's."""
+    names = [interval.name for interval in study.intervals]
+    for key, asked, known in (
+        ("mass_GeV", study.observed_details.mass_GeV, study.masses_GeV),
+        ("interval", study.observed_details.interval, names),
+    ):
+        if asked is not None and asked not in known:
+            allowed = ", ".join(map(str, known)) or "none, there are no masses_GeV"
+            raise ConfigError(
+                f"{origin}: observed_details.{key}: found {asked}; allowed: {allowed}"
+            )
 
 
 def _check_sources(

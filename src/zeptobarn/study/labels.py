@@ -156,14 +156,23 @@ def speed(v0_km_s: float) -> str:
     return f"v₀ = {v0_km_s:g} km/s"
 
 
-def conditions(study: Study, intervals: Iterable[Interval] | None = None) -> str:
-    """Write confidence level, critical values and halo of a study: the end of a title."""
-    return f"{study_level(study, intervals)}; {halo(study)}"
+def conditions(
+    study: Study, intervals: Iterable[Interval] | None = None, given: bool = False
+) -> str:
+    """Write confidence level, critical values and halo of a study: the end of a title.
+
+    Parameters
+    ----------
+    given
+        Whether it is of given signals, which no halo makes.
+    """
+    level_ = study_level(study, intervals)
+    return level_ if given else f"{level_}; {halo(study)}"
 
 
-def full_claim(study: Study, interval: Interval) -> str:
-    """Write all that one of a study's intervals claims."""
-    return f"{claim(interval)}; {conditions(study, [interval])}"
+def full_claim(study: Study, interval: Interval, given: bool = False) -> str:
+    """Write all that one of a study's intervals claims; see `conditions`."""
+    return f"{claim(interval)}; {conditions(study, [interval], given)}"
 
 
 def nominal_claim(study: Study) -> str:
@@ -172,15 +181,15 @@ def nominal_claim(study: Study) -> str:
     return f"{claim(interval)}; {level(study.confidence_level)}; {halo(study)}"
 
 
-def list_intervals(study: Study) -> str:
-    """Say in a caption what each interval of a study is, and the halo."""
+def list_intervals(study: Study, given: bool = False) -> str:
+    """Say in a caption what each interval of a study is, and the halo; see `conditions`."""
     names = "; ".join(f"{interval.name}: {claim(interval)}" for interval in study.intervals)
-    return f"Intervals: {names}. Halo: {halo(study)}."
+    return f"Intervals: {names}." + ("" if given else f" Halo: {halo(study)}.")
 
 
-def caption(study: Study) -> str:
-    """Say in a caption what a study's limits claim."""
-    text = f"{list_intervals(study)} Level: {study_level(study)}."
+def caption(study: Study, given: bool = False) -> str:
+    """Say in a caption what a study's limits claim; see `conditions`."""
+    text = f"{list_intervals(study, given)} Level: {study_level(study)}."
     if any(origin(i, study.critical_values) == "asymptotic" for i in study.intervals):
         text += (
             " Asymptotic intervals hold the truth less often than their level says where a few"
@@ -211,7 +220,7 @@ def signals_words(study: Study) -> dict[str, Any]:
     """Give the words of `table_words` for given signals, which no halo makes, and ``labels``."""
     return {
         **table_words(study),
-        "conditions": study_level(study),
+        "conditions": conditions(study, given=True),
         "labels": {signal.name: signal.label for signal in study.given_signals},
     }
 

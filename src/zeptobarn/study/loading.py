@@ -14,6 +14,7 @@ from zeptobarn.study.signals import AS_GIVEN, RECOILS, Signal
 from zeptobarn.study.study import (
     Calibration,
     Coverage,
+    Details,
     Failures,
     Interval,
     Observed,
@@ -132,6 +133,7 @@ def study_from_settings(
         results=Path(settings.pop("results")),
         detectors=with_livetimes(detectors, observed),
         observed=observed,
+        observed_details=Details(**settings.pop("observed_details", {})),
         interactions=tuple(interactions) if masses else (),  # of given signals alone, none
         masses_GeV=tuple(masses),
         given_signals=tuple(

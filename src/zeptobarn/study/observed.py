@@ -42,3 +42,14 @@ def observed_targets(study: Study) -> list[str]:
         for target, members in study.targets.items()
         if all(name in study.observed for name in members)
     ]
+
+
+def detailed_interval(study: Study) -> str:
+    """Name the interval whose limits on observed data have their events and nuisances listed."""
+    return study.observed_details.interval or study.intervals[-1].name
+
+
+def detailed_place(study: Study, interaction: str) -> tuple[str, float | None]:
+    """Give the mass of an interaction whose limit is so listed; a given signal has none."""
+    name, mass = study.shown_place(interaction)
+    return name, mass if mass is None else study.observed_details.mass_GeV or mass

@@ -48,11 +48,21 @@ class Signal:
         return paths.wimp_source(self.interaction, self.mass_GeV)
 
     @property
+    def brief(self) -> str:
+        """What tells it apart where its interaction is known: a WIMP's mass, or its label."""
+        return self.label if self.mass_GeV is None else f"{paths.number(self.mass_GeV)} GeV/c²"
+
+    @property
     def path(self) -> str:
         """What stands for it in the paths of results."""
         if self.mass_GeV is None:
             return self.interaction
         return f"{self.interaction}/{paths.number(self.mass_GeV)}GeV"
+
+    @property
+    def ending(self) -> str:
+        """What the names of columns in the limits' unit end in."""
+        return "rate_multiplier" if self.mass_GeV is None else "cm2"
 
     @property
     def spectra(self) -> dict[Recoil, str]:

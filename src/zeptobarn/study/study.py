@@ -46,6 +46,8 @@ YIELD_MODELS: Mapping[str, tuple[str, ...]] = {
 }
 # Scales the signal and all nuclear recoils; ``efficiency_`` with a name behind, a curve.
 SIGNAL_EFFICIENCY, EFFICIENCY = "signal_efficiency", "efficiency_"
+# Factor on the charge of all sources that have one of their own; with a name behind, of that one.
+CHARGE_RATIO = "charge_ratio"
 # Of these numbers of a detector file, those that backgrounds from formulas depend on.
 _REACH_PARAMETERS = ("s1_area_threshold", "s2_area_threshold", "drift_velocity_mm_per_us")
 # Names of interactions, and of signals, see `zeptobarn.support.paths.wimp_source`.
@@ -86,6 +88,17 @@ class Shape:
         is_one = self.parameter.startswith(EFFICIENCY)
         return self.parameter.removeprefix(EFFICIENCY) if is_one else None
 
+    @property
+    def charge_source(self) -> str | None:
+        """Name of the only source whose charge ratio it changes; None if it does something else."""
+        is_one = self.parameter.startswith(f"{CHARGE_RATIO}_")
+        return self.parameter.removeprefix(f"{CHARGE_RATIO}_") if is_one else None
+
+    @property
+    def number(self) -> str:
+        """Name of the number of a response that it multiplies, where it does multiply one."""
+        return CHARGE_RATIO if self.charge_source is not None else self.parameter
+
     def touches(self, detector: Detector, response: str | None) -> bool:
         """Whether a response of a detector depends on the parameter.
 
@@ -102,9 +115,14 @@ class Shape:
                 e.name == self.efficiency and e.against == PHOTONS and e.applies(recoil)
                 for e in detector.efficiencies
             )
+        if self.number == CHARGE_RATIO:
+            return any(
+                source.charge_ratio is not None
+                and detector.response(source) == response
+                and self.charge_source in (None, source.name)
+                for source in detector.sources
+            )
         apparatus = detector.apparatuses[response]
-        if self.parameter == "charge_ratio":
-            return "_charge_" in response
         model = apparatus.yields[recoil]
         return YIELD_RECOILS.get(self.parameter, recoil) == recoil and model in YIELD_MODELS.get(
             self.parameter, (model,)
@@ -167,7 +185,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Where coverage is measured (of the study's masses), with how many toys at each point."""
+    """Of which of the study's masses coverage is measured, where, and with how many toys there."""
 
     toys: int
     masses_GeV: tuple[float, ...]
@@ -199,6 +217,22 @@ class Observed:
     file: str
     columns: Mapping[str, str] = field(default_factory=dict)
     livetime_day: float | None = None
+
+
+@dataclass(frozen=True)
+class Details:
+    """The limit on observed data whose events and nuisances are looked at one by one.
+
+    Attributes
+    ----------
+    mass_GeV
+        Mass of the WIMP (GeV/c²), one of the study's; None: that nearest to 50.
+    interval
+        Name of the interval; None: the study's last.
+    """
+
+    mass_GeV: float | None = None
+    interval: str | None = None
 
 
 @dataclass(frozen=True)
@@ -238,6 +272,7 @@ class Study:
     most_events_per_trial: float
     given_signals: tuple[Signal, ...] = ()
     observed: Mapping[str, Observed] = field(default_factory=dict)
+    observed_details: Details = Details()
     correlations: tuple[Correlation, ...] = ()
 
     @property
@@ -367,6 +402,30 @@ class Study:
     def places(self) -> list[tuple[str, float | None]]:
         """Interaction and mass (GeV/c²) of each WIMP; name, and None, of each given signal."""
         return [*self.wimps, *((signal.name, None) for signal in self.given_signals)]
+
+    def places_of(self, interaction: str | None) -> list[tuple[str, float | None]]:
+        """Give the places in `places` of an interaction's masses; None: of all given signals."""
+        if interaction is None:
+            return [(signal.name, None) for signal in self.given_signals]
+        return [(interaction, mass) for mass in self.masses_GeV]
+
+    def shown_place(self, interaction: str) -> tuple[str, float | None]:
+        """Give the place that pictures of one signal show.
+
+        Of an interaction the mass nearest to 50 GeV/c², where the best sensitivity lies; of a given
+        signal, whose name it then is, there is one.
+        """
+        if interaction not in self.interactions:
+            return interaction, None
+        return interaction, self.nearest_mass(50)
+
+    def covered_places(self, interaction: str | None) -> list[tuple[str, float | None]]:
+        """Give the places of `places_of` whose coverage is measured: some masses, any signal."""
+        return [
+            (name, mass)
+            for name, mass in self.places_of(interaction)
+            if mass is None or mass in self.coverage.masses_GeV
+        ]
 
     def place(self, path: str) -> tuple[str, float | None]:
         """Give the place in `places` that stands in the paths of results as a text."""

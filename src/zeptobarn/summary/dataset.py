@@ -1,4 +1,4 @@
-"""One dataset, a signal to put into it, and the models of several masses for it."""
+"""One dataset, a signal to put into it, and the models of several signals for it."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -20,24 +20,25 @@ from zeptobarn.templates.toys import Toys, place, read_toys
 def read_models(
     study: Study,
     target: str,
-    interaction: str,
-    masses_GeV: Sequence[float],
+    places: Sequence[tuple[str, float | None]],
     templates: Sequence[str | Path],
     calibrations: Sequence[str | Path] = (),
 ) -> list[Model]:
-    """Make the models of several masses.
+    """Make the models of several signals.
 
     Parameters
     ----------
+    places
+        Some of `Study.places`.
     templates
-        Files of each mass in the order of `Study.model_sources`, mass after mass.
+        Files of each signal in the order of `Study.model_sources`, signal after signal.
     calibrations
-        A file of critical values per mass, where the study calibrates with toys.
+        A file of critical values per signal, where the study calibrates with toys.
     """
     left = iter(templates)
     models = []
-    files: Sequence[str | Path | None] = calibrations or [None] * len(masses_GeV)
-    for mass, file in zip(masses_GeV, files, strict=True):
+    files: Sequence[str | Path | None] = calibrations or [None] * len(places)
+    for (interaction, mass), file in zip(places, files, strict=True):
         n = len(study.model_sources(target, interaction, mass))
         models.append(read_model(study, target, mass, interaction, list(islice(left, n)), file))
     return models

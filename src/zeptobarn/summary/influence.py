@@ -1,7 +1,7 @@
 """What an observed limit hangs on: its events, one by one, and its nuisances."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, find_limits, fits_at, predict
 from zeptobarn.inference.spans import spans
 from zeptobarn.inference.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED, UNIFORM
+from zeptobarn.study.signals import Signal
 from zeptobarn.study.study import Interval
 from zeptobarn.summary.profiles import deviance
 
@@ -28,6 +29,7 @@ _KINDS = {
     LOG_NORMAL: "log_normal",
 }
 
+# Of a WIMP; see `units_for`.
 EVENT_UNITS = {
     "detector": "",
     "row": "",
@@ -52,6 +54,17 @@ NUISANCE_UNITS = {
     "change_low": "",
     "change_high": "",
 }
+
+
+def units_for(units: Mapping[str, str], signal: Signal) -> dict[str, str]:
+    """Give columns and units of a table, `EVENT_UNITS` or `NUISANCE_UNITS`, of a signal.
+
+    Of one that was given, what ends in ``_cm2`` is a rate multiplier, in the signal's own unit.
+    """
+    return {
+        name.replace("cm2", signal.ending): signal.unit if unit == "cm²" else unit
+        for name, unit in units.items()
+    }
 
 
 def influential_events(model: Model, seen: Observation, interval: Interval) -> pd.DataFrame:
@@ -84,9 +97,10 @@ def influential_events(model: Model, seen: Observation, interval: Interval) -> p
     if len(chosen) and limit > 0:
         rows = model.table(leave_out(data, chosen), interval)
         without[chosen] = rows["limit_rate_multiplier"]
-    table["limit_without_cm2"] = without * model.study.reference_cross_section_cm2
+    table[f"limit_without_{model.tested.ending}"] = without * model.reference_value
     table["change"] = without / limit - 1 if limit > 0 else np.nan
-    return table.sort_values("rank", ignore_index=True)[list(EVENT_UNITS)]
+    columns = units_for(EVENT_UNITS, model.tested)
+    return table.sort_values("rank", ignore_index=True)[list(columns)]
 
 
 def leave_out(data: Data, events: NDArray[np.int64]) -> Data:
@@ -117,10 +131,11 @@ def influential_nuisances(model: Model, seen: Observation, interval: Interval) -
     values are the same.
     """
     problem, data = model.problem(interval), seen.data
+    columns, reference = list(units_for(NUISANCE_UNITS, model.tested)), model.reference_value
     limit = _limit(model, data, interval)
     best, _ = fits_at(problem, data, np.zeros(1))
     if np.isnan(best[0]) or not model.answers(interval, problem):
-        return pd.DataFrame(columns=list(NUISANCE_UNITS))
+        return pd.DataFrame(columns=columns)
     fitted = fits_at(problem, data, best)[1][0, 0, 1:]
     lowest, rows = deviance(problem, data, fitted), []
     for p, name in enumerate(problem.parameters, start=1):
@@ -131,11 +146,10 @@ def influential_nuisances(model: Model, seen: Observation, interval: Interval) -
             for value in (fitted[p] - low, fitted[p] + high)
         ]
         pulls = [_pull(problem, p, fitted[p] + shift) for shift in (0.0, -low, high)]
-        reference = model.study.reference_cross_section_cm2
         values = [fitted[p], low, high, pulls[0], pulls[0] - pulls[1], pulls[2] - pulls[0]]
         values += [each * reference for each in limits] + [each / limit - 1 for each in limits]
         rows.append((name, _KINDS[kind], *values))
-    return pd.DataFrame(rows, columns=list(NUISANCE_UNITS))
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _limit(model: Model, data: Data, interval: Interval) -> float:

@@ -11,6 +11,7 @@ from zeptobarn.inference.constraints import precision
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, fits_at, predict
 from zeptobarn.inference.terms import LOG_NORMAL, UNIFORM
+from zeptobarn.study.signals import Signal
 from zeptobarn.study.study import Interval, Shape, Study
 from zeptobarn.templates.toys import Toys
 
@@ -20,7 +21,7 @@ HIGHEST = 9.0
 
 @dataclass(frozen=True)
 class Curve:
-    """The test statistic t̃ of one dataset against the signal, of one mass.
+    """The test statistic t̃ of one dataset against the signal.
 
     Attributes
     ----------
@@ -32,7 +33,7 @@ class Curve:
         Rate multipliers: the best fit, and the interval's ends (the lower one NaN of a limit).
     """
 
-    mass_GeV: float
+    signal: Signal
     rate_multiplier: NDArray[np.float64]
     statistic: NDArray[np.float64]
     critical: NDArray[np.float64]
@@ -61,7 +62,7 @@ class Map:
         The global maximum.
     """
 
-    mass_GeV: float
+    signal: Signal
     shape: str
     values: NDArray[np.float64]
     rate_multiplier: NDArray[np.float64]
@@ -91,7 +92,7 @@ def curve(model: Model, dataset: Mapping[str, Toys], interval: Interval) -> Curv
     multipliers = np.union1d(np.geomspace(limit / 300, 10 * limit, 400), [limit])
     best, fits = fits_at(problem, model.data(dataset), multipliers * model.signal_events)
     return Curve(
-        model.wimp_mass_GeV,
+        model.tested,
         multipliers,
         fits[0, :, 0],
         model.critical(interval, problem)[:, :2] / [model.signal_events, 1],
@@ -135,7 +136,7 @@ def likelihood_map(model: Model, dataset: Mapping[str, Toys]) -> Map | None:
         statistic = np.array([row[0] for row in rows]) - top
         conditional = np.array([row[1] for row in rows])
     return Map(
-        model.wimp_mass_GeV,
+        model.tested,
         shape.name if shape else "",
         values,
         signals / model.signal_events,

@@ -45,14 +45,10 @@ def summarise_signals(
 def write_signals(study: Study, parquet_path: Path, csv_path: Path) -> pd.DataFrame:
     """Summarise a study's limits on its given signals into a Parquet and a CSV file."""
     asimov = pd.concat([read_signals_sensitivity(study, target) for target in study.targets])
-    columns = [name.replace("_cm2", "_rate_multiplier") for name in SUMMARISED]
-    columns = ["signal" if name == "interaction" else name for name in columns]
-    columns.remove("mass_GeV")
-    tables = []
-    for target, signal in product(study.targets, study.given_signals):
-        chunks = limit_chunks(study, target, signal.name, None, columns)
-        limits = pd.concat(chunks, ignore_index=True)
-        tables.append(summarise_signals(study, limits, asimov))
+    tables = [
+        summarise_signals(study, _read_limits(study, target, signal.name), asimov)
+        for target, signal in product(study.targets, study.given_signals)
+    ]
     table = pd.concat(tables, ignore_index=True)
     write_parquet(
         table,
@@ -67,6 +63,21 @@ def write_signals(study: Study, parquet_path: Path, csv_path: Path) -> pd.DataFr
     )
     write_csv(table, csv_path)
     return table
+
+
+def read_signal_limits(study: Study, target: str, signal: str) -> pd.DataFrame:
+    """Read all limits on a given signal under a WIMP's names, as figures of both take them.
+
+    ``limit_cm2`` then is a rate multiplier.
+    """
+    return _in_cm2(_read_limits(study, target, signal))
+
+
+def _read_limits(study: Study, target: str, signal: str) -> pd.DataFrame:
+    columns = [name.replace("_cm2", "_rate_multiplier") for name in SUMMARISED]
+    columns = ["signal" if name == "interaction" else name for name in columns]
+    columns.remove("mass_GeV")
+    return pd.concat(limit_chunks(study, target, signal, None, columns), ignore_index=True)
 
 
 def _in_cm2(table: pd.DataFrame) -> pd.DataFrame:

@@ -29,9 +29,10 @@ CALIBRATION = "calibration/{target}/{signal}.parquet"
 LIMITS = "limits/{target}/{signal}/{batch}.parquet"
 OBSERVED_MASS = "observed/{target}/{signal}.parquet"
 OBSERVED_CALIBRATION = "observed/{target}/{signal}.calibration.parquet"
-# The events, or the nuisances, of the limit at a mass.
+# The events, or the nuisances, of the limit on a signal.
 OBSERVED_DETAIL = "observed/{target}/{signal}.{detail}.{suffix}"
 OBSERVED = "observed/{target}/{interaction}.{suffix}"
+OBSERVED_SIGNALS = "observed/{target}.signals.{suffix}"
 COVERAGE = "coverage/{target}/{signal}.parquet"
 FAILURES = "failures/{scan}/{detector}.parquet"
 SENSITIVITY = "sensitivity/{target}.parquet"

@@ -120,7 +120,7 @@ def apparatus_at(
         elif shape.parameter.startswith("er_component"):
             components[int(shape.parameter[-1]) - 1] = value
         elif value and shape.parameter != SIGNAL_EFFICIENCY and shape.efficiency is None:
-            scaled = {shape.parameter: getattr(apparatus, shape.parameter) * factor}
+            scaled = {shape.number: getattr(apparatus, shape.number) * factor}
             apparatus = replace(
                 apparatus, correction_lifetime_us=apparatus.corrected_with_us, **scaled
             )

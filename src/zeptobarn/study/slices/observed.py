@@ -3,7 +3,7 @@
 from typing import Any
 
 from zeptobarn.study.slices.limits import calibration_slice, limits_slice
-from zeptobarn.study.slices.summary import summary_slice
+from zeptobarn.study.slices.summary import signals_summary_slice, summary_slice
 from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 from zeptobarn.support.inputs import file_digest
@@ -32,8 +32,22 @@ def observed_slice(
     }
 
 
-def observed_table_slice(study: Study, target: str, interaction: str) -> dict[str, Any]:
-    """Give the configuration that the table of all masses depends on, with what is expected."""
+def observed_table_slice(study: Study, target: str, interaction: str | None) -> dict[str, Any]:
+    """Give the configuration that the table of all masses depends on, with what is expected.
+
+    Parameters
+    ----------
+    interaction
+        None: the table of all given signals.
+    """
+    if interaction is None:
+        return {
+            "signals": {
+                name: digest(observed_slice(study, target, name, mass))
+                for name, mass in study.places_of(None)
+            },
+            "summary": digest(signals_summary_slice(study)),
+        }
     return {
         "masses": {
             paths.number(mass): digest(observed_slice(study, target, interaction, mass))
@@ -57,7 +71,9 @@ def observed_detail_slice(
     study: Study, target: str, interaction: str, mass_GeV: float | None, interval: str
 ) -> dict[str, Any]:
     """Give the configuration that the events and the nuisances of a limit depend on."""
+    unit = {"unit": study.tested(interaction, None).unit} if mass_GeV is None else {}
     return {
         "observed": digest(observed_slice(study, target, interaction, mass_GeV)),
         "interval": interval,
+        **unit,
     }
