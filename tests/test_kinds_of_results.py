@@ -9,7 +9,7 @@ import pytest
 from zeptobarn.failures.rows import TRIALS
 from zeptobarn.inference.kinds import CALIBRATION, COVERAGE, LIMITS
 from zeptobarn.inference.results import CALIBRATION_UNITS, read_calibration
-from zeptobarn.summary.observed_table import EVENTS, NUISANCES, OBSERVED
+from zeptobarn.summary.observed_table import EVENTS, NUISANCES, observed_kind
 from zeptobarn.summary.reading import SIGNALS_SENSITIVITY, SIGNALS_SUMMARY
 from zeptobarn.support.kinds import Inspection
 from zeptobarn.support.tables import DamagedResultError, write_parquet
@@ -106,9 +106,9 @@ CASES = {
     "limit that is no limit": (LIMITS, LIMIT, {"status": "no_crossing"}, "none, as its status"),
     "limit that is missing": (LIMITS, LIMIT, {"limit_cm2": np.nan}, "a value, as its status"),
     "best fit": (LIMITS, LIMIT, {"best_fit_leff": -np.inf}, "finite"),
-    "observed p": (OBSERVED, LIMIT, {"p0_toys": 1.5}, "≤ 1"),
-    "observed number": (OBSERVED, LIMIT, {"n_events": -3}, "≥ 0"),
-    "observed mass": (OBSERVED, LIMIT, {"mass_GeV": 7.0}, "2 rows of"),
+    "observed p": (observed_kind(False), LIMIT, {"p0_toys": 1.5}, "≤ 1"),
+    "observed number": (observed_kind(False), LIMIT, {"n_events": -3}, "≥ 0"),
+    "observed mass": (observed_kind(False), LIMIT, {"mass_GeV": 7.0}, "2 rows of"),
     "events": (EVENTS, EVENT, {"rank": 2}, "more than in the row before"),
     "events twice": (EVENTS, EVENT, {"row": "7"}, "a second row of detector lz, row 7"),
     "nuisances": (NUISANCES, NUISANCE, {"error_low": -0.1}, "≥ 0"),

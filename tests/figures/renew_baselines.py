@@ -6,7 +6,7 @@ import handmade
 from drawing import coarse
 from PIL import Image
 
-from zeptobarn.figures import coverage, failures, limits, medians, spectra, templates, yields
+from zeptobarn.figures import coverage, failure_tables, limits, medians, spectra, templates, yields
 
 FOLDER = Path(__file__).parent / "baseline"
 
@@ -29,7 +29,7 @@ def pictures():
         "coverage": lambda files: coverage.draw_coverage(
             study, "lz", handmade.coverage(study), files
         ),
-        "failures_bound": lambda files: failures.draw_tables(
+        "failures_bound": lambda files: failure_tables.draw_tables(
             study, "xenon1t", handmade.scan_of_bounds(), {"bound": files}
         ),
         "medians": lambda files: medians.draw(study, "lz", 50, *handmade.two_ways(), files),

@@ -179,7 +179,7 @@ def test_rows_of_given_signals_are_written_and_joined(study, small_templates, tm
     table = join_limits(study, "xenon1t", None, [file], summary)
     assert (table["power_constrained_limit_rate_multiplier"] == 1e3).all()
     kept = tmp_path / "xenon1t.signals.parquet"
-    write_observed(study, "xenon1t", [None], table, kept)
+    write_observed(study, ["xenon1t"], [None], table, kept)
     read = read_observed(study, "xenon1t", None, kept)
     assert read["unit"].tolist() == ["1e-45 cm²"] * 3
     assert not [name for name in read.columns if "cm2" in name or "mass" in name]

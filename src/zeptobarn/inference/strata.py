@@ -16,7 +16,6 @@ some 10 to 25 % of the variance.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from zeptobarn.support.jit import Floats, Ints
 
@@ -76,6 +75,8 @@ def stratify(
     edges = _without_atoms(law, _edges(ratios[np.isfinite(ratios)]))
     below = _below(law, edges)
     if len(mesh) < len(events):
+        from scipy.interpolate import CubicSpline
+
         below = CubicSpline(events[mesh], below)(events)
     below = np.maximum.accumulate(np.clip(below, 0.0, 1.0), axis=1)
     probabilities = np.diff(below, axis=1, prepend=0.0, append=1.0)
@@ -97,7 +98,7 @@ def _edges(ratios: Floats) -> Floats:
     if number < 2:
         return np.empty(0)
     ratios = np.sort(ratios)
-    around = len(ratios) // (3 * number)
+    around = len(ratios) // (2 * number)
     edges = []
     for k in (np.arange(1, number) * len(ratios)) // number:
         near = ratios[max(k - around, 0) : k + around + 1]
