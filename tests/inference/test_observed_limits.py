@@ -40,20 +40,25 @@ def templates(signal, background=(0.0, 0.0)):
 
 
 @pytest.mark.parametrize(
-    ("background", "below"), [((0.0, 0.0), 0), ((3.0, 0.0), 4), ((0.0, 1e-9), 0)]
+    ("background", "below", "rate"),
+    [
+        ((0.0, 0.0), 0, "fixed"),
+        ((0.0, 0.0), 0, "free"),
+        ((3.0, 0.0), 4, "free"),
+        ((0.0, 1e-9), 0, "fixed"),
+    ],
 )
-def test_one_event_over_no_background(counting, background, below):
+def test_one_event_over_no_background(counting, background, below, rate):
     """Feldman and Cousins, PRD 57 (1998) 3873, table IV: [0.11, 4.36].
 
     No background at all, or none where the event is, or next to none; one that is free, with four
-    events elsewhere, tells nothing.
+    events elsewhere or nowhere anything, tells nothing.
     """
-    if below:
-        xenon1t = counting.study.detectors["xenon1t"]
-        free = dataclasses.replace(xenon1t.source("neutrons"), rate="free")
-        detectors = {"xenon1t": dataclasses.replace(xenon1t, sources=(free,))}
-        study = dataclasses.replace(counting.study, detectors=detectors)
-        counting = dataclasses.replace(counting, study=study)
+    xenon1t = counting.study.detectors["xenon1t"]
+    source = dataclasses.replace(xenon1t.source("neutrons"), rate=rate)
+    detectors = {"xenon1t": dataclasses.replace(xenon1t, sources=(source,))}
+    study = dataclasses.replace(counting.study, detectors=detectors)
+    counting = dataclasses.replace(counting, study=study)
     counting = dataclasses.replace(counting, templates={"xenon1t": templates(1.0, background)})
     events = {"s1c_phd": [10.0] * (1 + below), "cs2": [500.0] + [100.0] * below}
     seen = counting.observation(pd.DataFrame(events))

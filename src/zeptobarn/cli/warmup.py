@@ -29,7 +29,7 @@ def compile_kernels(study: "Study") -> None:
     stamp = cache_folder() / name
     if stamp.exists():
         return
-    print("compiling kernels: a minute, once for this version and machine", file=sys.stderr)
+    print("compiling kernels: some minutes, once for this version and machine", file=sys.stderr)
     _run(study)
     stamp.touch()
 

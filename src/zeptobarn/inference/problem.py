@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise, product
 
 import numpy as np
@@ -161,6 +161,10 @@ def assemble(
                 rates.setdefault(name, (measured_name(source, detector), source))
                 parts.append(_Part(d, 1 + list(rates).index(name), touched, rows))
         parts += [_Part(d, _FIXED, touched, rows) for touched, rows in fixed.items()]
+    rates = {
+        name: (measured, source if _expects(parts, 1 + i) else _held(source))
+        for i, (name, (measured, source)) in enumerate(rates.items())
+    }
     nominal = dict.fromkeys((s.name for s in shapes), 0.0)
     constraints, ties = parameter_constraints(study, target, interval, rates, shapes, len(ranges))
     shapes += [_range(source, name) for name, source in ranges.items()]
@@ -175,6 +179,16 @@ def assemble(
         _fault(templates),
         ties,
     )
+
+
+def _expects(parts: Sequence[_Part], rate: int) -> bool:
+    """Whether sources of a rate expect anything anywhere."""
+    return any(part.rows.any() for part in parts if part.rate == rate)
+
+
+def _held(source: Source) -> Source:
+    """Constrain a free rate that the likelihood does not depend on: a fit needs a maximum."""
+    return replace(source, rate="normal", rate_width=1.0) if source.rate == "free" else source
 
 
 def _range(source: Source, name: str) -> Shape:
