@@ -6,9 +6,10 @@ FAILURES_SUMMARY = [
     for suffix in ("parquet", "csv", "html")
 ]
 FAILURES_FIGURES = [
-    figure(f"failures_{name}_{detector}")
+    file
     for name in ("law", "outcomes", "window", "brent", *scans.names(STUDY))
     for detector in STUDY.detectors
+    for file in figure(f"failures_{name}_{detector}")
 ]
 
 
