@@ -98,7 +98,7 @@ def _edges(ratios: Floats) -> Floats:
     if number < 2:
         return np.empty(0)
     ratios = np.sort(ratios)
-    around = len(ratios) // (2 * number)
+    around = len(ratios) // (3 * number)
     edges = []
     for k in (np.arange(1, number) * len(ratios)) // number:
         near = ratios[max(k - around, 0) : k + around + 1]
