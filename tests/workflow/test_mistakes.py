@@ -75,7 +75,7 @@ def test_published_file(workflow):
     file = "resources/published/xenon1t_2017.csv"
     workflow.edit(file, "SI,6,1.5371e-43", "SI,6,6,1.5371e-43")
     published = {"xenon1t": ["xenon1t_2017"]}
-    expected = f"{file}: row 2: found 13 values; allowed: 12"
+    expected = f"{file}: row 2: found 13 values (a comma ends the row); allowed: 12"
     assert expected in message_of(workflow, published=published)
 
 
