@@ -5,6 +5,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
+
 from zeptobarn.failures import scans
 from zeptobarn.study import labels
 from zeptobarn.study.loading import study_from_settings
@@ -353,6 +355,25 @@ def print_table():
 
         print_what_shows()
         print_study(STUDY.results)
+
+
+def failures_files(wildcards):
+    """Give all files of the failure study, which is of WIMPs."""
+    if not STUDY.masses_GeV:
+        raise WorkflowError(
+            "masses_GeV: found none; allowed: some: the failure study repeats an earlier one of "
+            "WIMPs, with its masses, interactions and reference cross sections"
+        )
+    return [*FAILURES_SUMMARY, *FAILURES_FIGURES]
+
+
+def signals_slice(wildcards):
+    """Give the title of a target, the words of the signals, and what their limits depend on."""
+    return [
+        STUDY.title(wildcards.target),
+        [[signal.label, signal.unit] for signal in STUDY.given_signals],
+        [limits_slice(STUDY, wildcards.target, *p) for p in STUDY.places_of(None)],
+    ]
 
 
 def figure(name):

@@ -1,5 +1,3 @@
-from snakemake.exceptions import WorkflowError
-
 FAILURES_SUMMARY = [
     STUDY.path(paths.TABLE, table=table, suffix=suffix)
     for table in ("failures", "failures_law")
@@ -11,16 +9,6 @@ FAILURES_FIGURES = [
     for detector in STUDY.detectors
     for file in figure(f"failures_{name}_{detector}")
 ]
-
-
-def failures_files(wildcards):
-    """Give all files of the failure study, which is of WIMPs."""
-    if not STUDY.masses_GeV:
-        raise WorkflowError(
-            "masses_GeV: found none; allowed: some: the failure study repeats an earlier one of "
-            "WIMPs, with its masses, interactions and reference cross sections"
-        )
-    return [*FAILURES_SUMMARY, *FAILURES_FIGURES]
 
 
 rule failures:

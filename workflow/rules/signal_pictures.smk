@@ -21,15 +21,6 @@ SIGNAL_PICTURES = [
 ]
 
 
-def signals_slice(wildcards):
-    """Give the title of a target, the words of the signals, and what their limits depend on."""
-    return [
-        STUDY.title(wildcards.target),
-        [[signal.label, signal.unit] for signal in STUDY.given_signals],
-        [limits_slice(STUDY, wildcards.target, *p) for p in STUDY.places_of(None)],
-    ]
-
-
 use rule figure_statistic as figure_statistic_of_signals with:
     input:
         templates=lambda w: templates_of_places(w, STUDY.places_of(None)),
