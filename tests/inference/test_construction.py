@@ -85,7 +85,8 @@ def test_critical_values_lie_on_the_saw(unified_tables, b):
         low, high = (exact_critical(signal, b, 0.9 + sign * error) for sign in (-1, 1))
         assert low - 1e-3 <= value <= high + 1e-3
     exact = np.array([exact_critical(signal, b, 0.9) for signal in table[1::7, 0]])
-    assert (np.abs(table[1::7, 1] - exact) < 2e-4).mean() > 0.85
+    # Without strata 0.95 and 0.94: elsewhere chance moves the teeth.
+    assert (np.abs(table[1::7, 1] - exact) < 2e-4).mean() > 0.97
 
 
 @pytest.fixture(scope="module")
