@@ -48,12 +48,13 @@ def main() -> None:
     whole = given.cases and given.commands and given.kills
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        workflow = Workflow(folder / "undisturbed")
-        done = workflow.run(**SMALLEST)
-        if done.returncode:
-            raise SystemExit(done.stderr)
+        workflow = Workflow(folder / "finished")
+        undisturbed = Workflow(folder / "undisturbed", little=True)
+        for done in (workflow.run(), undisturbed.run(**SMALLEST)):
+            if done.returncode:
+                raise SystemExit(done.stderr)
         with ThreadPoolExecutor(1) as pool:  # beside each other: most of either uses one core
-            running = pool.submit(killed, workflow, folder, given.kills)
+            running = pool.submit(killed, undisturbed, folder, given.kills)
             rows, wrong = hostile(workflow, folder, given.cases, given.commands)
             memory_GB = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
             outcomes = running.result()
@@ -121,7 +122,7 @@ def killed(undisturbed: Workflow, folder: Path, number: int) -> Counter[tuple[st
     counts: Counter[tuple[str, str]] = Counter()
     rng = random.Random(1)
     for i in range(number):
-        workflow = Workflow(folder / "killed")
+        workflow = Workflow(folder / "killed", little=True)
         workflow.write_overlay(**SMALLEST)
         whom, after_s = WHOM[i % len(WHOM)], rng.uniform(0, 10)
         hit = kill(workflow, whom, after_s)

@@ -8,7 +8,8 @@ import pytest
 
 from zeptobarn.failures.rows import TRIALS
 from zeptobarn.inference.kinds import CALIBRATION, COVERAGE, LIMITS
-from zeptobarn.inference.results import CALIBRATION_UNITS, read_calibration
+from zeptobarn.inference.results import CALIBRATION_UNITS, calibration_rows, read_calibration
+from zeptobarn.study.study import Interval
 from zeptobarn.summary.observed_table import EVENTS, NUISANCES, observed_kind
 from zeptobarn.summary.reading import SIGNALS_SENSITIVITY, SIGNALS_SUMMARY
 from zeptobarn.support.kinds import Inspection
@@ -29,12 +30,13 @@ def calibration(intervals=("profiled", "unified")):
     )
 
 
+# The same expected events are of another rate where a shape is fixed elsewhere.
 COVERED = pd.DataFrame(
     {
-        "interval": "profiled",
-        "calibration": ["asymptotic", "toys"],
+        "interval": ["profiled", "profiled", "leff_low", "leff_low"],
+        "calibration": ["asymptotic", "toys"] * 2,
         "expected_events": 3.0,
-        "true_rate_multiplier": 0.5,
+        "true_rate_multiplier": [0.5, 0.5, 0.7, 0.7],
         "n_trials": 100,
         "n_covered": 90,
         "n_failed": 0,
@@ -101,6 +103,7 @@ CASES = {
     "calibration twice": (CALIBRATION, calibration(), {"rate_multiplier": 2.0}, "a second row"),
     "calibration NaN": (CALIBRATION, calibration(), {"critical_value": np.nan}, "a value"),
     "coverage": (COVERAGE, COVERED, {"n_covered": 101}, "≤ n_trials"),
+    "coverage twice": (COVERAGE, COVERED, {"calibration": "toys"}, "a second row"),
     "coverage words": (COVERAGE, COVERED, {"calibration": "guess"}, "asymptotic or toys"),
     "limit": (LIMITS, LIMIT, {"limit_cm2": -1e-46}, "≥ 0"),
     "limit that is no limit": (LIMITS, LIMIT, {"status": "no_crossing"}, "none, as its status"),
@@ -137,6 +140,26 @@ def test_declared(name):
     for column, value in change.items():
         broken.loc[0, column] = value
     assert said in fault(broken)
+
+
+def test_a_calibration_of_every_interval():
+    """What is written of each is what reading it allows."""
+    intervals = [
+        Interval("limit", {}, (), "upper"),
+        Interval("ratio", {}, (), "upper", cls=True),
+        Interval("unified", {}, (), "unified"),
+        Interval("central", {}, (), "central"),
+    ]
+    study = SimpleNamespace(intervals=intervals, confidence_level=0.9)
+    columns = ["critical_value", "n_effective", "n_toys", "n_failed"]
+    table = calibration(["any"])[columns].assign(signal=[1.0, 2.0, 3.0])
+    table[["critical_value_low", "critical_value_high"]] = 1.5
+    tables = dict.fromkeys(("limit", "ratio", "unified"), table)
+    rows = calibration_rows(SimpleNamespace(study=study, signal_events=2), tables)
+    assert list(rows["interval"].unique()) == list(tables)
+    inspection = Inspection(CALIBRATION, {}, {})
+    assert inspection.fault(rows) == ""
+    assert inspection.fault_at_end() == ""
 
 
 def test_a_calibration_without_an_interval(tmp_path):

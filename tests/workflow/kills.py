@@ -14,10 +14,8 @@ from tiny import Workflow
 
 WHOM = ("group", "main", "job")
 
-# As few jobs as a study can have that has every step of the default one but calibration.
+# What a little workflow is asked for: every step of the default one but calibration.
 SMALLEST = {
-    "masses_GeV": [50],
-    "marked_masses_GeV": [],
     "intervals": [{"name": "profiled", "profiled": ["leff"]}],
     "trials_per_batch": 10,
 }
@@ -34,7 +32,11 @@ def contents(workflow: Workflow) -> dict[str, bytes]:
 
 
 def kill(
-    workflow: Workflow, whom: str, after_s: float, before: Callable[[], None] = lambda: None
+    workflow: Workflow,
+    whom: str,
+    after_s: float,
+    before: Callable[[], None] = lambda: None,
+    targets: tuple[str, ...] = (),
 ) -> str:
     """Start a workflow, and kill its process group, its main process alone, or one of its jobs.
 
@@ -46,12 +48,15 @@ def kill(
         When: seconds after Snakemake has planned the jobs.
     before
         Called while it runs.
+    targets
+        What Snakemake is asked for; all that it makes by default, if nothing.
 
     Returns
     -------
     What was hit: the names of scripts that ran, or that the workflow had ended.
     """
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "overlay.yaml"]
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *targets]
+    command += ["--configfile", "overlay.yaml"]
     with (workflow.folder / "killed.log").open("w") as log:
         main = subprocess.Popen(
             command, cwd=workflow.folder, stdout=log, stderr=log, start_new_session=True

@@ -7,13 +7,21 @@ import pytest
 from kills import SMALLEST, contents, kill
 from tiny import Workflow
 
+# Every kind of writer, and few jobs: tables, a page, a figure.
+TARGETS = "results/summary/outcomes.html", "results/figures/limits_SI.png"
+
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]
+
+
+@pytest.fixture
+def workflow(tmp_path):
+    return Workflow(tmp_path, little=True)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    workflow = Workflow(tmp_path_factory.mktemp("undisturbed"))
-    done = workflow.run(**SMALLEST)
+    workflow = Workflow(tmp_path_factory.mktemp("undisturbed"), little=True)
+    done = workflow.run(*TARGETS, **SMALLEST)
     assert done.returncode == 0, done.stderr
     return contents(workflow)
 
@@ -23,8 +31,8 @@ def undisturbed(tmp_path_factory):
 )
 def test_a_killed_run_starts_again(workflow, undisturbed, whom, seed):
     workflow.write_overlay(**SMALLEST)
-    hit = kill(workflow, whom, random.Random(seed).uniform(1, 10))
-    again = workflow.run(**SMALLEST)
+    hit = kill(workflow, whom, random.Random(seed).uniform(1, 10), targets=TARGETS)
+    again = workflow.run(*TARGETS, **SMALLEST)
     assert again.returncode == 0, f"{hit}: {again.stderr}"
     assert contents(workflow) == undisturbed
 

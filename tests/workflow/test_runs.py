@@ -23,9 +23,9 @@ GROUP = pytest.mark.xdist_group("finished")
 pytestmark = pytest.mark.slow
 
 
-def limits(folder, mass=10):
+def limits(folder, mass=10, detector="xenon1t"):
     files = sorted(
-        (folder / f"limits/xenon1t/SI/{mass}GeV").glob("*.parquet"),
+        (folder / f"limits/{detector}/SI/{mass}GeV").glob("*.parquet"),
         key=lambda path: int(path.stem.split("-")[0]),
     )
     return pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
@@ -206,14 +206,13 @@ def test_batches_cores_and_threads_change_nothing(tmp_path):
             for made in ("toys", "limits", "summary"):
                 shutil.rmtree(tmp_path / name / "results" / made)
         else:
-            workflow = Workflow(tmp_path / name)
-        done = workflow.run(
-            summary, *arguments, trials=1000, trials_per_batch=per_batch, masses_GeV=[10]
-        )
+            workflow = Workflow(tmp_path / name, little=True)
+        done = workflow.run(summary, *arguments, trials=1000, trials_per_batch=per_batch)
         assert done.returncode == 0, done.stderr
         results = tmp_path / name / "results"
-        assert len(list((results / LIMITS).iterdir())) == 1000 // per_batch
-        runs[name] = workflow, limits(results), (results / "summary/limits.csv").read_bytes()
+        assert len(list((results / "limits/little/SI/50GeV").iterdir())) == 1000 // per_batch
+        made = limits(results, 50, "little")
+        runs[name] = workflow, made, (results / "summary/limits.csv").read_bytes()
     for other in ("ten", "threads"):
         pd.testing.assert_frame_equal(runs["one"][1], runs[other][1], check_exact=True)
         assert runs["one"][2] == runs[other][2]
@@ -225,8 +224,8 @@ def test_parts_of_a_study_make_the_whole(tmp_path):
     Then further trials: their batches are computed, and no other. Last, what the order of the
     copies is for.
     """
-    workflow = Workflow(tmp_path)
-    workflow.study |= {"masses_GeV": [50], "trials_per_batch": 5}
+    workflow = Workflow(tmp_path, little=True)
+    workflow.study["trials_per_batch"] = 5
     parts = {
         "whole": {"trials": 20},
         "first": {"trials": 10},
@@ -244,7 +243,7 @@ def test_parts_of_a_study_make_the_whole(tmp_path):
         targets, changes = study(name)
         done = workflow.run(*targets, **changes)
         assert done.returncode == 0, done.stderr
-    assert (tmp_path / "results/second/toys/xenon1t/leff_-2/16-20.parquet").is_file()
+    assert (tmp_path / "results/second/toys/little/leff_-2/16-20.parquet").is_file()
     merge = "cp -R results/second/toys results/second/limits results/first/"
     assert merge in (ROOT / "docs/cluster.md").read_text()
     subprocess.run(merge.split(), cwd=tmp_path, check=True)
@@ -263,7 +262,7 @@ def test_parts_of_a_study_make_the_whole(tmp_path):
         }
         for name in ("first", "whole")
     )
-    assert "limits/xenon1t/SI/50GeV/11-15.parquet" in whole
+    assert "limits/little/SI/50GeV/11-15.parquet" in whole
     assert "summary/limits.csv" in whole
     assert set(merged) == set(whole)
     assert [name for name in whole if merged[name] != whole[name]] == []

@@ -169,7 +169,8 @@ def check_of_results(folder, capsys) -> None:
     observed = folder / "results/observed/merlin"
     (row,) = pd.read_csv(observed / "SI.csv").to_dict("records")
     assert row["n_events"] + row["n_outside"] == 152
-    assert row["status"] in ("ok", "at_boundary")
+    # The neutrons lie in a range; data that want fewer than none of them end at its end.
+    assert row["status"] in ("ok", "rate_at_range_end")
     assert row["n_p0_toys"] == 20000
     assert row["p0_toys"] == pytest.approx(row["p0_asymptotic"], abs=0.15)
     assert 0 <= row["limit_low_cm2"] < row["limit_cm2"]
@@ -180,7 +181,7 @@ def check_of_results(folder, capsys) -> None:
     (signal,) = pd.read_csv(folder / "results/summary/signals.csv").to_dict("records")
     assert signal["signal"] == "boosted"
     arguments = ["--detector", "merlin", "--overlay", "mine.yaml", "--output", "l.csv"]
-    assert cli.main(["limit", "events.csv", *arguments]) == 0
+    assert cli.main(["limit", "events.csv", "--mass", "all", *arguments]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "cs1 = 1.23 × S1c [phd] (phd → PE)" in said
     (again,) = pd.read_csv("l.csv").to_dict("records")

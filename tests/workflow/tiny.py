@@ -45,18 +45,48 @@ TINY = {
     "response": {"events_per_energy_bin": 2000, "energy_bin_width_log": 0.1},
 }
 
+# XENON1T with three backgrounds in coarse bins: where jobs matter, and numbers do not.
+LITTLE_DETECTOR = """
+base: xenon1t
+title: little
+response_max_keV: {nr: 60, er: 12}
+analysis_space: {cs1: {low: 3, high: 27, bins: 12}, cs2: {low: 200, high: 5000, bins: 12}}
+sources:
+  - {name: cevns_8b, remove: true}
+  - {name: cevns_hep, remove: true}
+  - {name: cevns_atm, remove: true}
+  - {name: cevns_dsnb, remove: true}
+  - {name: wall, remove: true}
+  - {name: anomalous, remove: true}
+"""
+LITTLE = {
+    "detectors": ["little"],
+    "masses_GeV": [50],
+    "marked_masses_GeV": [],
+    "published": {},
+    "response": {"energy_bin_width_log": 0.1},
+}
+
 
 class Workflow:
-    """The folder and its study; `run` starts Snakemake in it, `plan` only asks it."""
+    """The folder and its study; `run` starts Snakemake in it, `plan` only asks it.
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.study = dict(TINY)
+    Parameters
+    ----------
+    little
+        Whether the study is `LITTLE`, of the detector of that name.
+    """
+
+    def __init__(self, folder: Path, little: bool = False):
+        self.folder, self.little = folder, little
+        self.study = TINY | (LITTLE if little else {})
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("Snakefile", "config", "profiles", "resources", "workflow"):
             source = ROOT / name
             copy = shutil.copytree if source.is_dir() else shutil.copy
             copy(source, folder / name)
+        if little:
+            (folder / "config/detectors/little.yaml").write_text(LITTLE_DETECTOR)
 
     def write_overlay(self, **changes: object) -> None:
         """Write the study with changes to it."""
@@ -85,8 +115,20 @@ class Workflow:
         )
 
     def plan(self, *targets: str, **changes: object) -> list[Job]:
-        """Give the jobs that Snakemake would run, planned in this process."""
+        """Give the jobs that Snakemake would run, planned in this process.
+
+        The study of the last run stays the folder's.
+        """
+        overlay = self.folder / "overlay.yaml"
+        last = overlay.read_text() if overlay.exists() else None
         self.write_overlay(**changes)
+        try:
+            return self._plan(targets)
+        finally:
+            if last is not None:
+                overlay.write_text(last)
+
+    def _plan(self, targets: tuple[str, ...]) -> list[Job]:
         triggers = read_yaml(self.folder / PROFILE)["rerun-triggers"]
         settings = DAGSettings(
             targets=set(targets) or {"all"},
@@ -109,7 +151,7 @@ class Workflow:
 
     def copy_to(self, folder: Path) -> "Workflow":
         """Copy the workflow with its results and Snakemake's records, ages included."""
-        copied = Workflow(folder)
+        copied = Workflow(folder, self.little)
         for name in ("results", ".snakemake"):
             shutil.copytree(self.folder / name, folder / name)
         return copied

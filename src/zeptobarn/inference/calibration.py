@@ -131,11 +131,12 @@ def covered(
 
     Returns
     -------
-    A row per calibration and true signal: ``calibration, signal, n_trials, n_covered,
-    n_failed`` (failed fits do not cover).
+    A row per calibration and true signal: ``calibration, expected_events, signal, n_trials,
+    n_covered, n_failed`` (failed fits do not cover).
     """
     n = study.coverage.toys
-    signals = np.array(study.coverage.expected_events) / problem.signal_efficiency
+    expected = np.array(study.coverage.expected_events)
+    signals = expected / problem.signal_efficiency
     truths = best_nuisances(problem, signals)
     rows = []
     for k, signal in enumerate(signals):
@@ -147,10 +148,10 @@ def covered(
         for name, table in critical.items():
             cut = np.interp(signal, table[:, 0], table[:, 1])
             inside = int((values <= cut + SLACK).sum())
-            rows.append((name, signal, n, inside, int(np.isnan(values).sum())))
-    return pd.DataFrame(
-        rows, columns=["calibration", "signal", "n_trials", "n_covered", "n_failed"]
-    )
+            failed = int(np.isnan(values).sum())
+            rows.append((name, expected[k], signal, n, inside, failed))
+    columns = ["calibration", "expected_events", "signal", "n_trials", "n_covered", "n_failed"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def best_nuisances(problem: Problem, signals: Floats, data: Data | None = None) -> Floats:

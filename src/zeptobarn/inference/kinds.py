@@ -5,6 +5,8 @@ from zeptobarn.support.kinds import COUNT, NOT_NEGATIVE, PROBABILITY, Column, Ki
 
 # A limit, which is there where the status says so.
 LIMIT = Column(low=0, known_where=("status", WITH_LIMIT))
+# The statistic whose critical values are kept, by what an interval asks of it.
+TEST_STATISTICS = {"upper": "q_tilde", "unified": "t_tilde", "cls": "cls"}
 STATUS = Column(words=tuple(status.name for status in Status))
 LIMIT_COLUMNS = {
     "trial": COUNT,
@@ -24,7 +26,7 @@ LIMITS = Kind(LIMIT_COLUMNS, key=("trial", "interval"), complete=True)
 CALIBRATION = Kind(
     {
         "confidence_level": PROBABILITY,
-        "test_statistic": Column(words=("q_tilde", "t_tilde")),
+        "test_statistic": Column(words=tuple(TEST_STATISTICS.values())),
         "rate_multiplier": NOT_NEGATIVE,
         # Infinite where too many toys have no fit.
         "critical_value*": Column(low=0, infinite=True),
@@ -42,6 +44,7 @@ COVERAGE = Kind(
         "n_covered": Column(low=0, at_most="n_trials"),
         "n_failed": Column(low=0, at_most="n_trials"),
     },
-    key=("interval", "calibration", "true_rate_multiplier"),
+    # Which rates that is depends on the shapes that an interval fixes.
+    key=("interval", "calibration", "expected_events"),
     complete=True,
 )

@@ -333,7 +333,7 @@ class Model:
             critical = {kind: self.critical(interval, problem, kind) for kind in kinds}
             address = [self.target, self.signal, interval.name]
             table = covered(self.study, problem, interval, critical, address, threads)
-            tables.append(coverage_rows(self, interval, problem, table))
+            tables.append(coverage_rows(self, interval, table))
         return joined(tables, COVERAGE_UNITS)
 
     def critical(

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from zeptobarn.inference.intervals import Results
-from zeptobarn.inference.kinds import CALIBRATION, COVERAGE
+from zeptobarn.inference.kinds import CALIBRATION, COVERAGE, TEST_STATISTICS
 from zeptobarn.inference.problem import Data, Problem
 from zeptobarn.inference.status import Status
 from zeptobarn.physics.thresholds import smallest_anywhere
@@ -150,12 +150,11 @@ def calibration_rows(model: "Model", tables: Mapping[str, pd.DataFrame]) -> pd.D
     tables
         Critical values by interval, see `zeptobarn.inference.calibration.calibrate`.
     """
-    statistic = {"upper": "q_tilde", "unified": "t_tilde"}
     labelled = [
         table.assign(
             interval=interval.name,
             confidence_level=model.study.confidence_level,
-            test_statistic="cls" if interval.cls else statistic[interval.kind],
+            test_statistic=TEST_STATISTICS["cls" if interval.cls else interval.kind],
             rate_multiplier=table["signal"] / model.signal_events,
         )
         for interval in model.study.intervals
@@ -164,13 +163,10 @@ def calibration_rows(model: "Model", tables: Mapping[str, pd.DataFrame]) -> pd.D
     return joined(labelled, CALIBRATION_UNITS)
 
 
-def coverage_rows(
-    model: "Model", interval: Interval, problem: Problem, table: pd.DataFrame
-) -> pd.DataFrame:
+def coverage_rows(model: "Model", interval: Interval, table: pd.DataFrame) -> pd.DataFrame:
     """Give the rows of `Model.coverage` for one interval, from those of its toys."""
     return table.assign(
         interval=interval.name,
-        expected_events=table["signal"] * problem.signal_efficiency,
         true_rate_multiplier=table["signal"] / model.signal_events,
     )
 
