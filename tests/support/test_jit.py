@@ -166,23 +166,19 @@ def test_kernels_run_without_compilation(package):
     assert done.stdout == "9.0\n"
 
 
-_LIMITS = """
+_LIKELIHOODS = """
 import sys
-sys.path.insert(0, "tests")
+sys.path.insert(0, "tests/inference")
 import numpy as np
-from counting import shaped_structure
-from zeptobarn.inference import intervals
-rng = np.random.default_rng(1)
-model = shaped_structure(rng.exponential(size=(500, 5, 3)))
-last = np.cumsum(rng.integers(0, 200, size=100))
-first = np.column_stack([np.append(0, last[:-1]), last])
-results = intervals.no_results((1, 100), 2)
-centres = np.column_stack([np.ones((100, 2)), rng.normal(size=100)])
-intervals.set_intervals(
-    model, rng.integers(0, 500, size=last[-1]), np.ones(last[-1]), first, np.ones((100, 1)),
-    centres, np.array([[0.0, 1.64, np.nan]]), np.array([0, 1]), False, 1e6, results,
-)
-print(b"".join(column.tobytes() for column in results).hex())
+from test_likelihood import random_terms
+from zeptobarn.inference.likelihood import evaluate
+terms, rng = random_terms(1, n=(200, 30)), np.random.default_rng(1)
+size = len(terms.centres)
+values = [np.empty(size), np.empty((size, size)), np.empty((size + 2, 200))]
+for _ in range(100):
+    cell, theta = rng.integers(0, terms.cells), rng.uniform(0.1, 1.0, size=size)
+    value = np.array(evaluate(terms, cell, theta, *values))
+    print(*(part.tobytes().hex() for part in [value, *values[:2]]))
 """
 
 
@@ -192,7 +188,7 @@ def test_fresh_and_cached_kernels_agree(tmp_path):
     runs = []
     for _ in range(2):
         done = subprocess.run(
-            [sys.executable, "-c", _LIMITS], env=environment, capture_output=True, check=True
+            [sys.executable, "-c", _LIKELIHOODS], env=environment, capture_output=True, check=True
         )
         runs.append((done.stdout, len(list(tmp_path.rglob("*.nbc")))))
     assert len(runs[0][0]) > 1000
