@@ -167,7 +167,7 @@ def page(
         ),
         "",
         *_measured(rows, measured),
-        "Runs of a small study (36 jobs) that were killed with SIGKILL at a random moment, and "
+        "Runs of a small study (25 jobs) that were killed with SIGKILL at a random moment, and "
         "started again with the same command:",
         "",
         f"| killed | runs | {' | '.join(ends)} |",
