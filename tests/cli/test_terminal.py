@@ -73,8 +73,8 @@ def width(text):
     return max(map(cell_len, text.splitlines()))
 
 
-@pytest.mark.parametrize("n_masses", [1, 2, 7, 16, 20])
-@pytest.mark.parametrize("n", range(1, 9))
+@pytest.mark.parametrize("n_masses", [1, 7, 20])
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 8])
 def test_tables_fit_and_cut_no_number(capsys, monkeypatch, n, n_masses):
     monkeypatch.setenv("COLUMNS", "200")  # a wide terminal
     masses = np.geomspace(6.5, 12345.25, n_masses).round(2)
