@@ -10,7 +10,7 @@ import yaml
 from zeptobarn.physics.detector import load_detector
 from zeptobarn.study.loading import load_study, study_from_settings
 from zeptobarn.study.slices.template import template_slice
-from zeptobarn.support.config import ConfigError, read_yaml
+from zeptobarn.support.config import PATTERNS, ConfigError, read_yaml
 
 CONFIG = read_yaml(Path(__file__).parents[2] / "config/config.yaml")
 XENON1T = read_yaml(Path(__file__).parents[2] / "config/detectors/xenon1t.yaml")
@@ -41,7 +41,7 @@ def changed(base, key, value):
         (
             ["shapes", 0, "parameter"],
             "detection",
-            r"shapes\[0\]\.parameter: found 'detection'; allowed: leff, .*efficiency\|charge_ratio",
+            r"shapes\[0\]\.parameter: found 'detection'; allowed: leff, .*efficiency_NAME, charge_r",
         ),
         (["trials"], None, r"missing key 'trials'"),
         (["trials"], 0, r"trials: found 0; allowed: ≥ 1"),
@@ -268,7 +268,7 @@ def test_overlay_replaces_lists_and_merges_mappings(tmp_path):
         ("coverage: {masses_GeV: [50, 50]}\n", r"found \[50, 50\]; allowed: each once"),
         ("published: {darwin: [a]}\n", r"overlay\.yaml: published: found 'darwin', which the st"),
         ("detectors: [lz]\npublished: {xenon1t: [a]}\n", r"found 'xenon1t', which .*: lz"),
-        ("published: {lz: [../a]}\n", r"published\.lz\[0\]: '\.\./a' does not match"),
+        ("published: {lz: [../a]}\n", r"published\.lz\[0\]: found '\.\./a'; allowed: letters"),
         ("detectors: [" + "x" * 300 + "]\n", r"detectors\[0\]: found 300 letters; allowed: ≤ 60"),
     ],
 )
@@ -390,3 +390,22 @@ def test_formulas_may_ignore_what_a_detector_sees(tmp_path):
                 assert source.formula == {**before.formula, "reach": "ignore"}
                 slices = [template_slice(s, name, source.name) for s in (plain, changed)]
                 assert slices[0] != slices[1]
+
+
+def patterns(schema):
+    """Every pattern in a schema."""
+    parts = schema.values() if isinstance(schema, dict) else schema
+    if isinstance(schema, dict) and isinstance(schema.get("pattern"), str):
+        yield schema["pattern"]
+    for part in parts:
+        if isinstance(part, dict | list):
+            yield from patterns(part)
+
+
+def test_no_message_shows_a_regular_expression():
+    found = {p for file in SCHEMA.parent.glob("*.yaml") for p in patterns(read_yaml(file))}
+    assert found == set(PATTERNS)
+    with pytest.raises(ConfigError) as refused:
+        study_from_settings(changed(CONFIG, ["intervals", 0, "name"], "Leff-low"))
+    message = str(refused.value)
+    assert "found 'Leff-low'; allowed: small letters, digits and _, a letter first" in message

@@ -211,7 +211,7 @@ def _explain(error: Any) -> str:
             return f"{key}: found {_shown(value)}; allowed: {_allowed(error)}"
         case "anyOf" if any(one.validator == "enum" for one in error.context):
             names = [_allowed(one) for one in error.context if one.validator == "enum"]
-            names += [one.validator_value for one in error.context if one.validator == "pattern"]
+            names += [_allowed(one) for one in error.context if one.validator == "pattern"]
             return f"{key}: found {_shown(value)}; allowed: {', '.join(names)}{meaning}"
         case "type" if isinstance(value, str) and _looks_like_number(value):
             why = (
@@ -226,7 +226,7 @@ def _explain(error: Any) -> str:
             return f"{key}: found {len(value)} {of}; allowed: {_allowed(error)}{meaning}"
         case "uniqueItems":
             return f"{key}: found {_shown(value)}; allowed: each once{meaning}"
-        case _ if error.validator in _SIGNS or error.validator == "type":
+        case _ if error.validator in _SIGNS or error.validator in ("type", "pattern"):
             return f"{key}: found {_shown(value)}; allowed: {_allowed(error)}{meaning}"
         case _:
             return f"{key}: {shortened(error.message, 300)}{meaning}"
@@ -243,8 +243,21 @@ _SIGNS: Mapping[str, str] = {
 }
 
 
+# The patterns of the schemas, in words.
+PATTERNS: Mapping[str, str] = {
+    r"^[a-z][a-z0-9_]*$": "small letters, digits and _, a letter first",
+    r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$": "small letters, digits and single _ between them",
+    r"^(efficiency|charge_ratio)_[a-z][a-z0-9_]*$": "efficiency_NAME, charge_ratio_NAME",
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "letters, digits, _, . and -, a letter or digit first",
+    r"^#[0-9A-Fa-f]{6}$": "a colour such as #D55E00",
+    r"^[^\x00]*$": "text without the character of code 0",
+}
+
+
 def _allowed(error: Any) -> str:
     value = error.validator_value
+    if error.validator == "pattern":
+        return PATTERNS[value]
     if isinstance(value, list):
         return ", ".join(map(str, value))
     shown = f"{value:g}" if isinstance(value, float) else value
