@@ -409,3 +409,12 @@ def test_no_message_shows_a_regular_expression():
         study_from_settings(changed(CONFIG, ["intervals", 0, "name"], "Leff-low"))
     message = str(refused.value)
     assert "found 'Leff-low'; allowed: small letters, digits and _, a letter first" in message
+
+
+def test_a_long_message_and_another_mistake_are_cut():
+    shapes = [{"name": "photons", "parameter": True, "anchors": [-1, 0, 1]}]
+    for changes, ending in (({}, "…"), ({"trials": 0}, "\n… and 1 more mistake")):
+        with pytest.raises(ConfigError) as refused:
+            study_from_settings({**CONFIG, "shapes": shapes, **changes})
+        assert 900 < len(str(refused.value)) <= 1000
+        assert str(refused.value).endswith(ending)

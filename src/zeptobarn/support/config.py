@@ -146,11 +146,12 @@ def _place(files: Sequence[str | Path], path: list[str | int]) -> str:
 
 def _joined(messages: list[str]) -> str:
     """Join messages as far as there is room."""
-    text = ""
+    text, most = "", _MOST_LETTERS - (50 if len(messages) > 1 else 0)
     for i, message in enumerate(messages):
-        if text and len(text) + len(message) > _MOST_LETTERS - 50:
-            return f"{text}\n… and {len(messages) - i} more mistakes"
-        text += ("\n" if text else "") + shortened(message, _MOST_LETTERS)
+        if text and len(text) + len(message) > most:
+            left = len(messages) - i
+            return f"{text}\n… and {left} more mistake{'s' if left > 1 else ''}"
+        text += ("\n" if text else "") + shortened(message, most)
     return text
 
 
