@@ -41,7 +41,7 @@ def changed(base, key, value):
         (
             ["shapes", 0, "parameter"],
             "detection",
-            r"shapes\[0\]\.parameter: found 'detection'; allowed: leff, .*efficiency_NAME, charge_r",
+            r"shapes\[0\]\.parameter: found 'detection'; allowed: leff, .*efficiency_NAME, ch",
         ),
         (["trials"], None, r"missing key 'trials'"),
         (["trials"], 0, r"trials: found 0; allowed: ≥ 1"),
