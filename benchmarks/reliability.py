@@ -59,7 +59,8 @@ def main() -> None:
             memory_GB = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
             outcomes = running.result()
         measured = measured_faults(workflow, folder) if given.cases else []
-    text = page(rows, memory_GB, outcomes, measured, wrong)
+        n_jobs = len(list(undisturbed.folder.glob("results/logs/**/*.log")))
+    text = page(rows, memory_GB, outcomes, n_jobs, measured, wrong)
     if whole:
         (ROOT / "docs/reliability.md").write_text(text, encoding="utf-8")
     print(text)
@@ -140,6 +141,7 @@ def page(
     rows: Sequence[tuple[str, Counter[str]]],
     memory_GB: float,
     killed_runs: Counter[tuple[str, str]],
+    n_jobs: int,
     measured: Sequence[tuple[str, str, str]],
     wrong: Sequence[str],
 ) -> str:
@@ -167,8 +169,8 @@ def page(
         ),
         "",
         *_measured(rows, measured),
-        "Runs of a small study (25 jobs) that were killed with SIGKILL at a random moment, and "
-        "started again with the same command:",
+        f"Runs of a small study ({n_jobs} jobs) that were killed with SIGKILL at a random moment, "
+        "and started again with the same command:",
         "",
         f"| killed | runs | {' | '.join(ends)} |",
         "| --- | --- | --- | --- | --- |",
