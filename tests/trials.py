@@ -18,6 +18,7 @@ def limits(values, status="ok", interval="profiled", mass=50.0):
             "limit_cm2": values,
             "calibration_error_cm2": np.nan,
             "asymptotic_limit_cm2": 0.5 * np.asarray(values, dtype=float),
+            "signal_likeness": np.nan,
             "status": status,
         }
     )

@@ -23,13 +23,8 @@ from rich.table import Table
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.slices.summary import summary_slice
 from zeptobarn.study.study import Study
-from zeptobarn.summary.summary import (
-    QUANTILES,
-    fair_sample,
-    limit_files,
-    quantile_error,
-    read_limits,
-)
+from zeptobarn.summary.sample import fair_sample, quantile_error
+from zeptobarn.summary.summary import QUANTILES, limit_files, read_limits
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.inputs import read_table
@@ -125,8 +120,8 @@ def _limit_rows(study: Study, summary: pd.DataFrame) -> Iterator[dict[str, Any]]
         detector, interaction, mass = str(key[0]), str(key[1]), float(group["mass_GeV"].iloc[0])
         limits = read_limits(study, detector, interaction, mass)
         for row in group.to_dict("records"):
-            sample = fair_sample(limits[limits["interval"] == row["interval"]])
-            errors = {name: quantile_error(sample, p) for name, p in QUANTILES.items()}
+            trials = fair_sample(limits[limits["interval"] == row["interval"]])
+            errors = {name: quantile_error(trials, p) for name, p in QUANTILES.items()}
             for quantity in (*QUANTILES, "asymptotic_median_cm2", "asimov_cm2", "n_failed"):
                 yield {
                     "detector": detector,

@@ -151,7 +151,7 @@ def signal_limits(intervals):
     rows = [
         {"detector": "lz", "signal": signal, "trial": trial, "interval": interval.name,
          "status": "ok", "limit_rate_multiplier": trial * factor,
-         "calibration_error_rate_multiplier": np.nan,
+         "calibration_error_rate_multiplier": np.nan, "signal_likeness": np.nan,
          "asymptotic_limit_rate_multiplier": trial * factor}
         for signal, factor in (("boosted", 1.0), ("axions", 0.01))
         for trial in (1, 2, 3) for interval in intervals

@@ -30,7 +30,7 @@ def test_columns_are_the_contract(model, toys):
         "detector", "interaction", "mass_GeV", "trial", "interval", "kind", "confidence_level",
         "limit_rate_multiplier", "limit_cm2", "calibration_error_cm2", "asymptotic_limit_cm2",
         "limit_low_rate_multiplier", "best_fit_rate_multiplier", "best_fit_er_rate",
-        "best_fit_leff", "status", "message", "n_evaluations",
+        "best_fit_leff", "signal_likeness", "status", "message", "n_evaluations",
     ]  # fmt: skip
 
 

@@ -10,8 +10,6 @@ from zeptobarn.study.slices.limits import limits_slice
 from zeptobarn.summary.summary import (
     QUANTILES,
     SUMMARISED,
-    quantile,
-    quantile_error,
     read_limits,
     summarise,
 )
@@ -62,35 +60,6 @@ def test_a_row_per_interval_and_mass_in_order():
     table = summarise(pd.concat(parts))
     assert list(table["interval"]) == ["b", "a", "b", "a"]
     assert list(table["mass_GeV"]) == [7, 7, 1000, 1000]
-
-
-def test_quantile_between_infinities():
-    assert quantile(np.array([np.inf, np.inf]), 0.3) == np.inf
-
-
-@pytest.mark.parametrize("probability", QUANTILES.values())
-def test_error_of_a_quantile_is_its_spread_over_samples(probability):
-    """Of 1000 exponential numbers, as many as the default study has trials."""
-    samples = np.random.default_rng(1).exponential(size=(2000, 1000))
-    spread = np.std([quantile(sample, probability) for sample in samples])
-    errors = [quantile_error(sample, probability) for sample in samples]
-    assert np.mean(errors) == pytest.approx(spread, rel=0.06)
-
-
-def test_error_of_a_quantile_is_that_of_a_bootstrap():
-    rng = np.random.default_rng(1)
-    sample = rng.lognormal(size=20_000)
-    again = [quantile(rng.choice(sample, len(sample)), 0.5) for _ in range(500)]
-    assert quantile_error(sample, 0.5) == pytest.approx(np.std(again), rel=0.15)
-
-
-def test_error_of_a_quantile_near_infinities():
-    values = np.append(np.arange(60.0), np.full(40, np.inf))
-    assert quantile_error(values, 0.5) == pytest.approx(4.95)
-    assert quantile_error(values, 0.56) == np.inf
-    assert np.isnan(quantile_error(values, 0.9))
-    assert np.isnan(quantile_error(np.array([np.nan]), 0.5))
-    assert quantile_error(np.array([2.0]), 0.5) == 0
 
 
 def test_power_constraint():

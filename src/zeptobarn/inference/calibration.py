@@ -197,7 +197,7 @@ def throw(
     n_signals, n_nodes = len(nodes.thrown), len(nodes.nodes)
     truths = best_nuisances(problem, nodes.nodes, data)
     most = int((nodes.last - nodes.first).max())
-    totals, logs = _log_densities(problem, truths)
+    totals, logs = log_densities(problem, truths)
     ensemble = Ensemble(
         nodes.nodes,
         nodes.thrown,
@@ -207,7 +207,7 @@ def throw(
         np.full((n_signals, most, n_toys), np.nan),
         np.full((n_signals, most, n_toys), np.nan),
         np.zeros((n_signals, n_nodes, n_toys)),
-        _expected(problem, truths, logs, constraint_centres),
+        expected_at(problem, truths, logs, constraint_centres),
         problem.signal_efficiency,
     )
     for k in range(n_signals):
@@ -274,7 +274,7 @@ def throw_statistics(
         signals,
         streams,
         nowhere,
-        *_log_densities(problem, nowhere),
+        *log_densities(problem, nowhere),
         best,
         statistics,
         np.empty((n_toys, 2, len(signals))),
@@ -301,7 +301,7 @@ def _throw(
 ) -> None:
     """Fill best fits, t̃ and its derivatives at signals, and ln of the density at ``others``.
 
-    ``totals`` and ``logs`` are what `_log_densities` gives for ``others``.
+    ``totals`` and ``logs`` are what `log_densities` gives for ``others``.
     """
     expected = predict(problem, truth)
     tables = [alias_table(bins) for bins in expected]
@@ -340,7 +340,7 @@ def _throw(
         list(pool.map(fill, range(len(streams))))
 
 
-def _log_densities(problem: Problem, parameters: Floats) -> tuple[Floats, Floats]:
+def log_densities(problem: Problem, parameters: Floats) -> tuple[Floats, Floats]:
     """Expected events at each of many points, and ln of those in bins, shape (bins, points)."""
     bins = np.empty((len(problem.structure.density), len(parameters)))
     for k, at in enumerate(parameters):
@@ -349,10 +349,10 @@ def _log_densities(problem: Problem, parameters: Floats) -> tuple[Floats, Floats
         return bins.sum(axis=0), np.log(bins)
 
 
-def _expected(
+def expected_at(
     problem: Problem, parameters: Floats, logs: Floats, constraint_centres: str
 ) -> Expected:
-    """What toys are thrown from at each of many points; ``logs`` as `_log_densities` gives it."""
+    """What toys are thrown from at each of many points; ``logs`` as `log_densities` gives it."""
     constraints = problem.structure.constraints
     in_logs = constraints[:, 0] == LOG_NORMAL
     centres = parameters.copy()

@@ -19,6 +19,7 @@ LIMIT_COLUMNS = {
     "calibration_error_*": Column(infinite=True, missing=True),
     "asymptotic_limit_*": Column(low=0, missing=True),
     "best_fit_*": Column(missing=True),
+    "signal_likeness": Column(low=0, high=1, missing=True),
     "status": STATUS,
     "n_evaluations": NOT_NEGATIVE,
 }

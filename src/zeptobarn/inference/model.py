@@ -23,6 +23,7 @@ from zeptobarn.inference.results import (
     joined,
     limit_rows,
 )
+from zeptobarn.inference.signal_likeness import signal_likeness, thrown_as_fitted
 from zeptobarn.inference.status import Status
 from zeptobarn.study import labels
 from zeptobarn.study.signals import Signal
@@ -113,6 +114,11 @@ class Model:
     def signal_events(self) -> float:
         """Expected signal events at rate multiplier 1 and nominal shape, all detectors."""
         return float(sum(t[self.signal].nominal.sum() for t in self.templates.values()))
+
+    @property
+    def _search_bound(self) -> float:
+        """The largest signal that a limit may be (expected events)."""
+        return self.study.search_bound_rate_multiplier * self.signal_events
 
     def toy(self, seed: int) -> pd.DataFrame | dict[str, pd.DataFrame]:
         """Throw one background-only dataset: ``cs1``, ``cs2``, ``source``.
@@ -210,9 +216,9 @@ class Model:
 
         Returns
         -------
-        A row per trial and interval; the columns stand in DESIGN.md's contract: the limits as
-        rate multiplier and in cm², the best fit, the status with its message, and the number of
-        likelihood evaluations.
+        A row per trial and interval: the limits as rate multiplier and in cm², the best fit, how
+        signal-like the dataset is among background-only ones (NaN where it was thrown otherwise),
+        the status with its message, and the number of likelihood evaluations.
         """
         datasets: dict[str, Toys] = self._by_detector("toys", toys)
         return self.study_limits(dict.fromkeys(self.study.truths, datasets), threads)
@@ -244,7 +250,13 @@ class Model:
         """Set one of the study's limits on many datasets; see `limits`."""
         members: dict[str, Toys] = self._by_detector("toys", toys)
         trials = next(iter(members.values())).trials
-        return self.table(self.data(members), self.interval(interval), trials, threads)
+        chosen, data = self.interval(interval), self.data(members)
+        table, problem = self.table(data, chosen, trials, threads), self.problem(chosen)
+        likeness = np.full(len(trials), np.nan)
+        if self.answers(chosen, problem) and thrown_as_fitted(self.study, members, chosen):
+            likeness = signal_likeness(self.study, problem, data, trials, self._search_bound)
+        table.insert(list(table.columns).index("status"), "signal_likeness", likeness)
+        return table
 
     def data(self, toys: Toys | Mapping[str, Toys]) -> Data:
         """Sort datasets into bins; of a combination, trial i joins trial i of each detector."""
@@ -448,7 +460,7 @@ class Model:
                 [self.critical(interval, problem, None, data.exposure[0], c) for c in columns]
                 + [self.critical(interval, problem, "asymptotic", data.exposure[0])] * calibrated,
                 interval.kind != "upper",
-                self.study.search_bound_rate_multiplier * self.signal_events,
+                self._search_bound,
                 threads,
             )
             results, simple = limits[0], limits[-1]

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from zeptobarn.inference.kinds import LIMITS
 from zeptobarn.inference.status import WITH_LIMIT, Status
@@ -16,6 +15,7 @@ from zeptobarn.study.slices.limits import limits_slice
 from zeptobarn.study.slices.summary import summary_slice
 from zeptobarn.study.study import Study
 from zeptobarn.summary.reading import read_sensitivity
+from zeptobarn.summary.sample import at_least, fair_sample, quantile, quantile_error
 from zeptobarn.support import paths
 from zeptobarn.support.tables import read_chunks, write_csv, write_parquet
 
@@ -44,11 +44,14 @@ ASIMOV = (
 
 _KEYS = ("detector", "interaction", "mass_GeV", "interval")
 # Columns of the limits that a summary is made of.
-SUMMARISED = (*_KEYS, "limit_cm2", "calibration_error_cm2", "asymptotic_limit_cm2", "status")
-
-# Above this share of failures other than `no_crossing`, quantiles would be biased.
-_MAX_FAILURES = 0.01
-
+SUMMARISED = (
+    *_KEYS,
+    "limit_cm2",
+    "calibration_error_cm2",
+    "asymptotic_limit_cm2",
+    "signal_likeness",
+    "status",
+)
 
 _UNITS = {
     "detector": "",
@@ -157,10 +160,11 @@ def summarise(
     smallest signal that was tested, no warnings), the quantiles (cm²) with their Monte Carlo
     errors, the median with asymptotic critical values (that of the trials that have a limit with
     the study's), and the power constraint with the median of the limits under it. The quantiles are
-    those of the raw limits. An error has two parts, added in quadrature: that of `quantile_error`,
-    and of calibrated limits half the distance of the quantile with critical values one standard
-    deviation of their toys higher and lower, which all trials share; of the median the latter
-    stands in ``calibration_error_cm2``.
+    those of the raw limits, over trials sorted by how signal-like they are
+    (`zeptobarn.summary.sample`). An error has two parts, added in quadrature: that of
+    `quantile_error`, and of calibrated limits half the distance of the quantile with critical
+    values one standard deviation of their toys higher and lower, which all trials share; of the
+    median the latter stands in ``calibration_error_cm2``.
     """
     rows = [
         {**dict(zip(_KEYS, key, strict=True)), **_summary(group, power_constraint)}
@@ -170,66 +174,6 @@ def summarise(
     if asimov is None:
         return table.reindex(columns=list(_UNITS))
     return table.merge(asimov, how="left", on=list(_KEYS))[list(_UNITS)]
-
-
-def quantile(values: NDArray[np.float64], probability: float) -> float:
-    """Quantile of values that may be infinite, interpolated between neighbours.
-
-    Examples
-    --------
-    >>> quantile(np.array([1.0, 2.0, np.inf]), 0.5), quantile(np.array([1.0, np.inf]), 0.5)
-    (2.0, inf)
-    """
-    ordered = np.sort(values)
-    place = probability * (len(ordered) - 1)
-    i = int(place)
-    low, high = ordered[i], ordered[min(i + 1, len(ordered) - 1)]
-    share = place - i
-    return float(low if share == 0 or low == high else low + share * (high - low))
-
-
-def quantile_error(values: NDArray[np.float64], probability: float) -> float:
-    """Monte Carlo error of a quantile, in the unit of the values, which may be infinite.
-
-    Of n values, the number below the true quantile is binomial with mean n p and variance
-    n p (1 − p), whatever they are distributed like. The order statistics n p ± √(n p (1 − p))
-    therefore enclose it in two of three samples, as one standard deviation does (David and
-    Nagaraja, Order Statistics, chapter 7); the error is half the distance between them. They end
-    at the smallest and the largest value: of few values, the error of a far quantile is too small.
-
-    Returns
-    -------
-    The error; infinite where the upper order statistic is, NaN where both are.
-
-    Examples
-    --------
-    Of 400 evenly spaced values, the median lies between the 190th and the 210th.
-
-    >>> round(quantile_error(np.arange(1.0, 401.0), 0.5), 1)
-    10.0
-    """
-    half = float(np.sqrt(probability * (1 - probability) / len(values)))
-    low = quantile(values, max(probability - half, 0.0))
-    high = quantile(values, min(probability + half, 1.0))
-    return (high - low) / 2
-
-
-def fair_sample(limits: pd.DataFrame) -> NDArray[np.float64]:
-    """Limits (cm²) that quantiles over trials are taken of; a trial without a crossing is infinite.
-
-    Where more than 1 % of the trials failed for another reason, the trials left are not a fair
-    sample, and a single NaN stands for them.
-
-    Parameters
-    ----------
-    limits
-        Rows of `zeptobarn.inference.model.Model.limits` of one detector, interaction, mass and
-        interval.
-    """
-    open_end = limits["status"] == "no_crossing"
-    kept = limits["status"].isin(WITH_LIMIT) | open_end
-    values = np.where(open_end, np.inf, limits["limit_cm2"])[kept]
-    return np.array([np.nan]) if (~kept).mean() > _MAX_FAILURES or not len(values) else values
 
 
 def write_summary(study: Study, parquet_path: Path, csv_path: Path) -> pd.DataFrame:
@@ -257,12 +201,11 @@ def write_summary(study: Study, parquet_path: Path, csv_path: Path) -> pd.DataFr
 def _summary(group: pd.DataFrame, power_constraint: float) -> dict[str, Any]:
     good = group["status"].isin(WITH_LIMIT)
     excluded = group["status"] == Status.all_signals_excluded.name
-    values = fair_sample(group)
-    floor = quantile(values, power_constraint)
+    limits = fair_sample(group)
+    floor = quantile(limits, power_constraint)
     shift = group["calibration_error_cm2"].fillna(0.0)
-    low, high = (
-        fair_sample(group.assign(limit_cm2=group["limit_cm2"] + sign * shift)) for sign in (-1, 1)
-    )
+    shifted = group.assign(low=group["limit_cm2"] - shift, high=group["limit_cm2"] + shift)
+    low, high = (fair_sample(shifted, column) for column in ("low", "high"))
     calibration = {
         name: 0.5 * (quantile(high, probability) - quantile(low, probability))
         for name, probability in QUANTILES.items()
@@ -272,17 +215,15 @@ def _summary(group: pd.DataFrame, power_constraint: float) -> dict[str, Any]:
         "n_failed": int((~good).sum()),
         "n_warnings": int((good & ~excluded & (group["status"] != "ok")).sum()),
         "n_all_signals_excluded": int(excluded.sum()),
-        **{name: quantile(values, probability) for name, probability in QUANTILES.items()},
+        **{name: quantile(limits, probability) for name, probability in QUANTILES.items()},
         **{
-            ERRORS[name]: float(np.hypot(quantile_error(values, probability), calibration[name]))
+            ERRORS[name]: float(np.hypot(quantile_error(limits, probability), calibration[name]))
             for name, probability in QUANTILES.items()
         },
         "calibration_error_cm2": (
             calibration["median_cm2"] if group["calibration_error_cm2"].notna().any() else np.nan
         ),
-        "asymptotic_median_cm2": quantile(
-            fair_sample(group.assign(limit_cm2=group["asymptotic_limit_cm2"])), 0.5
-        ),
+        "asymptotic_median_cm2": quantile(fair_sample(group, "asymptotic_limit_cm2"), 0.5),
         "power_constraint_cm2": floor,
-        "power_constrained_median_cm2": quantile(np.maximum(values, floor), 0.5),
+        "power_constrained_median_cm2": quantile(at_least(limits, floor), 0.5),
     }
