@@ -51,9 +51,9 @@ from zeptobarn.physics.simulate import histogram
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.study import Study
 from zeptobarn.support.streams import stream
+from zeptobarn.templates.building import recoils_per_bin
 from zeptobarn.templates.response import apparatus_at, energy_edges
 from zeptobarn.templates.spectra import wimp_spectrum
-from zeptobarn.templates.templates import recoils_per_bin
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

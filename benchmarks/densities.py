@@ -30,9 +30,10 @@ from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.study import Interval, Study
 from zeptobarn.summary.sensitivity import asimov_limits, source_widths, template_bias
+from zeptobarn.templates.building import build
 from zeptobarn.templates.response import Response, compute_response
 from zeptobarn.templates.spectra import source_spectrum
-from zeptobarn.templates.templates import Template, build, smoothed
+from zeptobarn.templates.templates import Template, smoothed
 
 Floats = NDArray[np.float64]
 

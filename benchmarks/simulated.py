@@ -30,8 +30,9 @@ from zeptobarn.inference.problem import Data, Problem, asimov, fits_at
 from zeptobarn.physics.yields import Nuisances
 from zeptobarn.study.study import Calibration, Interval
 from zeptobarn.support.streams import stream
+from zeptobarn.templates.building import events_per_rate
+from zeptobarn.templates.sampling import rate_above_cutoff, sample_bins
 from zeptobarn.templates.spectra import source_spectrum
-from zeptobarn.templates.templates import events_per_rate, rate_above_cutoff, sample_bins
 
 ROOT = Path(__file__).parents[1]
 DETECTOR, MASSES_GEV = "xenon1t", (10, 50)

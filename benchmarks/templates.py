@@ -46,9 +46,10 @@ from zeptobarn.physics.simulate import histogram, simulate
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.study import Study
 from zeptobarn.support.streams import stream
+from zeptobarn.templates.building import recoils_per_bin
 from zeptobarn.templates.response import energy_edges
+from zeptobarn.templates.sampling import rate_above_cutoff, sample_bins
 from zeptobarn.templates.spectra import COLUMNS, integrate, wimp_spectrum
-from zeptobarn.templates.templates import rate_above_cutoff, recoils_per_bin, sample_bins
 
 Floats = NDArray[np.float64]
 

@@ -22,9 +22,10 @@ from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 from zeptobarn.support.reachable import code_of
 from zeptobarn.support.tables import digest
+from zeptobarn.templates.building import build
 from zeptobarn.templates.response import Response, compute_response, read_response, write_response
 from zeptobarn.templates.spectra import source_tables
-from zeptobarn.templates.templates import Template, build, read_template, write_template
+from zeptobarn.templates.templates import Template, read_template, write_template
 
 ROOT = Path(__file__).parent.parent
 

@@ -21,7 +21,8 @@ from zeptobarn.study.slices.template import template_slice
 from zeptobarn.study.study import Shape
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.streams import stream
-from zeptobarn.templates.templates import build, read_template, write_template
+from zeptobarn.templates.building import build
+from zeptobarn.templates.templates import read_template, write_template
 
 FORMULAS = [("xenon1t", "accidental"), ("xenon1t", "wall"), ("xenon1t", "anomalous")]
 FORMULAS += [("lz", "surface")]

@@ -19,9 +19,10 @@ from zeptobarn.summary.sensitivity import (
     source_widths,
     template_bias,
 )
+from zeptobarn.templates.building import build
 from zeptobarn.templates.response import Response, compute_response
 from zeptobarn.templates.spectra import source_tables
-from zeptobarn.templates.templates import Template, build, kernel_widths, smoothed
+from zeptobarn.templates.templates import Template, kernel_widths, smoothed
 from zeptobarn.templates.toys import throw
 
 ORDER = (

@@ -16,8 +16,9 @@ from zeptobarn.summary.signal_medians import summarise_signals, write_signals
 from zeptobarn.summary.summary import signal_files, summarise
 from zeptobarn.support import paths
 from zeptobarn.support.tables import read_metadata, read_parquet
+from zeptobarn.templates.building import build
 from zeptobarn.templates.spectra import source_tables, wimp_spectrum
-from zeptobarn.templates.templates import build, write_template
+from zeptobarn.templates.templates import write_template
 from zeptobarn.templates.toys import throw
 
 UNIT = "1e-45 cm²"

@@ -12,8 +12,9 @@ from zeptobarn.study.slices.template import template_slice
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.streams import stream
 from zeptobarn.templates.efficiencies import seen
+from zeptobarn.templates.sampling import sample
 from zeptobarn.templates.spectra import source_spectrum
-from zeptobarn.templates.templates import fix_shapes, sample
+from zeptobarn.templates.templates import fix_shapes
 from zeptobarn.templates.toys import throw
 
 WIMP = "wimp_SI_50GeV"

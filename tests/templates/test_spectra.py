@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from zeptobarn.study.loading import load_study
 from zeptobarn.support.config import ConfigError
+from zeptobarn.templates.building import recoils_per_bin
 from zeptobarn.templates.response import energy_edges
 from zeptobarn.templates.spectra import (
     background_spectrum,
@@ -18,7 +19,6 @@ from zeptobarn.templates.spectra import (
     spectrum,
     wimp_spectrum,
 )
-from zeptobarn.templates.templates import recoils_per_bin
 
 
 def table(energy, rate):

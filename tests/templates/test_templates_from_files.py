@@ -15,8 +15,10 @@ from zeptobarn.physics.template_files import read_histogram
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.support.config import ConfigError
+from zeptobarn.templates.building import build
+from zeptobarn.templates.sampling import sample
 from zeptobarn.templates.spectra import check_rates, source_spectrum, source_tables
-from zeptobarn.templates.templates import build, read_template, sample, write_template
+from zeptobarn.templates.templates import read_template, write_template
 from zeptobarn.templates.toys import throw
 
 ROOT = Path(__file__).parents[2]

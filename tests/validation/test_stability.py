@@ -10,8 +10,8 @@ from scipy.interpolate import make_lsq_spline
 
 from zeptobarn.inference.load import build_templates, make_model
 from zeptobarn.study.loading import load_study
+from zeptobarn.templates.building import build
 from zeptobarn.templates.response import compute_response
-from zeptobarn.templates.templates import build
 from zeptobarn.templates.toys import throw
 
 MASSES = tuple(float(f"{m:.4g}") for m in np.geomspace(7, 1000, 30))

@@ -1,9 +1,10 @@
 from zeptobarn.study.loading import check_plan, study_from_settings
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.support.joblog import keep_log
+from zeptobarn.templates.building import build
 from zeptobarn.templates.response import read_response
 from zeptobarn.templates.spectra import read_result
-from zeptobarn.templates.templates import build, lint, write_template
+from zeptobarn.templates.templates import lint, write_template
 
 keep_log(snakemake.log[0])
 

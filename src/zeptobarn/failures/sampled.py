@@ -17,9 +17,11 @@ from zeptobarn.physics.apparatus import Recoil, recoil_of
 from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 from zeptobarn.support.streams import stream
+from zeptobarn.templates.building import events_per_rate
 from zeptobarn.templates.efficiencies import seen
 from zeptobarn.templates.response import apparatus_at
-from zeptobarn.templates.templates import Template, events_per_rate, rate_above_cutoff, sample_bins
+from zeptobarn.templates.sampling import rate_above_cutoff, sample_bins
+from zeptobarn.templates.templates import Template
 from zeptobarn.templates.toys import Toys, throw
 
 # With this share of empty templates chance shows.

@@ -19,7 +19,8 @@ from zeptobarn.support import paths
 from zeptobarn.support.cache import kept, warn_once
 from zeptobarn.support.reachable import code_of
 from zeptobarn.support.tables import DamagedResultError, ResultError, digest
-from zeptobarn.templates import response, templates
+from zeptobarn.templates import building, response
+from zeptobarn.templates.building import build
 from zeptobarn.templates.response import (
     Response,
     compute_response,
@@ -27,7 +28,7 @@ from zeptobarn.templates.response import (
     write_response,
 )
 from zeptobarn.templates.spectra import source_tables
-from zeptobarn.templates.templates import Template, build, read_template, write_template
+from zeptobarn.templates.templates import Template, read_template, write_template
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -177,7 +178,7 @@ def load_templates(study: Study, detector: str, sources: list[str]) -> dict[str,
     except ResultError as error:
         _mention(error)
     loaded, place = {}, (study, detector)
-    files = {s: _kept("template", template_slice(*place, s), templates.__file__) for s in sources}
+    files = {s: _kept("template", template_slice(*place, s), building.__file__) for s in sources}
     for source in sources:
         try:
             loaded[source] = read_template(study, detector, source, files[source])

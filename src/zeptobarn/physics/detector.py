@@ -55,7 +55,7 @@ class Source:
         of the ``shapes`` that it depends on, see `zeptobarn.physics.template_files`; of a file that
         holds several, ``histogram`` chooses one.
     n_events
-        Recoils of conventional sampling (`zeptobarn.templates.templates.sample`); a formula has
+        Recoils of conventional sampling (`zeptobarn.templates.sampling.sample`); a formula has
         none.
     rate, rate_width, rate_range, nominal_rate, expected_events, shared
         See `zeptobarn.physics.expectation.Expectation`.

@@ -31,8 +31,9 @@ from zeptobarn.study.variation import (
 from zeptobarn.summary.sensitivity import asimov_limits
 from zeptobarn.support.kinds import NOT_NEGATIVE, Column, Kind
 from zeptobarn.support.tables import read_parquet, write_parquet
+from zeptobarn.templates.building import build
 from zeptobarn.templates.response import Response, compute_response
-from zeptobarn.templates.templates import Template, build
+from zeptobarn.templates.templates import Template
 
 Spectra = Mapping[str, Mapping[str, pd.DataFrame]]
 

@@ -17,10 +17,11 @@ from zeptobarn.physics.apparatus import Recoil, recoil_of
 from zeptobarn.physics.detector import AnalysisSpace, Detector, Source
 from zeptobarn.physics.nodes import Nodes
 from zeptobarn.study.study import Interval, Study
+from zeptobarn.templates.building import build, fold
 from zeptobarn.templates.efficiencies import seen_of_recoils
 from zeptobarn.templates.response import Response, apparatus_at
 from zeptobarn.templates.spectra import COLUMNS, source_tables
-from zeptobarn.templates.templates import Template, build, fold
+from zeptobarn.templates.templates import Template
 
 Floats = NDArray[np.float64]
 

@@ -19,9 +19,10 @@ from zeptobarn.study.study import Interval, Study
 from zeptobarn.support import paths
 from zeptobarn.support.streams import stream
 from zeptobarn.support.tables import write_parquet
+from zeptobarn.templates.building import build
 from zeptobarn.templates.response import Response, read_response
 from zeptobarn.templates.spectra import read_result
-from zeptobarn.templates.templates import Template, Widths, build, kernel_widths, smoothed
+from zeptobarn.templates.templates import Template, Widths, kernel_widths, smoothed
 
 # Best fits of the Asimov bands, in standard deviations of the signal.
 BANDS = {
