@@ -28,7 +28,8 @@ from zeptobarn.inference.load import make_model
 from zeptobarn.inference.model import Model
 from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.study.loading import load_study
-from zeptobarn.study.study import Interval, Study
+from zeptobarn.study.settings import Interval
+from zeptobarn.study.study import Study
 from zeptobarn.summary.sensitivity import asimov_limits, source_widths, template_bias
 from zeptobarn.templates.building import build
 from zeptobarn.templates.response import Response, compute_response

@@ -31,7 +31,9 @@ from zeptobarn import __version__
 from zeptobarn.inference.load import build_templates, make_model
 from zeptobarn.inference.model import Model
 from zeptobarn.study.loading import load_study
-from zeptobarn.study.study import Interval, Shape, Study
+from zeptobarn.study.settings import Interval
+from zeptobarn.study.shapes import Shape
+from zeptobarn.study.study import Study
 from zeptobarn.templates.templates import Template
 from zeptobarn.templates.toys import Toys, throw
 

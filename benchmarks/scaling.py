@@ -44,7 +44,9 @@ from zeptobarn.figures.style import BLUE, RED, new_figure
 from zeptobarn.inference.load import build_templates, make_model
 from zeptobarn.inference.model import Model
 from zeptobarn.study.loading import load_study
-from zeptobarn.study.study import Interval, Shape, Study
+from zeptobarn.study.settings import Interval
+from zeptobarn.study.shapes import Shape
+from zeptobarn.study.study import Study
 from zeptobarn.templates.templates import Template, read_template, write_template
 from zeptobarn.templates.toys import throw
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from zeptobarn import load_study
 from zeptobarn.inference.load import build_templates, make_model
-from zeptobarn.study.study import Interval
+from zeptobarn.study.settings import Interval
 from zeptobarn.summary.summary import ERRORS, summarise
 from zeptobarn.templates.toys import throw
 

@@ -28,7 +28,7 @@ from zeptobarn.inference.load import load_model
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, asimov, fits_at
 from zeptobarn.physics.yields import Nuisances
-from zeptobarn.study.study import Calibration, Interval
+from zeptobarn.study.settings import Calibration, Interval
 from zeptobarn.support.streams import stream
 from zeptobarn.templates.building import events_per_rate
 from zeptobarn.templates.sampling import rate_above_cutoff, sample_bins

@@ -23,7 +23,8 @@ import yaml
 from zeptobarn import load_study
 from zeptobarn.inference.load import build_templates, make_model
 from zeptobarn.inference.model import Model
-from zeptobarn.study.study import Interval, Study
+from zeptobarn.study.settings import Interval
+from zeptobarn.study.study import Study
 from zeptobarn.summary.observed_table import read_observed
 from zeptobarn.summary.published import read_published
 from zeptobarn.support import paths

@@ -9,7 +9,7 @@ import pytest
 from zeptobarn.failures.rows import TRIALS
 from zeptobarn.inference.kinds import CALIBRATION, COVERAGE, LIMITS
 from zeptobarn.inference.results import CALIBRATION_UNITS, calibration_rows, read_calibration
-from zeptobarn.study.study import Interval
+from zeptobarn.study.settings import Interval
 from zeptobarn.summary.observed_table import EVENTS, NUISANCES, observed_kind
 from zeptobarn.summary.reading import SIGNALS_SENSITIVITY, SIGNALS_SUMMARY
 from zeptobarn.support.kinds import Inspection

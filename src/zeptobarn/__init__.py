@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from zeptobarn.physics.detector import Source as Source
     from zeptobarn.physics.detector import load_detector as load_detector
     from zeptobarn.study.loading import load_study as load_study
-    from zeptobarn.study.study import Interval as Interval
-    from zeptobarn.study.study import Shape as Shape
+    from zeptobarn.study.settings import Interval as Interval
+    from zeptobarn.study.shapes import Shape as Shape
     from zeptobarn.study.study import Study as Study
     from zeptobarn.summary.recast import Recast as Recast
     from zeptobarn.summary.recast import recast as recast

@@ -21,8 +21,8 @@ from zeptobarn.cli.terminal import (
 )
 from zeptobarn.study.labels import signals_words, table_words
 from zeptobarn.study.loading import load_study
+from zeptobarn.study.settings import Interval
 from zeptobarn.study.signals import Signal
-from zeptobarn.study.study import Interval
 from zeptobarn.summary.signal_medians import summarise_signals
 from zeptobarn.summary.summary import summarise
 from zeptobarn.support import paths

@@ -14,7 +14,7 @@ from zeptobarn.figures.explain import draw_page
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.results import write_limits
 from zeptobarn.inference.status import Status
-from zeptobarn.study.study import Failures
+from zeptobarn.study.settings import Failures
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.tables import ResultError
 from zeptobarn.templates.templates import write_template

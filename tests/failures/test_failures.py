@@ -13,7 +13,7 @@ from zeptobarn.failures.trials import run
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import fits_at
 from zeptobarn.inference.status import WITH_LIMIT
-from zeptobarn.study.study import Failures
+from zeptobarn.study.settings import Failures
 from zeptobarn.templates.building import build
 from zeptobarn.templates.sampling import rate_above_cutoff
 from zeptobarn.templates.spectra import source_spectrum

@@ -10,7 +10,7 @@ import pytest
 from zeptobarn.failures import scans
 from zeptobarn.failures.trials import run
 from zeptobarn.inference.load import make_model
-from zeptobarn.study.study import Failures
+from zeptobarn.study.settings import Failures
 from zeptobarn.templates.toys import throw
 
 # Looked through for doctests, it would be taken for the workflow's file of the same name.

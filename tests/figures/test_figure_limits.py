@@ -12,7 +12,7 @@ from drawing import draw_and_keep, draw_twice, edges_of, line_of, look_of, words
 from zeptobarn.figures import limits as figures
 from zeptobarn.figures.style import BLACK
 from zeptobarn.physics.halo import HALOS
-from zeptobarn.study.study import Interval
+from zeptobarn.study.settings import Interval
 from zeptobarn.summary.published import read_published
 
 BOTH = pytest.mark.parametrize("together", [False, True])

@@ -19,7 +19,7 @@ from zeptobarn.inference.construction import TIES
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import Problem
 from zeptobarn.inference.terms import LOG_NORMAL, NORMAL
-from zeptobarn.study.study import Calibration, Coverage, Interval
+from zeptobarn.study.settings import Calibration, Coverage, Interval
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.streams import stream
 

@@ -21,7 +21,8 @@ from zeptobarn.inference.problem import Data, asimov, assemble, fits_at, predict
 from zeptobarn.inference.terms import NORMAL, UNCONSTRAINED
 from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.study.correlations import Correlation
-from zeptobarn.study.study import Interval, Shape
+from zeptobarn.study.settings import Interval
+from zeptobarn.study.shapes import Shape
 from zeptobarn.summary.ensemble import expected_errors, pulls
 from zeptobarn.support.streams import stream
 from zeptobarn.templates.templates import Template

@@ -23,7 +23,7 @@ from zeptobarn.inference.construction import (
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import Problem
 from zeptobarn.inference.status import Status
-from zeptobarn.study.study import Interval
+from zeptobarn.study.settings import Interval
 from zeptobarn.support.streams import stream
 
 THROWN = np.array(

@@ -6,13 +6,7 @@ import pytest
 from scipy import stats
 
 from counting import counting_problem
-from zeptobarn.inference.discovery import (
-    TOYS,
-    background_q0,
-    observed_q0,
-    p_value,
-    significance,
-)
+from zeptobarn.inference.discovery import TOYS, background_q0, observed_q0, p_value, significance
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import Data
 

@@ -7,7 +7,7 @@ from scipy import stats
 
 from zeptobarn.inference.load import load_model, make_model
 from zeptobarn.inference.results import write_limits
-from zeptobarn.study.study import Calibration, Interval
+from zeptobarn.study.settings import Calibration, Interval
 from zeptobarn.summary.sensitivity import asimov_limits
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.tables import read_parquet

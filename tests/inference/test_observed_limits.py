@@ -11,7 +11,7 @@ from given import as_given
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.observed_limits import calibrate_on, observed_limits
 from zeptobarn.physics.detector import AnalysisSpace
-from zeptobarn.study.study import Calibration, Interval
+from zeptobarn.study.settings import Calibration, Interval
 from zeptobarn.templates.templates import Template
 
 

@@ -15,7 +15,8 @@ from scipy import optimize, stats
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import Data, asimov, assemble, find_limits, fits_at, predict
 from zeptobarn.physics.detector import AnalysisSpace
-from zeptobarn.study.study import Interval, Shape
+from zeptobarn.study.settings import Interval
+from zeptobarn.study.shapes import Shape
 from zeptobarn.templates.density import bin_index
 from zeptobarn.templates.templates import Template
 from zeptobarn.templates.toys import throw

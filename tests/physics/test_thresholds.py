@@ -17,8 +17,8 @@ from zeptobarn.physics.formulas import shares
 from zeptobarn.physics.simulate import simulate
 from zeptobarn.physics.thresholds import smallest_anywhere, smallest_areas
 from zeptobarn.study.loading import study_from_settings
+from zeptobarn.study.shapes import Shape
 from zeptobarn.study.slices.template import template_slice
-from zeptobarn.study.study import Shape
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.streams import stream
 from zeptobarn.templates.building import build

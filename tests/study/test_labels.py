@@ -9,7 +9,7 @@ from zeptobarn.figures import style
 from zeptobarn.physics.halo import HALOS
 from zeptobarn.study import labels
 from zeptobarn.study.loading import load_study
-from zeptobarn.study.study import Interval
+from zeptobarn.study.settings import Interval
 
 CONFIG = load_study("config/config.yaml")
 

@@ -7,7 +7,7 @@ from scipy import stats
 from zeptobarn.inference.asymptotics import one_sided, unified
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import fits_at
-from zeptobarn.study.study import Interval
+from zeptobarn.study.settings import Interval
 from zeptobarn.summary.ensemble import (
     expected_errors,
     fullest_interval,

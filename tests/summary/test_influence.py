@@ -11,7 +11,7 @@ from given import as_given
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import predict
 from zeptobarn.study.correlations import Correlation
-from zeptobarn.study.study import Interval
+from zeptobarn.study.settings import Interval
 from zeptobarn.summary.influence import (
     EVENT_UNITS,
     LISTED,

@@ -16,13 +16,13 @@ from zeptobarn.study.observed import (
     observed_targets,
     with_observed,
 )
+from zeptobarn.study.settings import Calibration, Details, Observed
 from zeptobarn.study.slices.observed import (
     observed_detail_slice,
     observed_slice,
     observed_table_slice,
 )
 from zeptobarn.study.slices.summary import signals_summary_slice, summary_slice
-from zeptobarn.study.study import Calibration, Details, Observed
 from zeptobarn.summary.observed_table import (
     EXPECTED,
     add_expected,

@@ -6,7 +6,7 @@ import pytest
 from zeptobarn.inference.asymptotics import one_sided
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import fits_at
-from zeptobarn.study.study import Interval
+from zeptobarn.study.settings import Interval
 from zeptobarn.summary import profiles
 from zeptobarn.summary.dataset import one_trial
 from zeptobarn.summary.profiles import Map, chosen_shape, curve, deviance, likelihood_map

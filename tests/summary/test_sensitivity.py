@@ -10,7 +10,7 @@ from zeptobarn.inference.construction import TIES
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import Data, fits_at, predict
 from zeptobarn.physics.detector import AnalysisSpace
-from zeptobarn.study.study import Interval
+from zeptobarn.study.settings import Interval
 from zeptobarn.summary.sensitivity import (
     BANDS,
     asimov_limits,

@@ -9,8 +9,8 @@ import pytest
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.results import write_limits
 from zeptobarn.physics.efficiency import ENERGY, Efficiency
+from zeptobarn.study.shapes import SIGNAL_EFFICIENCY, Shape
 from zeptobarn.study.signals import Signal
-from zeptobarn.study.study import SIGNAL_EFFICIENCY, Shape
 from zeptobarn.summary.sensitivity import asimov_limits, write_sensitivity
 from zeptobarn.summary.signal_medians import summarise_signals, write_signals
 from zeptobarn.summary.summary import signal_files, summarise

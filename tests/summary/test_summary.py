@@ -7,12 +7,7 @@ from scipy.stats import norm
 
 from trials import limits
 from zeptobarn.study.slices.limits import limits_slice
-from zeptobarn.summary.summary import (
-    QUANTILES,
-    SUMMARISED,
-    read_limits,
-    summarise,
-)
+from zeptobarn.summary.summary import QUANTILES, SUMMARISED, read_limits, summarise
 from zeptobarn.support import paths
 from zeptobarn.support.tables import write_parquet
 

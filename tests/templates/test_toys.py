@@ -9,14 +9,7 @@ from scipy import stats
 from zeptobarn.support.tables import ResultError
 from zeptobarn.templates import toys as module
 from zeptobarn.templates.density import bin_index
-from zeptobarn.templates.toys import (
-    Toys,
-    chunks,
-    place,
-    read_toys,
-    throw,
-    write_toys,
-)
+from zeptobarn.templates.toys import Toys, chunks, place, read_toys, throw, write_toys
 
 
 @pytest.fixture(scope="module")

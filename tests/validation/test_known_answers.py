@@ -10,7 +10,7 @@ from zeptobarn.inference.asymptotics import asymptotic
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import Data, Problem, fits_at
 from zeptobarn.physics.yields import mean_yields
-from zeptobarn.study.study import Interval
+from zeptobarn.study.settings import Interval
 from zeptobarn.templates.building import events_per_rate, fold
 from zeptobarn.templates.spectra import integrate, read_spectrum, spectrum, wimp_spectrum
 from zeptobarn.templates.toys import throw

@@ -17,7 +17,7 @@ from scipy.optimize import brentq
 from counting import ONE_SIDED_90, counting_limit, counting_structure
 from zeptobarn.inference.asymptotics import asymptotic
 from zeptobarn.inference.problem import Data, Problem, fits_at
-from zeptobarn.study.study import Interval
+from zeptobarn.study.settings import Interval
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "jsonschema.RefResolver", DeprecationWarning)

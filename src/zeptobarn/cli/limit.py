@@ -20,7 +20,8 @@ from zeptobarn.inference.status import WITH_LIMIT
 from zeptobarn.study import labels
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.observed import observed_targets, with_observed
-from zeptobarn.study.study import Observed, Study
+from zeptobarn.study.settings import Observed
+from zeptobarn.study.study import Study
 from zeptobarn.summary.observed_table import add_expected, observe, read_expected, write_observed
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError

@@ -40,7 +40,7 @@ def _run(study: "Study") -> None:
     from zeptobarn.failures.trials import run
     from zeptobarn.inference.load import make_model
     from zeptobarn.physics.simulate import histogram
-    from zeptobarn.study.study import Calibration, Failures
+    from zeptobarn.study.settings import Calibration, Failures
     from zeptobarn.templates.spectra import spectrum
     from zeptobarn.templates.templates import Template
     from zeptobarn.templates.toys import throw

@@ -13,7 +13,7 @@ from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, fits_at
 from zeptobarn.inference.status import Status
 from zeptobarn.study import labels
-from zeptobarn.study.study import Interval
+from zeptobarn.study.settings import Interval
 from zeptobarn.support import paths
 from zeptobarn.templates.density import bin_index
 from zeptobarn.templates.toys import Toys

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from zeptobarn.study.settings import Interval
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.study.slices.toys import toys_slice
-from zeptobarn.study.study import Interval, Study, signal_recoil
+from zeptobarn.study.study import Study, signal_recoil
 from zeptobarn.support import paths
 from zeptobarn.support.tables import digest
 

@@ -23,8 +23,9 @@ from zeptobarn.figures.style import (
 from zeptobarn.inference.asymptotics import one_sided, unified
 from zeptobarn.study import labels
 from zeptobarn.study.correlations import rate_name
+from zeptobarn.study.settings import Interval
 from zeptobarn.study.signals import Signal
-from zeptobarn.study.study import Interval, Study
+from zeptobarn.study.study import Study
 from zeptobarn.summary.ensemble import q_tilde_above, t_tilde_above
 from zeptobarn.summary.summary import summarise
 

@@ -9,14 +9,7 @@ import pandas as pd
 
 from zeptobarn.failures.counts import answers, window
 from zeptobarn.failures.scans import looked_at_closely
-from zeptobarn.figures.style import (
-    BLACK,
-    BLUE,
-    RED,
-    new_figure,
-    power_of_ten,
-    set_title,
-)
+from zeptobarn.figures.style import BLACK, BLUE, RED, new_figure, power_of_ten, set_title
 from zeptobarn.inference.status import WITH_LIMIT
 from zeptobarn.study.study import Study
 from zeptobarn.support import paths

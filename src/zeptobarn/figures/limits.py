@@ -22,7 +22,8 @@ from zeptobarn.figures.style import (
     wrapped,
 )
 from zeptobarn.study import labels
-from zeptobarn.study.study import Interval, Study, signal_recoil
+from zeptobarn.study.settings import Interval
+from zeptobarn.study.study import Study, signal_recoil
 from zeptobarn.summary.summary import QUANTILES
 
 _PUBLISHED_LINES = {"limit": "-", "median_sensitivity": ":"}

@@ -14,7 +14,7 @@ from zeptobarn.figures.style import BLACK, draw_table, new_figure, wrapped
 from zeptobarn.figures.templates import draw_band_lines, set_limits
 from zeptobarn.inference.model import Model
 from zeptobarn.study import labels
-from zeptobarn.study.study import Interval
+from zeptobarn.study.settings import Interval
 from zeptobarn.summary.influence import LISTED
 
 # Decades of the signal-to-background ratio that colours tell apart.

@@ -11,7 +11,8 @@ from zeptobarn.figures.limits import target_colours
 from zeptobarn.figures.spectra import CUTOFFS, scale, spectrum_line
 from zeptobarn.figures.style import BLACK, new_figure, set_title, wrapped
 from zeptobarn.study import labels
-from zeptobarn.study.study import Interval, Study
+from zeptobarn.study.settings import Interval
+from zeptobarn.study.study import Study
 
 # Height of a bar, where the bars of all targets of a signal have 1.
 _FILLED = 0.8

@@ -9,7 +9,7 @@ import pandas as pd
 
 from zeptobarn.inference.events import Observation
 from zeptobarn.study import labels
-from zeptobarn.study.study import Interval
+from zeptobarn.study.settings import Interval
 
 if TYPE_CHECKING:
     from zeptobarn.inference.model import Model

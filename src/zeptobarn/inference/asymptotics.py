@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 
 from zeptobarn.inference.problem import Problem, asimov, find_limits, fits_at
-from zeptobarn.study.study import Interval
+from zeptobarn.study.settings import Interval
 from zeptobarn.support.jit import Floats
 
 

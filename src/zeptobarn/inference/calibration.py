@@ -19,7 +19,8 @@ from zeptobarn.inference.problem import Data, Problem, asimov, fits_at, predict,
 from zeptobarn.inference.strata import Expected
 from zeptobarn.inference.terms import LOG_NORMAL
 from zeptobarn.inference.throwing import alias_table, throw_and_fit
-from zeptobarn.study.study import Interval, Study
+from zeptobarn.study.settings import Interval
+from zeptobarn.study.study import Study
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.jit import Floats
 from zeptobarn.support.streams import stream

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from zeptobarn.inference.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED, UNIFORM
 from zeptobarn.physics.detector import Source
 from zeptobarn.study.correlations import Correlation
-from zeptobarn.study.study import Interval, Shape, Study
+from zeptobarn.study.settings import Interval
+from zeptobarn.study.shapes import Shape
+from zeptobarn.study.study import Study
 
 Floats = NDArray[np.float64]
 

@@ -14,13 +14,7 @@ and no constraint is log-normal. Events far from the signal count through sums: 
 from math import inf, log
 
 from zeptobarn.inference.far import add_far, far_pulls, flat_pulls, within
-from zeptobarn.inference.terms import (
-    NORMAL,
-    UNIFORM,
-    Terms,
-    corner_weight,
-    mix,
-)
+from zeptobarn.inference.terms import NORMAL, UNIFORM, Terms, corner_weight, mix
 from zeptobarn.support.jit import Floats, Ints, inner_kernel, kernel
 from zeptobarn.support.simd import dot
 

@@ -21,12 +21,7 @@ from zeptobarn.support.reachable import code_of
 from zeptobarn.support.tables import DamagedResultError, ResultError, digest
 from zeptobarn.templates import building, response
 from zeptobarn.templates.building import build
-from zeptobarn.templates.response import (
-    Response,
-    compute_response,
-    read_response,
-    write_response,
-)
+from zeptobarn.templates.response import Response, compute_response, read_response, write_response
 from zeptobarn.templates.spectra import source_tables
 from zeptobarn.templates.templates import Template, read_template, write_template
 

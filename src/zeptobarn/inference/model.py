@@ -26,8 +26,9 @@ from zeptobarn.inference.results import (
 from zeptobarn.inference.signal_likeness import signal_likeness, thrown_as_fitted
 from zeptobarn.inference.status import Status
 from zeptobarn.study import labels
+from zeptobarn.study.settings import Interval
 from zeptobarn.study.signals import Signal
-from zeptobarn.study.study import Interval, Study
+from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 from zeptobarn.templates.observed import Events
 from zeptobarn.templates.templates import Template

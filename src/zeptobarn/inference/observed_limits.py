@@ -6,13 +6,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from zeptobarn.inference.discovery import (
-    TOYS,
-    background_q0,
-    observed_q0,
-    p_value,
-    significance,
-)
+from zeptobarn.inference.discovery import TOYS, background_q0, observed_q0, p_value, significance
 from zeptobarn.inference.events import Observation
 from zeptobarn.inference.model import Model
 from zeptobarn.study import labels

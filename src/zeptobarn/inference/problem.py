@@ -15,7 +15,9 @@ from zeptobarn.inference.spans import spans
 from zeptobarn.inference.structure import Structure
 from zeptobarn.physics.detector import Source
 from zeptobarn.study.correlations import measured_name, rate_name
-from zeptobarn.study.study import Interval, Shape, Study
+from zeptobarn.study.settings import Interval
+from zeptobarn.study.shapes import Shape
+from zeptobarn.study.study import Study
 from zeptobarn.templates.templates import Template, cell_of, fix_shapes
 
 _FIXED = -1  # `_Part.rate` of a source whose rate is 1

@@ -14,14 +14,10 @@ from zeptobarn.inference.kinds import CALIBRATION, COVERAGE, TEST_STATISTICS
 from zeptobarn.inference.problem import Data, Problem
 from zeptobarn.inference.status import Status
 from zeptobarn.physics.thresholds import smallest_anywhere
+from zeptobarn.study.settings import Interval
 from zeptobarn.study.slices.limits import calibration_slice, coverage_slice, limits_slice
-from zeptobarn.study.study import Interval, Study
-from zeptobarn.support.tables import (
-    DamagedResultError,
-    parquet_writer,
-    read_parquet,
-    write_parquet,
-)
+from zeptobarn.study.study import Study
+from zeptobarn.support.tables import DamagedResultError, parquet_writer, read_parquet, write_parquet
 from zeptobarn.templates.templates import bin_name
 
 if TYPE_CHECKING:

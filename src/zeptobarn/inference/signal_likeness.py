@@ -15,7 +15,8 @@ from zeptobarn.inference.calibration import best_nuisances, expected_at, log_den
 from zeptobarn.inference.problem import Data, Problem, asimov, find_limits
 from zeptobarn.inference.strata import exact_ranks, likelihood_ratios
 from zeptobarn.inference.terms import LOG_NORMAL
-from zeptobarn.study.study import Interval, Study
+from zeptobarn.study.settings import Interval
+from zeptobarn.study.study import Study
 from zeptobarn.support.jit import Floats, Ints
 from zeptobarn.templates.toys import Toys
 

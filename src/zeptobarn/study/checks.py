@@ -23,15 +23,14 @@ from zeptobarn.physics.histogram import at_anchors, rebinned
 from zeptobarn.physics.template_files import read_histogram
 from zeptobarn.study.correlations import check_correlations, check_shared, rate_name
 from zeptobarn.study.plan import check_size
-from zeptobarn.study.study import (
+from zeptobarn.study.shapes import (
     CHARGE_RATIO,
     SIGNAL_EFFICIENCY,
     YIELD_MODELS,
     YIELD_RECOILS,
     Shape,
-    Study,
-    signal_recoil,
 )
+from zeptobarn.study.study import Study, signal_recoil
 from zeptobarn.support.config import LONGEST_NAME, ConfigError, allowed
 from zeptobarn.support.mathtext import unreadable
 

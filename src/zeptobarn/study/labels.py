@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from zeptobarn.physics.halo import HALOS
-from zeptobarn.study.study import Interval, Study
+from zeptobarn.study.settings import Interval
+from zeptobarn.study.study import Study
 from zeptobarn.study.variation import nominal_interval
 
 

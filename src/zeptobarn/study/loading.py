@@ -10,17 +10,10 @@ from zeptobarn.physics.detector import Detector, load_detector
 from zeptobarn.study.checks import check_study
 from zeptobarn.study.correlations import read_correlations
 from zeptobarn.study.observed import with_livetimes
+from zeptobarn.study.settings import Calibration, Coverage, Details, Failures, Interval, Observed
+from zeptobarn.study.shapes import Shape
 from zeptobarn.study.signals import AS_GIVEN, RECOILS, Signal
-from zeptobarn.study.study import (
-    Calibration,
-    Coverage,
-    Details,
-    Failures,
-    Interval,
-    Observed,
-    Shape,
-    Study,
-)
+from zeptobarn.study.study import Study
 from zeptobarn.support.config import ConfigError, find_input, read_yaml, validate
 from zeptobarn.support.place import check_results_name
 from zeptobarn.support.shipped import names_of_detectors, shipped

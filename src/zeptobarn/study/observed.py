@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from zeptobarn.physics.detector import Detector
-from zeptobarn.study.study import Observed, Study
+from zeptobarn.study.settings import Observed
+from zeptobarn.study.study import Study
 
 
 def with_observed(study: Study, observed: Mapping[str, Observed]) -> Study:

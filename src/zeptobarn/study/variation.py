@@ -8,8 +8,9 @@ import dataclasses
 from typing import Any
 
 from zeptobarn.physics.detector import Detector
+from zeptobarn.study.settings import Interval
 from zeptobarn.study.slices.limits import model_slice
-from zeptobarn.study.study import Interval, Study
+from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 from zeptobarn.support.tables import digest
 

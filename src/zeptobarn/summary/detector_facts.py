@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from zeptobarn.physics.apparatus import Recoil, recoil_of
 from zeptobarn.physics.detector import AnalysisSpace, Detector, Source
 from zeptobarn.physics.nodes import Nodes
-from zeptobarn.study.study import Interval, Study
+from zeptobarn.study.settings import Interval
+from zeptobarn.study.study import Study
 from zeptobarn.templates.building import build, fold
 from zeptobarn.templates.efficiencies import seen_of_recoils
 from zeptobarn.templates.response import Response, apparatus_at

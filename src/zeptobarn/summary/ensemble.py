@@ -9,7 +9,8 @@ from zeptobarn.inference.calibration import BLOCK, best_nuisances, throw_statist
 from zeptobarn.inference.constraints import precision
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Problem, asimov, fits_at, predict
-from zeptobarn.study.study import Interval, Study
+from zeptobarn.study.settings import Interval
+from zeptobarn.study.study import Study
 from zeptobarn.support.streams import stream
 
 Floats = NDArray[np.float64]

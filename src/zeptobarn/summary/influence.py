@@ -14,8 +14,8 @@ from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, find_limits, fits_at, predict
 from zeptobarn.inference.spans import spans
 from zeptobarn.inference.terms import LOG_NORMAL, NORMAL, UNCONSTRAINED, UNIFORM
+from zeptobarn.study.settings import Interval
 from zeptobarn.study.signals import Signal
-from zeptobarn.study.study import Interval
 from zeptobarn.summary.profiles import deviance
 
 # Events that are listed one by one.

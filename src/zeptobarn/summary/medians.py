@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, asimov, fits_at
-from zeptobarn.study.study import Interval
+from zeptobarn.study.settings import Interval
 from zeptobarn.study.variation import RATE_MULTIPLIERS
 from zeptobarn.summary.dataset import one_trial, throw_signal
 from zeptobarn.templates.templates import Template

@@ -23,12 +23,7 @@ from zeptobarn.summary.reading import QUANTITY, read_signals_summary, read_summa
 from zeptobarn.summary.summary import QUANTILES
 from zeptobarn.support import paths
 from zeptobarn.support.kinds import ANY, NOT_NEGATIVE, Column, Kind
-from zeptobarn.support.tables import (
-    ResultError,
-    read_parquet,
-    write_csv,
-    write_parquet,
-)
+from zeptobarn.support.tables import ResultError, read_parquet, write_csv, write_parquet
 
 # What a study expects of background-only datasets.
 EXPECTED = (*QUANTILES, "power_constraint_cm2")

@@ -11,8 +11,10 @@ from zeptobarn.inference.constraints import precision
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, fits_at, predict
 from zeptobarn.inference.terms import LOG_NORMAL, UNIFORM
+from zeptobarn.study.settings import Interval
+from zeptobarn.study.shapes import Shape
 from zeptobarn.study.signals import Signal
-from zeptobarn.study.study import Interval, Shape, Study
+from zeptobarn.study.study import Study
 from zeptobarn.templates.toys import Toys
 
 # Where curves and maps of the statistic end, in units of the statistic.

@@ -18,8 +18,9 @@ from zeptobarn.physics.detector import Detector, Source, load_detector
 from zeptobarn.study import labels
 from zeptobarn.study.checks import check_study
 from zeptobarn.study.loading import load_study
+from zeptobarn.study.settings import Interval
 from zeptobarn.study.signals import AS_GIVEN, RECOILS, Signal
-from zeptobarn.study.study import Interval, Study
+from zeptobarn.study.study import Study
 from zeptobarn.summary.detector_facts import known_rate
 from zeptobarn.summary.signal_medians import summarise_signals
 from zeptobarn.templates.observed import Events

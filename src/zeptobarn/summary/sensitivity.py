@@ -14,8 +14,9 @@ from zeptobarn.inference.load import make_model, read_model
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import Data, Problem, asimov, find_limits
 from zeptobarn.inference.results import without_wimp
+from zeptobarn.study.settings import Interval
 from zeptobarn.study.slices.summary import sensitivity_slice, signals_sensitivity_slice
-from zeptobarn.study.study import Interval, Study
+from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 from zeptobarn.support.streams import stream
 from zeptobarn.support.tables import write_parquet

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from zeptobarn.physics.apparatus import Recoil
 from zeptobarn.physics.detector import AnalysisSpace, Detector
 from zeptobarn.physics.efficiency import CS1, CS2, ENERGY, over_bins, product
-from zeptobarn.study.study import SIGNAL_EFFICIENCY, Study
+from zeptobarn.study.shapes import SIGNAL_EFFICIENCY
+from zeptobarn.study.study import Study
 
 Floats = NDArray[np.float64]
 Curve = Callable[[ArrayLike], Floats]

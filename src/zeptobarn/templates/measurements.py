@@ -4,7 +4,8 @@ import numpy as np
 
 from zeptobarn.physics.detector import Source
 from zeptobarn.study.correlations import correlation_of, measured_name
-from zeptobarn.study.study import Shape, Study
+from zeptobarn.study.shapes import Shape
+from zeptobarn.study.study import Study
 from zeptobarn.support.streams import stream
 
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from zeptobarn.physics.apparatus import Apparatus, recoil_of
 from zeptobarn.physics.efficiency import with_photon_efficiency
+from zeptobarn.study.shapes import SIGNAL_EFFICIENCY
 from zeptobarn.study.slices.response import response_slice
-from zeptobarn.study.study import SIGNAL_EFFICIENCY, Study
+from zeptobarn.study.study import Study
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.kinds import COUNT, NOT_NEGATIVE, Column, Kind
 from zeptobarn.support.streams import stream

@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from zeptobarn.physics.detector import AnalysisSpace, Detector
+from zeptobarn.study.shapes import Shape
 from zeptobarn.study.slices.template import template_slice
-from zeptobarn.study.study import Shape, Study
+from zeptobarn.study.study import Study
 from zeptobarn.support.kinds import NOT_NEGATIVE, Column, Kind
 from zeptobarn.support.paths import anchor_name
 from zeptobarn.support.tables import read_parquet, write_parquet

@@ -16,12 +16,7 @@ from zeptobarn.study.study import Study
 from zeptobarn.support import paths
 from zeptobarn.support.kinds import ANY, COUNT, Column, Kind
 from zeptobarn.support.streams import stream
-from zeptobarn.support.tables import (
-    DamagedResultError,
-    ResultError,
-    parquet_writer,
-    read_chunks,
-)
+from zeptobarn.support.tables import DamagedResultError, ResultError, parquet_writer, read_chunks
 from zeptobarn.templates.measurements import rate_centre, shape_centre
 from zeptobarn.templates.templates import Template, fix_shapes
 

@@ -3,9 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from zeptobarn.physics.halo import (
-    HALOS,
-)
+from zeptobarn.physics.halo import HALOS
 from zeptobarn.study.study import Study
 from zeptobarn.support.inputs import file_digest
 
