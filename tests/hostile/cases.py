@@ -23,7 +23,7 @@ from zeptobarn.inference.model import Model
 from zeptobarn.physics.detector import load_detector
 from zeptobarn.physics.efficiency import read_efficiency
 from zeptobarn.physics.histogram import rebinned
-from zeptobarn.physics.template_files import read_histogram
+from zeptobarn.physics.histogram_files import read_histogram
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.observed import detailed_interval, detailed_place
 from zeptobarn.study.slices.limits import limits_slice

@@ -17,7 +17,7 @@ from hostile.kind import Kind
 from hostile.outcomes import Outcomes
 from zeptobarn.physics.detector import Detector, load_detector
 from zeptobarn.physics.efficiency import CS1, CS2, ENERGY, PHOTONS, read_efficiency
-from zeptobarn.physics.template_files import read_histogram
+from zeptobarn.physics.histogram_files import read_histogram
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.slices.limits import limits_slice
 from zeptobarn.summary.published import read_published

@@ -8,7 +8,7 @@ import pytest
 
 from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.physics.histogram import at_anchors, rebinned
-from zeptobarn.physics.template_files import read_histogram
+from zeptobarn.physics.histogram_files import read_histogram
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.tables import write_parquet
 

@@ -11,7 +11,7 @@ import yaml
 
 from gridfiles import WRITERS
 from zeptobarn.inference.load import make_model
-from zeptobarn.physics.template_files import read_histogram
+from zeptobarn.physics.histogram_files import read_histogram
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.slices.template import template_slice
 from zeptobarn.support.config import ConfigError

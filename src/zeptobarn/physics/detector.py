@@ -16,7 +16,7 @@ from zeptobarn.physics.conventions import in_photons
 from zeptobarn.physics.detector_layers import Layers, read_layers
 from zeptobarn.physics.efficiency import Efficiency, read_efficiencies
 from zeptobarn.physics.expectation import Rate, expectation
-from zeptobarn.physics.template_files import read_histogram
+from zeptobarn.physics.histogram_files import read_histogram
 from zeptobarn.support.config import ConfigError, find_input, validate
 from zeptobarn.support.inputs import check_columns, numbers, read_table, refuse_rows
 from zeptobarn.support.paths import number
@@ -52,7 +52,7 @@ class Source:
         See `zeptobarn.physics.formulas`; None for a template from a spectrum or a file.
     template
         Of a template from a file its ``path``, ``exposure_kg_day`` if that is given, and the names
-        of the ``shapes`` that it depends on, see `zeptobarn.physics.template_files`; of a file that
+        of the ``shapes`` that it depends on, see `zeptobarn.physics.histogram_files`; of a file that
         holds several, ``histogram`` chooses one.
     n_events
         Recoils of conventional sampling (`zeptobarn.templates.sampling.sample`); a formula has

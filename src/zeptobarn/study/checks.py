@@ -20,7 +20,7 @@ from zeptobarn.physics.halo import (
     reduced_GeV,
 )
 from zeptobarn.physics.histogram import at_anchors, rebinned
-from zeptobarn.physics.template_files import read_histogram
+from zeptobarn.physics.histogram_files import read_histogram
 from zeptobarn.study.correlations import check_correlations, check_shared, rate_name
 from zeptobarn.study.plan import check_size
 from zeptobarn.study.shapes import (

@@ -10,7 +10,7 @@ from zeptobarn.physics.apparatus import recoil_of
 from zeptobarn.physics.detector import Detector, Source
 from zeptobarn.physics.formulas import shares
 from zeptobarn.physics.histogram import at_anchors, rebinned
-from zeptobarn.physics.template_files import read_histogram
+from zeptobarn.physics.histogram_files import read_histogram
 from zeptobarn.study.study import Study
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.paths import anchor_name

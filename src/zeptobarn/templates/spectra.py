@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from zeptobarn.physics.decays import beta_shape, decay, double_beta_shape
 from zeptobarn.physics.detector import Detector, Source
 from zeptobarn.physics.halo import HALOS
+from zeptobarn.physics.histogram_files import read_histogram
 from zeptobarn.physics.rates import wimp_rate
-from zeptobarn.physics.template_files import read_histogram
 from zeptobarn.study.checks import largest_energy_keV
 from zeptobarn.study.slices.spectrum import spectrum_slice
 from zeptobarn.study.study import Study, signal_recoil

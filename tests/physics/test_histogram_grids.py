@@ -13,7 +13,7 @@ import uproot
 from gridfiles import WRITERS, th2, write_hdf5
 from zeptobarn.physics.detector import AnalysisSpace
 from zeptobarn.physics.histogram import rebinned
-from zeptobarn.physics.template_files import read_histogram
+from zeptobarn.physics.histogram_files import read_histogram
 from zeptobarn.support.config import ConfigError
 
 CS1, CS2 = np.linspace(3, 15, 7), np.geomspace(100, 6400, 7)

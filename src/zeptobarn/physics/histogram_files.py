@@ -1,4 +1,4 @@
-"""Files of templates: CSV and Parquet tables with a row for each bin, HDF5 and ROOT histograms."""
+"""Files of histograms: CSV and Parquet tables with a row for each bin, HDF5 and ROOT histograms."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from zeptobarn.physics.histogram import TOLERANCE, Floats, Histogram
-from zeptobarn.physics.template_grids import holds_grids, read_grids
+from zeptobarn.physics.histogram_grids import holds_grids, read_grids
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.inputs import check_columns, numbers, read_file, read_table, refuse_rows
 
@@ -25,7 +25,7 @@ def read_histogram(path: str | Path, name: str | None = None) -> Histogram:
     ----------
     name
         Of the histogram in an HDF5 or ROOT file, see
-        `zeptobarn.physics.template_grids.read_grids`; a table of CSV or Parquet has none.
+        `zeptobarn.physics.histogram_grids.read_grids`; a table of CSV or Parquet has none.
 
     Raises
     ------
