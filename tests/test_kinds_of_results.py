@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from zeptobarn.failures.rows import TRIALS
-from zeptobarn.inference.kinds import CALIBRATION, COVERAGE, LIMITS
+from zeptobarn.inference.result_kinds import CALIBRATION, COVERAGE, LIMITS
 from zeptobarn.inference.results import CALIBRATION_UNITS, calibration_rows, read_calibration
 from zeptobarn.study.settings import Interval
 from zeptobarn.summary.observed_table import EVENTS, NUISANCES, observed_kind

@@ -149,7 +149,7 @@ def test_what_an_input_file_says_counts(workflow, file, old, new, expected):
         "support/tables.py",
         "templates/toys.py",
         "inference/fit.py",
-        "inference/kinds.py",
+        "inference/result_kinds.py",
         "summary/sensitivity.py",
         "figures/style.py",
         "failures/rows.py",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from zeptobarn.inference.kinds import LIMITS
+from zeptobarn.inference.result_kinds import LIMITS
 from zeptobarn.inference.status import WITH_LIMIT
 from zeptobarn.summary.reading import SUMMARIES
 from zeptobarn.support import paths

@@ -11,8 +11,8 @@ from zeptobarn.failures.explanation import Explanation, explain_data, in_words
 from zeptobarn.failures.rows import LEFT_NOMINAL, TRIALS
 from zeptobarn.failures.sampled import rebuild
 from zeptobarn.failures.scans import failures_slice
-from zeptobarn.inference.kinds import LIMITS
 from zeptobarn.inference.load import load_model, load_templates
+from zeptobarn.inference.result_kinds import LIMITS
 from zeptobarn.inference.status import WITH_LIMIT, Status
 from zeptobarn.study.slices.limits import limits_slice
 from zeptobarn.study.study import Study

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from zeptobarn.failures.conventional import Bracketed, critical_value
 from zeptobarn.failures.scans import Setting
 from zeptobarn.inference.intervals import Results
-from zeptobarn.inference.kinds import LIMIT, STATUS
+from zeptobarn.inference.result_kinds import LIMIT, STATUS
 from zeptobarn.inference.status import Status
 from zeptobarn.support.kinds import COUNT, NOT_NEGATIVE, PROBABILITY, Column, Kind
 

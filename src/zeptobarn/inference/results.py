@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from zeptobarn.inference.intervals import Results
-from zeptobarn.inference.kinds import CALIBRATION, COVERAGE, TEST_STATISTICS
 from zeptobarn.inference.problem import Data, Problem
+from zeptobarn.inference.result_kinds import CALIBRATION, COVERAGE, TEST_STATISTICS
 from zeptobarn.inference.status import Status
 from zeptobarn.physics.thresholds import smallest_anywhere
 from zeptobarn.study.settings import Interval

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from zeptobarn.inference.asymptotics import one_sided
-from zeptobarn.inference.kinds import LIMIT, STATUS
 from zeptobarn.inference.load import make_model, read_model
 from zeptobarn.inference.model import Model
 from zeptobarn.inference.problem import asimov, find_limits
+from zeptobarn.inference.result_kinds import LIMIT, STATUS
 from zeptobarn.inference.status import Status
 from zeptobarn.study.study import Study
 from zeptobarn.study.variation import (

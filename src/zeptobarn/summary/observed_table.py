@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from zeptobarn.inference.events import Observation
-from zeptobarn.inference.kinds import LIMIT_COLUMNS
 from zeptobarn.inference.model import Model
+from zeptobarn.inference.result_kinds import LIMIT_COLUMNS
 from zeptobarn.inference.results import read_calibration, write_calibration
 from zeptobarn.study.slices.observed import (
     observed_calibration_slice,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from zeptobarn.inference.kinds import LIMITS
+from zeptobarn.inference.result_kinds import LIMITS
 from zeptobarn.inference.status import WITH_LIMIT, Status
 from zeptobarn.study import labels
 from zeptobarn.study.slices.limits import limits_slice
