@@ -52,8 +52,8 @@ class Source:
         See `zeptobarn.physics.formulas`; None for a template from a spectrum or a file.
     template
         Of a template from a file its ``path``, ``exposure_kg_day`` if that is given, and the names
-        of the ``shapes`` that it depends on, see `zeptobarn.physics.histogram_files`; of a file that
-        holds several, ``histogram`` chooses one.
+        of the ``shapes`` that it depends on, see `zeptobarn.physics.histogram_files`; of a file
+        that holds several, ``histogram`` chooses one.
     n_events
         Recoils of conventional sampling (`zeptobarn.templates.sampling.sample`); a formula has
         none.
