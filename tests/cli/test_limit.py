@@ -197,6 +197,7 @@ def test_detectors_that_the_study_does_not_combine(two, templates, overlay, even
          "one of xenon1t, lz, as in zeptobarn limit xenon1t=a.csv"),
         (["panda=a.csv"], "EVENTS: found panda=a.csv, and not whose events they are"),
         (["lz="], "EVENTS: found lz=, and not whose"),
+        (["", "lz=b.csv"], "EVENTS: found an empty name; allowed: files of events"),
         (["lz=a.csv", "lz=b.csv"], "EVENTS: found a.csv and b.csv of lz; allowed: one file for"),
         (["a.csv", "b.csv", "--detector", "lz", "--detector", "xenon1t"],
          "without it: zeptobarn limit lz=a.csv xenon1t=b.csv"),

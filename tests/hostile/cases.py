@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from gridfiles import WRITERS
+from hostile.arguments import several_detectors
 from hostile.generate import csv_texts, damages, rewritings, yaml_texts
 from hostile.inputs import more_kinds
 from hostile.kind import Kind
@@ -200,6 +201,7 @@ def kinds(root: Path, model: Model, results: Path) -> list[Kind]:
             _try_published,
         ),
         *more_kinds(study, detectors),
+        several_detectors(),
         Kind(
             "bytes of results", some_file(files, lambda file: damages(file.read_bytes())), _damaged
         ),

@@ -204,11 +204,14 @@ def _study(given: argparse.Namespace) -> Study:
 def _files(study: Study, events: Sequence[str], detectors: Sequence[str]) -> dict[str, str]:
     """Give the file of each detector: of pairs NAME=FILE, or of one file with --detector."""
     known = ", ".join(study.detectors)
+    if "" in events:
+        raise ConfigError("EVENTS: found an empty name; allowed: files of events")
     if len(detectors) == len(events) == 1 and not _is_pair(study, events[0]):
         if detectors[0] not in study.detectors:
             members = " ".join(f"{name}=FILE" for name in study.targets.get(detectors[0], ()))
             hint = f" (of a combination the files of its detectors, {members})" * bool(members)
-            raise ConfigError(f"--detector: found {detectors[0]}; allowed: {known}{hint}")
+            found = detectors[0] or "an empty name"
+            raise ConfigError(f"--detector: found {found}; allowed: {known}{hint}")
         return {detectors[0]: events[0]}
     if detectors:
         pairs = ["NAME=FILE", "NAME=FILE"]
@@ -259,10 +262,11 @@ def _by_detector(
         chosen = name or (detectors[0] if len(detectors) == 1 else "")
         if chosen not in detectors or chosen in values:
             shown = f"{value:g}" if isinstance(value, float) else str(value)
-            found = f"{name}={shown}" if name else shown
+            found = f"{name}={shown}" if name else shown or "nothing"
+            example = f", as in {option} {detectors[0]}={shown}" * bool(shown)
             raise ConfigError(
-                f"{option}: found {found}; allowed: once for each of {', '.join(detectors)}, as in "
-                f"{option} {detectors[0]}={shown}"
+                f"{option}: found {found}; allowed: once for each of {', '.join(detectors)}"
+                f"{example}"
             )
         values[chosen] = value
     return values
@@ -297,7 +301,8 @@ def _chosen(
         if name not in known:
             allowed = f"{'all, or ' if known else ''}of {kind}" if kind else ""
             raise ConfigError(
-                f"{option}: found {name}; allowed: {allowed}{', '.join(known) or '(none)'}"
+                f"{option}: found {name or 'an empty name'}; "
+                f"allowed: {allowed}{', '.join(known) or '(none)'}"
             )
     return list(asked)
 
