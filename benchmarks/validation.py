@@ -27,6 +27,7 @@ from zeptobarn.study.settings import Interval
 from zeptobarn.study.study import Study
 from zeptobarn.summary.observed_table import read_observed
 from zeptobarn.summary.published import read_published
+from zeptobarn.summary.sample import fair_sample, quantile
 from zeptobarn.support import paths
 from zeptobarn.templates.templates import Template
 from zeptobarn.templates.toys import throw
@@ -233,7 +234,7 @@ def asymptotic_limits(study: Study) -> pd.DataFrame:
         toys = throw(study, detector, model.templates[detector], range(1, CHOICE_TRIALS + 1))
         rows[model.mass_GeV] = {
             "observed": model.limit(study.observed[detector].file, interval).cm2,
-            "median": float(model.interval_limits(toys, interval)["limit_cm2"].median()),
+            "median": quantile(fair_sample(model.interval_limits(toys, interval)), 0.5),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -254,7 +255,7 @@ def projection() -> str:
     for model in models(study, "lz", masses):
         toys = throw(study, "lz", model.templates["lz"], range(1, TRIALS + 1))
         medians[model.wimp_mass_GeV] = {
-            interval.name: float(model.interval_limits(toys, interval.name)["limit_cm2"].median())
+            interval.name: quantile(fair_sample(model.interval_limits(toys, interval.name)), 0.5)
             for interval in PROJECTED
         }
     published = points["cross_section_cm2"]
