@@ -23,8 +23,7 @@ from rich.table import Table
 from zeptobarn.study.loading import load_study
 from zeptobarn.study.slices.summary import summary_slice
 from zeptobarn.study.study import Study
-from zeptobarn.summary.sample import fair_sample, quantile_error
-from zeptobarn.summary.summary import QUANTILES, limit_files, read_limits
+from zeptobarn.summary.summary import ERRORS, QUANTILES, limit_files
 from zeptobarn.support import paths
 from zeptobarn.support.config import ConfigError
 from zeptobarn.support.inputs import read_table
@@ -110,29 +109,23 @@ def numbers(study: Study) -> pd.DataFrame:
     )
     for name in limit_files(study):
         _existing(study.results / name)
-    rows = [*_limit_rows(study, summary), *_event_rows(study)]
+    rows = [*_limit_rows(summary), *_event_rows(study)]
     return pd.DataFrame(rows, columns=[*KEYS, "value", "error"])
 
 
-def _limit_rows(study: Study, summary: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    place = ["detector", "interaction", "mass_GeV"]
-    for key, group in summary.groupby(place, sort=False):
-        detector, interaction, mass = str(key[0]), str(key[1]), float(group["mass_GeV"].iloc[0])
-        limits = read_limits(study, detector, interaction, mass)
-        for row in group.to_dict("records"):
-            trials = fair_sample(limits[limits["interval"] == row["interval"]])
-            errors = {name: quantile_error(trials, p) for name, p in QUANTILES.items()}
-            for quantity in (*QUANTILES, "asymptotic_median_cm2", "asimov_cm2", "n_failed"):
-                yield {
-                    "detector": detector,
-                    "interaction": interaction,
-                    "mass_GeV": paths.number(mass),
-                    "interval": row["interval"],
-                    "source": "",
-                    "quantity": quantity,
-                    "value": float(row[quantity]),
-                    "error": errors.get(quantity, np.nan),
-                }
+def _limit_rows(summary: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    for row in summary.to_dict("records"):
+        for quantity in (*QUANTILES, "asymptotic_median_cm2", "asimov_cm2", "n_failed"):
+            yield {
+                "detector": row["detector"],
+                "interaction": row["interaction"],
+                "mass_GeV": paths.number(float(row["mass_GeV"])),
+                "interval": row["interval"],
+                "source": "",
+                "quantity": quantity,
+                "value": float(row[quantity]),
+                "error": float(row[ERRORS[quantity]]) if quantity in ERRORS else np.nan,
+            }
 
 
 def _event_rows(study: Study) -> Iterator[dict[str, Any]]:
