@@ -232,9 +232,10 @@ def asymptotic_limits(study: Study) -> pd.DataFrame:
     rows = {}
     for model in models(study, detector, study.masses_GeV):
         toys = throw(study, detector, model.templates[detector], range(1, CHOICE_TRIALS + 1))
+        limits = model.limits(toys)
         rows[model.mass_GeV] = {
             "observed": model.limit(study.observed[detector].file, interval).cm2,
-            "median": quantile(fair_sample(model.interval_limits(toys, interval)), 0.5),
+            "median": quantile(fair_sample(limits[limits["interval"] == interval]), 0.5),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -254,8 +255,9 @@ def projection() -> str:
     medians: dict[float, dict[str, float]] = {}
     for model in models(study, "lz", masses):
         toys = throw(study, "lz", model.templates["lz"], range(1, TRIALS + 1))
+        limits = model.limits(toys)
         medians[model.wimp_mass_GeV] = {
-            interval.name: quantile(fair_sample(model.interval_limits(toys, interval.name)), 0.5)
+            interval.name: quantile(fair_sample(limits[limits["interval"] == interval.name]), 0.5)
             for interval in PROJECTED
         }
     published = points["cross_section_cm2"]

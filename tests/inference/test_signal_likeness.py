@@ -9,8 +9,8 @@ from scipy import stats
 from counting import counting_problem
 from zeptobarn.inference.load import make_model
 from zeptobarn.inference.problem import Data
-from zeptobarn.inference.signal_likeness import signal_likeness
-from zeptobarn.inference.strata import Expected, exact_ranks, likelihood_ratios
+from zeptobarn.inference.signal_likeness import law_of, ranks, signal_likeness
+from zeptobarn.inference.strata import Expected
 from zeptobarn.summary.medians import with_signal
 from zeptobarn.templates.toys import Toys, throw
 
@@ -26,6 +26,69 @@ def uniform(likeness):
     return stats.kstest(likeness, "uniform").pvalue > 1e-3
 
 
+def evenly_filled(likeness, strata=100):
+    """Whether equal strata hold as many as they should: none of ten thousand samples is so far."""
+    seen = np.histogram(likeness, np.linspace(0, 1, strata + 1))[0]
+    mean = len(likeness) / strata
+    return stats.chi2.sf(((seen - mean) ** 2 / mean).sum(), strata - 1) > 1e-4
+
+
+def drawn(expected, size, seed=1):
+    """Datasets of a law's background: bins, dataset of each event, centres."""
+    rng = np.random.default_rng(seed)
+    numbers = rng.poisson(np.exp(expected.logs[:, 0]), (size, len(expected.logs)))
+    bins = np.repeat(np.tile(np.arange(len(expected.logs)), size), numbers.ravel())
+    centres = np.tile(expected.centres[0], (size, 1))
+    if expected.precision.any():
+        widths = np.linalg.cholesky(np.linalg.inv(expected.precision))
+        centres = centres + rng.standard_normal(centres.shape) @ widths.T
+    return bins, np.repeat(np.arange(size), numbers.sum(axis=1)), centres
+
+
+def law_ranks(expected, size=20_000):
+    even = np.random.default_rng(2).random(size)
+    return ranks(law_of(expected), *drawn(expected, size), even)
+
+
+FIXED = np.zeros((2, 1)), np.zeros((1, 1))
+
+
+@pytest.mark.parametrize("b", [0.05, 0.7, 9.0, 30.0, 100.0, 1000.0])
+def test_one_bin_has_one_atom_for_each_number_of_events(b):
+    assert evenly_filled(law_ranks(Expected(np.log([[b, b + 2.0 + np.sqrt(b)]]), *FIXED)))
+
+
+@pytest.mark.parametrize(("b", "rest"), [(0.6, 300.0), (0.65, 3_000.0), (2.0, 10_000.0)])
+def test_many_events_far_from_the_signal_tell_next_to_nothing(b, rest):
+    """A free rate that gives way to the signal: its many events move L by a ten-thousandth each."""
+    logs = np.log([[b, b + 3.0], [rest, rest * (1 - 3.0 / rest)]])
+    size = 20_000 if rest < 5_000 else 4_000
+    assert evenly_filled(law_ranks(Expected(logs, *FIXED), size), size // 200)
+
+
+@pytest.mark.parametrize("pull", [1e-9, 1e-4, 3e-3, 1e-2, 0.1, 2.0])
+def test_many_bins_and_correlated_centres(pull):
+    """From centres that say nothing to some that say all: steps of a grid are finer than they."""
+    rng = np.random.default_rng(3)
+    background, signal = rng.gamma(0.3, 0.2, 60), rng.gamma(1, 0.05, 60)
+    logs = np.log(np.column_stack([background, background + signal]))
+    centres = np.array([[0.2, -0.1], [0.2 + pull, -0.1 - 0.4 * pull]])
+    precision = np.linalg.inv([[1.0, 0.4], [0.4, 0.5]])
+    assert evenly_filled(law_ranks(Expected(logs, centres, precision)))
+
+
+def test_events_where_a_signal_leaves_nothing_or_there_was_nothing():
+    """Their L is infinite: they lie at the lower end; where nothing is, no event can be."""
+    logs = np.log([[0.5, 1e-300], [1.0, 4.0], [1e-300, 2.0]])
+    logs[0, 1] = logs[2, 0] = -np.inf
+    expected = Expected(logs, *FIXED)
+    bins, dataset, centres = drawn(expected, 5000)
+    likeness = ranks(law_of(expected), bins, dataset, centres, np.full(5000, 0.5))
+    hit = np.isin(np.arange(5000), dataset[bins == 0])
+    assert likeness[hit].max() < likeness[~hit].min()
+    assert hit.mean() == pytest.approx(1 - np.exp(-0.5), abs=0.03)
+
+
 @pytest.mark.parametrize("detector", ["xenon1t", "lz"])
 @pytest.mark.parametrize("mass", [7, 50])
 def test_over_background_only_datasets_it_is_uniform(small_study, small_templates, detector, mass):
@@ -37,38 +100,44 @@ def test_over_background_only_datasets_it_is_uniform(small_study, small_template
             toys = throw(
                 study, detector, small_templates[detector], TRIALS, study.truth_of(interval)
             )
-            found = model.interval_limits(toys, interval.name)
+            alone = dataclasses.replace(study, intervals=(interval,))
+            found = dataclasses.replace(model, study=alone).limits(toys)
             assert uniform(found["signal_likeness"]), (centres, interval.name)
             limits = found["limit_cm2"].rank()
             assert np.corrcoef(limits, found["signal_likeness"].rank())[0, 1] > 0.5
 
 
-@pytest.mark.parametrize("b", [0.05, 0.7, 9.0])
+@pytest.mark.parametrize("b", [0.05, 0.7, 100.0])
 def test_datasets_that_are_alike_share_their_probability(small_study, b):
     """In one bin n tells everything: the ranks of each n fill its probability evenly."""
     n = np.random.default_rng(1).poisson(b, 4000)
     offsets = np.column_stack([np.append(0, np.cumsum(n)[:-1]), np.cumsum(n)])
     data = Data(np.zeros(n.sum(), dtype=int), np.ones(n.sum()), offsets, np.ones((len(n), 1)), {})
     trials = np.arange(1, 1 + len(n))
-    ranks = signal_likeness(small_study, counting_problem(b), data, trials, 1e6)
+    likeness = signal_likeness(small_study, counting_problem(b), data, trials, 1e6)
     for k in np.unique(n):
         low, high = stats.poisson.cdf([k - 1, k], b)
-        assert ranks[n == k].min() >= low - 1e-6
-        assert ranks[n == k].max() <= high + 1e-6
+        assert likeness[n == k].min() >= low - 1e-9
+        assert likeness[n == k].max() <= high + 1e-9
         if (n == k).sum() > 50:
-            within = (ranks[n == k] - low) / (high - low)
-            assert uniform(within)
+            assert uniform((likeness[n == k] - low) / (high - low))
 
 
 def test_centres_tell_too():
     """A signal that moves a nuisance is seen in what was measured of it alone: a normal number."""
     centres, precision = np.array([[0.0], [0.8]]), np.array([[1.0]])
-    expected = Expected(np.log([[2.0, 2.0]]), centres, precision)
-    drawn = np.random.default_rng(2).standard_normal((500, 1))
+    law = law_of(Expected(np.log([[2.0, 2.0]]), centres, precision))
+    measured = np.random.default_rng(2).standard_normal((500, 1))
     nothing = np.empty(0, dtype=int)
-    ratios = likelihood_ratios(expected, 0, 1, nothing, nothing, drawn)
-    ranks = exact_ranks(expected, 0, 1, 0, ratios, np.full(500, 0.5))
-    assert ranks == pytest.approx(stats.norm.cdf(drawn[:, 0]), abs=2e-3)
+    found = ranks(law, nothing, nothing, measured, np.full(500, 0.5))
+    assert found == pytest.approx(stats.norm.cdf(measured[:, 0]), abs=1e-6)
+
+
+def test_without_a_signal_that_can_be_fitted_it_is_unknown(small_study):
+    """Of a signal that no rate within a float's range makes three events of."""
+    problem = dataclasses.replace(counting_problem(1.0), signal_efficiency=1e-310)
+    data = Data(np.zeros(2, dtype=int), np.ones(2), np.array([[0, 2]]), np.ones((1, 1)), {})
+    assert np.isnan(signal_likeness(small_study, problem, data, np.array([1]), 1e6)).all()
 
 
 def test_it_is_unknown_of_datasets_with_a_signal_or_of_other_nuisances(
@@ -76,11 +145,10 @@ def test_it_is_unknown_of_datasets_with_a_signal_or_of_other_nuisances(
 ):
     model = model_of(small_study, small_templates, "lz")
     toys = throw(small_study, "lz", small_templates["lz"], range(1, 6))
-    assert model.interval_limits(toys, "profiled")["signal_likeness"].notna().all()
+    known = model.limits(toys).groupby("interval")["signal_likeness"].count()
     # leff_low is fitted at -2, and these were thrown at 0.
-    assert model.interval_limits(toys, "leff_low")["signal_likeness"].isna().all()
-    signal = with_signal(model, toys, 1.0)
-    assert model.interval_limits(signal, "profiled")["signal_likeness"].isna().all()
+    assert known.to_dict() == {"leff_nominal": 5, "leff_low": 0, "profiled": 5}
+    assert model.limits(with_signal(model, toys, 1.0))["signal_likeness"].isna().all()
 
 
 def test_it_depends_on_a_trial_alone(small_study, small_templates):
@@ -88,7 +156,7 @@ def test_it_depends_on_a_trial_alone(small_study, small_templates):
     toys = throw(small_study, "xenon1t", small_templates["xenon1t"], range(1, 9))
     late = [table[table["trial"] > 5].reset_index(drop=True) for table in (toys.events, toys.truth)]
     together, alone = (
-        model.interval_limits(each, "profiled")["signal_likeness"].to_numpy()
+        model.limits(each).query("interval == 'profiled'")["signal_likeness"].to_numpy()
         for each in (toys, Toys(*late))
     )
     assert alone.tolist() == together[5:].tolist()

@@ -77,12 +77,22 @@ def test_half_of_the_trials_lost_in_a_stratum_count_for_all():
     assert quantile(sample(values[kept]), 0.5) > 1.1
 
 
-def test_an_empty_stratum_leaves_its_share_to_the_others():
+def test_trials_that_cannot_be_all_count_alike():
+    """A stratum is empty, by no chance: what was left out, nobody knows."""
     values, likeness = experiment(np.random.default_rng(4), 1000, 0.1)
     kept = likeness < 0.95
     thinned = sample(values[kept], likeness[kept])
-    assert thinned.weights @ thinned.numbers == pytest.approx(kept.sum())
-    assert np.isfinite(quantile_error(thinned, 0.5))
+    assert thinned.strata == 1
+    assert quantile(thinned, 0.5) == np.median(values[kept])
+
+
+def test_an_error_without_strata_is_that_of_order_statistics():
+    """David and Nagaraja, Order Statistics, chapter 7."""
+    values = np.sort(np.random.default_rng(6).random(50))
+    for probability in (0.0228, 0.16, 0.5):
+        half = np.sqrt(probability * (1 - probability) / 50)
+        ends = np.quantile(values, np.clip([probability - half, probability + half], 0, 1))
+        assert quantile_error(sample(values), probability) == pytest.approx(np.ptp(ends) / 2)
 
 
 def test_likeness_counts_where_it_is_known_of_all_trials():
@@ -93,6 +103,7 @@ def test_likeness_counts_where_it_is_known_of_all_trials():
     assert fair_sample(table).strata == 1
     few = limits(values[:99]).assign(signal_likeness=likeness[:99])
     assert fair_sample(few).strata == 1
+    assert fair_sample(table.drop(columns="signal_likeness")).strata == 1
 
 
 def test_a_floor_leaves_what_is_above_it():

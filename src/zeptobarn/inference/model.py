@@ -235,29 +235,34 @@ class Model:
             By name of `Study.truths`, and by detector.
         """
         truth_of = self.study.truth_of
-        return pd.concat(
-            [
-                self.interval_limits(
-                    datasets[paths.anchor_name(truth_of(interval))], interval.name, threads
-                )
-                for interval in self.study.intervals
-            ],
-            ignore_index=True,
-        ).sort_values(["trial"], kind="stable", ignore_index=True)
+        tables = []
+        for interval in self.study.intervals:
+            toys = datasets[paths.anchor_name(truth_of(interval))]
+            table = self.interval_limits(toys, interval.name, threads)
+            place = list(table.columns).index("status")
+            table.insert(place, "signal_likeness", self._signal_likeness(toys, interval))
+            tables.append(table)
+        return pd.concat(tables, ignore_index=True).sort_values(
+            ["trial"], kind="stable", ignore_index=True
+        )
 
     def interval_limits(
         self, toys: Toys | Mapping[str, Toys], interval: str, threads: int = 1
     ) -> pd.DataFrame:
-        """Set one of the study's limits on many datasets; see `limits`."""
+        """Set one of the study's limits on many datasets; see `limits`.
+
+        How signal-like the datasets are is not among the columns.
+        """
         members: dict[str, Toys] = self._by_detector("toys", toys)
         trials = next(iter(members.values())).trials
-        chosen, data = self.interval(interval), self.data(members)
-        table, problem = self.table(data, chosen, trials, threads), self.problem(chosen)
-        likeness = np.full(len(trials), np.nan)
-        if self.answers(chosen, problem) and thrown_as_fitted(self.study, members, chosen):
-            likeness = signal_likeness(self.study, problem, data, trials, self._search_bound)
-        table.insert(list(table.columns).index("status"), "signal_likeness", likeness)
-        return table
+        return self.table(self.data(members), self.interval(interval), trials, threads)
+
+    def _signal_likeness(self, toys: Mapping[str, Toys], interval: Interval) -> NDArray[np.float64]:
+        """How signal-like datasets are; NaN where they were thrown otherwise than they are fit."""
+        problem, trials = self.problem(interval), next(iter(toys.values())).trials
+        if not self.answers(interval, problem) or not thrown_as_fitted(self.study, toys, interval):
+            return np.full(len(trials), np.nan)
+        return signal_likeness(self.study, problem, self.data(toys), trials, self._search_bound)
 
     def data(self, toys: Toys | Mapping[str, Toys]) -> Data:
         """Sort datasets into bins; of a combination, trial i joins trial i of each detector."""

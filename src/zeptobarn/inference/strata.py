@@ -83,59 +83,6 @@ def stratify(
     return np.searchsorted(edges, ratios, side="right"), probabilities
 
 
-def exact_ranks(
-    expected: Expected, low: int, high: int, at: int, found: Floats, uniform: Floats
-) -> Floats:
-    """Where each toy's likelihood ratio lies in the distribution that is known: P(L < its own).
-
-    Where many toys share an L, as without events, each is put anywhere between its two ends: of
-    toys thrown at the node ``at``, ranks are uniform between 0 and 1.
-
-    Parameters
-    ----------
-    found
-        L of each toy, see `likelihood_ratios`; shape (toys,).
-    uniform
-        Numbers spread evenly between 0 and 1, whatever the toys are; shape (toys,).
-    """
-    node = np.eye(len(expected.centres))[[at]]
-    law = _law(expected, low, high, node)
-    aside = _NEAR * (law.points[1] - law.points[0])
-    below, above = (_below(law, found + side)[0] for side in (-aside, aside))
-    return np.asarray(np.clip(below + uniform * (above - below), 0.0, 1.0))
-
-
-def likelihood_ratios(
-    expected: Expected, low: int, high: int, bins: Ints, dataset: Ints, centres: Floats
-) -> Floats:
-    """L of datasets: ln of their density at node ``high`` less that at node ``low``.
-
-    Parameters
-    ----------
-    bins, dataset
-        The bin of each event, and the number of the dataset that it belongs to; shape (events,).
-    centres
-        Where each dataset's constraints are centred, ln of it where they are log-normal; shape
-        (datasets, parameters).
-
-    Returns
-    -------
-    Shape (datasets,).
-    """
-    steps = np.bincount(dataset, _ratio(expected, low, high)[bins], len(centres))
-    totals = np.exp(expected.logs[:, [low, high]]).sum(axis=0)
-    middle = 0.5 * (expected.centres[high] + expected.centres[low])
-    pulled = expected.precision @ (expected.centres[high] - expected.centres[low])
-    return np.asarray(steps - (totals[1] - totals[0]) + (centres - middle) @ pulled)
-
-
-def _ratio(expected: Expected, low: int, high: int) -> Floats:
-    """What an event of each bin adds to L, shape (bins,); within 50 where a node expects none."""
-    with np.errstate(invalid="ignore"):
-        ratio = expected.logs[:, high] - expected.logs[:, low]
-    return np.asarray(np.clip(np.nan_to_num(ratio, nan=0.0), -50.0, 50.0))
-
-
 def _mesh(events: Floats) -> Ints:
     """Choose the signals at which probabilities are computed: few where all are near each other."""
     steps = np.concatenate([[0.0], np.cumsum(np.diff(events) / np.sqrt(np.maximum(events[1:], 1)))])
@@ -180,7 +127,9 @@ class _Law(NamedTuple):
 
 def _law(expected: Expected, low: int, high: int, weights: Floats) -> _Law:
     """Find the distribution of L, by the characteristic functions of its parts."""
-    ratio = _ratio(expected, low, high)
+    with np.errstate(invalid="ignore"):
+        ratio = expected.logs[:, high] - expected.logs[:, low]
+    ratio = np.clip(np.nan_to_num(ratio, nan=0.0), -50.0, 50.0)
     bins = _at(expected.logs, weights)
     step = expected.centres[high] - expected.centres[low]
     middle = 0.5 * (expected.centres[high] + expected.centres[low])

@@ -195,8 +195,8 @@ def _answer(model: Model, interval: Interval, events: Events | None) -> Recast:
     observed = None if events is None else model.limit(events, interval.name)
     trials = range(study.first_trial, study.first_trial + study.trials)
     toys = throw(study, detector.name, templates, trials, study.truth_of(interval))
-    limits = model.interval_limits(toys, interval.name, os.cpu_count() or 1)
-    row = summarise_signals(study, limits).iloc[0]
+    alone = dataclasses.replace(model, study=dataclasses.replace(study, intervals=(interval,)))
+    row = summarise_signals(study, alone.limits(toys, os.cpu_count() or 1)).iloc[0]
     quantiles = {
         name: float(row[f"{name}_rate_multiplier"])
         for name in ("median", "minus2sigma", "minus1sigma", "plus1sigma", "plus2sigma")

@@ -19,6 +19,8 @@ from zeptobarn.inference.status import WITH_LIMIT
 
 # Trials of a stratum, of all that there are, and the largest number of strata.
 _TRIALS, _MOST = 50, 100
+# Fewer than these in one of a million strata are no chance.
+_FEWEST = 15
 # Above this share of failures other than `no_crossing`, quantiles would be biased.
 _MAX_FAILURES = 0.01
 
@@ -49,9 +51,7 @@ class Sample:
     @cached_property
     def weights(self) -> NDArray[np.float64]:
         """What a value of each stratum counts, 1 on average over all values; shape (strata,)."""
-        filled = self.numbers > 0
-        each = len(self.values) / (filled.sum() * np.maximum(self.numbers, 1))
-        return np.asarray(np.where(filled, each, 0.0))
+        return np.asarray(len(self.values) / (self.strata * self.numbers))
 
     @cached_property
     def ordered(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -68,13 +68,15 @@ def sample(values: NDArray[np.float64], likeness: NDArray[np.float64] | None = N
     ----------
     likeness
         How signal-like each dataset is, see `zeptobarn.inference.signal_likeness`; there is one
-        stratum if it is not known of all.
+        stratum if it is not known of all, or if a stratum is emptier than chance can make it:
+        then these are no background-only datasets, or not all of them.
     """
+    together = Sample(values, np.zeros(len(values), dtype=np.int64), 1)
     strata = min(len(values) // _TRIALS, _MOST)
     if likeness is None or strata < 2 or np.isnan(likeness).any():
-        return Sample(values, np.zeros(len(values), dtype=np.int64), 1)
-    stratum = np.minimum((likeness * strata).astype(np.int64), strata - 1)
-    return Sample(values, stratum, strata)
+        return together
+    sorted_in = Sample(values, np.minimum((likeness * strata).astype(int), strata - 1), strata)
+    return sorted_in if sorted_in.numbers.min() >= _FEWEST else together
 
 
 def fair_sample(limits: pd.DataFrame, column: str = "limit_cm2") -> Sample:
@@ -87,7 +89,8 @@ def fair_sample(limits: pd.DataFrame, column: str = "limit_cm2") -> Sample:
     ----------
     limits
         Rows of `zeptobarn.inference.model.Model.limits` of one detector, interaction, mass and
-        interval.
+        interval; of `interval_limits`, which do not say how signal-like datasets are, all count
+        alike.
     column
         Which limits.
     """
@@ -96,6 +99,8 @@ def fair_sample(limits: pd.DataFrame, column: str = "limit_cm2") -> Sample:
     if (~kept).mean() > _MAX_FAILURES or not kept.any():
         return sample(np.array([np.nan]))
     values = np.where(open_end, np.inf, limits[column])[kept]
+    if "signal_likeness" not in limits:
+        return sample(values)
     return sample(values, limits["signal_likeness"][kept].to_numpy(dtype=float))
 
 
@@ -151,7 +156,10 @@ def quantile_error(trials: Sample, probability: float) -> float:
 
 def _share_error(trials: Sample, probability: float) -> float:
     """Error of the probability up to a quantile."""
-    n, at = len(trials.values), quantile(trials, probability)
+    n = len(trials.values)
+    if trials.strata == 1:
+        return sqrt(probability * (1 - probability) / n)
+    at = quantile(trials, probability)
     below, tied = (
         np.bincount(trials.stratum, inside, trials.strata)
         for inside in (np.less(trials.values, at), np.equal(trials.values, at))
@@ -159,12 +167,10 @@ def _share_error(trials: Sample, probability: float) -> float:
     # Of what is as large as the quantile, as much lies below as makes the probability.
     ties = float(trials.weights @ tied)
     part = (probability * n - float(trials.weights @ below)) / ties if ties > 0 else 0.0
-    numbers = np.maximum(trials.numbers, 1)
-    share = (below + np.clip(part, 0.0, 1.0) * tied) / numbers
-    # A stratum counts what its values do together.
-    counts = trials.weights * numbers / n
-    variance = float((counts**2 * share * (1 - share) / numbers).sum())
-    return max(sqrt(variance), 1 / n if trials.strata > 1 else 0.0)
+    share = (below + np.clip(part, 0.0, 1.0) * tied) / trials.numbers
+    # Each stratum counts the same.
+    variance = float((share * (1 - share) / trials.numbers).sum()) / trials.strata**2
+    return max(sqrt(variance), 1 / n)
 
 
 def at_least(trials: Sample, floor: float) -> Sample:
