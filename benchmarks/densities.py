@@ -33,7 +33,7 @@ from zeptobarn.study.study import Study
 from zeptobarn.summary.sensitivity import asimov_limits, source_widths, template_bias
 from zeptobarn.templates.building import build
 from zeptobarn.templates.response import Response, compute_response
-from zeptobarn.templates.spectra import source_spectrum
+from zeptobarn.templates.spectra import source_tables
 from zeptobarn.templates.templates import Template, smoothed
 
 Floats = NDArray[np.float64]
@@ -69,7 +69,7 @@ class Runs:
     stated: Mapping[str, Floats]
 
 
-def responses(study: Study, detector: str) -> dict[Recoil, dict[str, Response]]:
+def responses(study: Study, detector: str) -> dict[str, dict[str, Response]]:
     """Compute the responses to both recoil types, at nominal shapes."""
     recoils: tuple[Recoil, Recoil] = ("nr", "er")
     return {
@@ -84,16 +84,14 @@ def responses(study: Study, detector: str) -> dict[Recoil, dict[str, Response]]:
 def templates(
     study: Study,
     detector: str,
-    spectra: Mapping[str, pd.DataFrame | None],
-    by_recoil: Mapping[Recoil, Mapping[str, Response]],
+    spectra: Mapping[str, Mapping[str, pd.DataFrame]],
+    by_recoil: Mapping[str, Mapping[str, Response]],
 ) -> dict[str, Template]:
     """Histograms of all sources."""
-    made = {}
-    for source, table in spectra.items():
-        response = study.response(detector, source)
-        tables = {} if response is None or table is None else {response: table}
-        made[source] = build(study, detector, source, tables, by_recoil)
-    return made
+    return {
+        source: build(study, detector, source, tables, by_recoil)
+        for source, tables in spectra.items()
+    }
 
 
 def limits(models: list[Model]) -> Floats:
@@ -109,7 +107,7 @@ def models(study: Study, detector: str, made: Mapping[str, Template]) -> list[Mo
 def compare(study: Study, detector: str) -> dict[int, Runs]:
     """Simulate, and compare with quadrature; by size."""
     sources = [*study.signals(), *(s.name for s in study.detectors[detector].sources)]
-    spectra = {source: source_spectrum(study, detector, source) for source in sources}
+    spectra = {source: source_tables(study, detector, source) for source in sources}
     exact = templates(study, detector, spectra, responses(study, detector))
     reference = limits(models(study, detector, exact))
     return {
@@ -121,7 +119,7 @@ def compare(study: Study, detector: str) -> dict[int, Runs]:
 def compare_size(
     study: Study,
     detector: str,
-    spectra: Mapping[str, pd.DataFrame | None],
+    spectra: Mapping[str, Mapping[str, pd.DataFrame]],
     size: int,
     exact: Floats,
     reference: Floats,

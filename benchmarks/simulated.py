@@ -43,6 +43,8 @@ INTERVALS = (
 )
 INJECTED = (0.0, 3.0, 10.0)
 TRUTHS = ("conditional", "-1", "0", "1")
+# Toys are thrown at the default's signals of fewer expected events: coverage ends at 20.
+_CALIBRATED_EVENTS = 40
 # Recoils that are simulated of the signal, of electronic recoils, and of every other source.
 RECOILS = {"signal": 3_000_000, "er": 1_000_000, "other": 200_000}
 
@@ -58,7 +60,7 @@ def main() -> None:
         study,
         critical_values="toys",
         intervals=INTERVALS,
-        calibration=Calibration(10_000, signals[: signals.index(36) + 1]),
+        calibration=Calibration(10_000, tuple(n for n in signals if n < _CALIBRATED_EVENTS)),
     )
     models = [load_model(study, DETECTOR, mass) for mass in MASSES_GEV]
     injection = pd.DataFrame([row for model in models for row in injected(model, given.toys)])
