@@ -140,6 +140,29 @@ def test_without_a_signal_that_can_be_fitted_it_is_unknown(small_study):
     assert np.isnan(signal_likeness(small_study, problem, data, np.array([1]), 1e6)).all()
 
 
+def test_in_two_detectors_with_a_shared_rate_that_is_log_normal(small_study, small_templates):
+    """Its one measurement counts in logarithms, and what both detectors saw counts together."""
+    detectors = {
+        name: dataclasses.replace(
+            detector,
+            sources=tuple(
+                dataclasses.replace(s, rate="log_normal", rate_width=0.2, shared=True)
+                if s.name == "er"
+                else s
+                for s in detector.sources
+            ),
+        )
+        for name, detector in small_study.detectors.items()
+    }
+    profiled = tuple(i for i in small_study.intervals if i.name == "profiled")
+    study = dataclasses.replace(
+        small_study, detectors=detectors, combined={"both": tuple(detectors)}, intervals=profiled
+    )
+    model = model_of(study, small_templates, "both")
+    toys = {name: throw(study, name, small_templates[name], range(1, 801)) for name in detectors}
+    assert uniform(model.limits(toys)["signal_likeness"])
+
+
 def test_it_is_unknown_of_datasets_with_a_signal_or_of_other_nuisances(
     small_study, small_templates
 ):

@@ -19,7 +19,7 @@ from zeptobarn.inference.status import WITH_LIMIT
 
 # Trials of a stratum, of all that there are, and the largest number of strata.
 _TRIALS, _MOST = 50, 100
-# Fewer than these in one of a million strata are no chance.
+# Of 50 expected, chance leaves fewer than these to one of a billion strata.
 _FEWEST = 15
 # Above this share of failures other than `no_crossing`, quantiles would be biased.
 _MAX_FAILURES = 0.01
