@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from counting import counting_problem
+from counting import counting_problem, counting_structure
 from zeptobarn.inference.load import make_model
-from zeptobarn.inference.problem import Data
+from zeptobarn.inference.problem import Data, Problem
 from zeptobarn.inference.signal_likeness import law_of, ranks, signal_likeness
 from zeptobarn.inference.strata import Expected
+from zeptobarn.inference.terms import LOG_NORMAL
 from zeptobarn.summary.medians import with_signal
 from zeptobarn.templates.toys import Toys, throw
 
@@ -146,8 +147,8 @@ def test_in_two_detectors_with_a_shared_rate_that_is_log_normal(small_study, sma
         name: dataclasses.replace(
             detector,
             sources=tuple(
-                dataclasses.replace(s, rate="log_normal", rate_width=0.2, shared=True)
-                if s.name == "er"
+                dataclasses.replace(s, rate="log_normal", rate_width=0.6, shared=True)
+                if s.name == "neutrons"
                 else s
                 for s in detector.sources
             ),
@@ -161,6 +162,20 @@ def test_in_two_detectors_with_a_shared_rate_that_is_log_normal(small_study, sma
     model = model_of(study, small_templates, "both")
     toys = {name: throw(study, name, small_templates[name], range(1, 801)) for name in detectors}
     assert uniform(model.limits(toys)["signal_likeness"])
+
+
+def test_log_normal_centres_count_in_logarithms(small_study):
+    """Of one bin whose background a signal would take over: the centre says as much as events."""
+    b, width, size = 5.0, 0.5, 2000
+    structure = counting_structure(b, width * b)
+    structure.constraints[1, 0] = LOG_NORMAL
+    problem = Problem(structure, ("b",), np.ones(2), np.array([0, 1]), 1.0, "")
+    rng = np.random.default_rng(5)
+    n, centres = rng.poisson(b, size), np.exp(width * rng.standard_normal(size))
+    offsets = np.column_stack([np.append(0, np.cumsum(n)[:-1]), np.cumsum(n)])
+    bins = np.zeros(n.sum(), dtype=int)
+    data = Data(bins, np.ones(len(bins)), offsets, np.ones((size, 1)), {"b": centres})
+    assert uniform(signal_likeness(small_study, problem, data, np.arange(size), 1e6))
 
 
 def test_it_is_unknown_of_datasets_with_a_signal_or_of_other_nuisances(
